@@ -1,0 +1,115 @@
+//! What the engine asked the runner to do in the world.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Entity;
+use crate::id::{AttemptId, EffectId, GateRunId, Kind, PatchId, RecordId, RunId};
+use crate::lifecycle::EffectState;
+use crate::time::Timestamp;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Work {
+    /// Make a workspace, run the agent in it, and read what it changed.
+    Spawn {
+        /// For this attempt.
+        attempt: AttemptId,
+    },
+    /// End the agent of an attempt, with all its processes.
+    Kill {
+        /// Of this attempt.
+        attempt: AttemptId,
+    },
+    /// Make a candidate tree on the present landing branch.
+    Apply {
+        /// Of this patch.
+        patch: PatchId,
+    },
+    /// Run a gate on its tree.
+    Gate {
+        /// This run of it.
+        gate_run: GateRunId,
+    },
+    /// Commit a verified candidate and move the landing branch to it.
+    Land {
+        /// Of this patch.
+        patch: PatchId,
+    },
+}
+
+impl Work {
+    /// What it is about.
+    pub fn subject(&self) -> RecordId {
+        match *self {
+            Self::Spawn { attempt } | Self::Kill { attempt } => attempt.into(),
+            Self::Apply { patch } | Self::Land { patch } => patch.into(),
+            Self::Gate { gate_run } => gate_run.into(),
+        }
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Spawn { .. } => "spawn",
+            Self::Kill { .. } => "kill",
+            Self::Apply { .. } => "apply",
+            Self::Gate { .. } => "gate",
+            Self::Land { .. } => "land",
+        }
+    }
+}
+
+/// What the engine asked the runner to do in the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Effect {
+    /// Its id.
+    pub id: EffectId,
+    /// The run that it belongs to.
+    pub run: Option<RunId>,
+    /// What is to be done.
+    pub work: Work,
+    /// Where it is.
+    pub state: EffectState,
+    /// Who does it, once somebody does.
+    pub owner: Option<String>,
+    /// Only grows: whoever comes with an older one is too late.
+    pub epoch: u64,
+    /// By when it must have ended or been renewed.
+    pub until: Option<Timestamp>,
+    /// Why it is where it is, where that needs words.
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When somebody began.
+    pub started_at: Option<Timestamp>,
+    /// When it was finished.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Entity for Effect {
+    const KIND: Kind = Kind::Effect;
+
+    fn record_id(&self) -> RecordId {
+        self.id.into()
+    }
+
+    fn run_id(&self) -> Option<RunId> {
+        self.run
+    }
+
+    fn parent_id(&self) -> Option<RecordId> {
+        Some(self.work.subject())
+    }
+
+    fn state_name(&self) -> &'static str {
+        self.state.as_str()
+    }
+
+    fn keys(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("do".to_owned(), self.work.name().to_owned())])
+    }
+}

@@ -1,0 +1,80 @@
+//! One execution of a gate on one tree.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Entity, ExitStatus, Output};
+use crate::id::{GateRunId, Kind, PatchId, RecordId, RunId};
+use crate::lifecycle::GateRunState;
+use crate::spec::GateSpec;
+use crate::time::Timestamp;
+
+/// How a gate run ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GateEnd {
+    /// How its program ended.
+    pub exit: Option<ExitStatus>,
+    /// What its program printed.
+    pub output: Option<Output>,
+    /// Why it did not pass, in words.
+    pub reason: Option<String>,
+}
+
+/// One execution of a gate on one tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GateRun {
+    /// Its id.
+    pub id: GateRunId,
+    /// The run that it belongs to; absent where a person ran it by hand.
+    pub run: Option<RunId>,
+    /// The patch whose candidate it judges.
+    pub patch: Option<PatchId>,
+    /// The gate as it was defined then.
+    pub gate: GateSpec,
+    /// The tree that it ran on.
+    pub tree: String,
+    /// The commit that the tree was, or would be, put on top of.
+    pub parent: String,
+    /// The how-manieth run of this gate on this tree for this patch: 1, 2, 3.
+    pub number: u32,
+    /// Where it is.
+    pub state: GateRunState,
+    /// The names of the gates it waits for.
+    pub blocked_by: Vec<String>,
+    /// How it ended, once it has.
+    pub end: Option<GateEnd>,
+    /// Why it was not run.
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When its program began.
+    pub started_at: Option<Timestamp>,
+    /// When it was finished.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Entity for GateRun {
+    const KIND: Kind = Kind::GateRun;
+
+    fn record_id(&self) -> RecordId {
+        self.id.into()
+    }
+
+    fn run_id(&self) -> Option<RunId> {
+        self.run
+    }
+
+    fn parent_id(&self) -> Option<RecordId> {
+        self.patch.map(RecordId::from)
+    }
+
+    fn state_name(&self) -> &'static str {
+        self.state.as_str()
+    }
+
+    fn keys(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("name".to_owned(), self.gate.name.clone()), ("tree".to_owned(), self.tree.clone())])
+    }
+}

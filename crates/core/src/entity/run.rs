@@ -1,0 +1,75 @@
+//! One execution of a plan or task.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Entity;
+use crate::id::{Kind, RecordId, RunId};
+use crate::lifecycle::RunState;
+use crate::spec::RunSpec;
+use crate::time::Timestamp;
+
+/// How a run that succeeded went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Every task was completed, or left out by a person.
+    Clean,
+    /// Something that is not critical was missed.
+    WithFailures,
+}
+
+/// One execution of a plan or task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// Where it is.
+    pub state: RunState,
+    /// What it was asked for.
+    pub spec: RunSpec,
+    /// Who started it.
+    pub started_by: String,
+    /// Why it is where it is, where that needs words.
+    pub reason: Option<String>,
+    /// How it went, once it succeeded.
+    pub outcome: Option<RunOutcome>,
+    /// The commit that it started from.
+    pub base: Option<String>,
+    /// The commit that its own gates judged.
+    pub verified_commit: Option<String>,
+    /// How many leases it ever granted: the newest epoch.
+    pub epoch: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it was finished.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Entity for Run {
+    const KIND: Kind = Kind::Run;
+
+    fn record_id(&self) -> RecordId {
+        self.id.into()
+    }
+
+    fn run_id(&self) -> Option<RunId> {
+        Some(self.id)
+    }
+
+    fn parent_id(&self) -> Option<RecordId> {
+        None
+    }
+
+    fn state_name(&self) -> &'static str {
+        self.state.as_str()
+    }
+
+    fn keys(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("plan".to_owned(), self.spec.plan.clone())])
+    }
+}

@@ -1,0 +1,111 @@
+//! The unit of work.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Entity, ErrorClass};
+use crate::id::{AttemptId, Kind, PatchId, RecordId, RunId, TaskId};
+use crate::lifecycle::TaskState;
+use crate::spec::TaskSpec;
+use crate::time::Timestamp;
+
+/// The right to work on a task until a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lease {
+    /// The attempt that it was given to.
+    pub attempt: AttemptId,
+    /// What executes it.
+    pub worker: String,
+    /// Only grows: whoever comes with an older one is too late.
+    pub epoch: u64,
+    /// When the attempt is overdue.
+    pub deadline: Timestamp,
+}
+
+/// The unit of work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Task {
+    /// Its id.
+    pub id: TaskId,
+    /// The run that it belongs to.
+    pub run: RunId,
+    /// What is to be done.
+    pub spec: TaskSpec,
+    /// Where it is.
+    pub state: TaskState,
+    /// The plan ids of the tasks it waits for.
+    pub blocked_by: Vec<String>,
+    /// The right to work on it: there exactly while it is running.
+    pub lease: Option<Lease>,
+    /// How many attempts count against its limit.
+    pub attempts_used: u32,
+    /// How many attempts were lost with their workers; counted apart.
+    pub attempts_lost: u32,
+    /// How many attempts a person granted on top.
+    pub attempts_granted: u32,
+    /// The newest attempt.
+    pub attempt: Option<AttemptId>,
+    /// The newest attempt's patch.
+    pub patch: Option<PatchId>,
+    /// What the next attempt is told: why the last one was refused.
+    pub feedback: Option<String>,
+    /// When its backoff is over.
+    pub due_at: Option<Timestamp>,
+    /// Why it is where it is, where that needs words.
+    pub reason: Option<String>,
+    /// What kind of failure the last one was.
+    pub error_class: Option<ErrorClass>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its first attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it was finished.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Task {
+    /// How many attempts it may use.
+    pub const fn attempts_limit(&self) -> u32 {
+        self.spec.attempts.saturating_add(self.attempts_granted)
+    }
+
+    /// Whether it is missed: failed, canceled, or skipped because something it needs was missed.
+    pub fn is_missed(&self) -> bool {
+        match self.state {
+            TaskState::Failed | TaskState::Canceled => true,
+            TaskState::Skipped => self.error_class == Some(ErrorClass::DependencyMissed),
+            _ => false,
+        }
+    }
+
+    /// Whether what needs it may begin: completed, or left out by a person or by configuration.
+    pub fn is_done(&self) -> bool {
+        self.state.is_finished() && !self.is_missed()
+    }
+}
+
+impl Entity for Task {
+    const KIND: Kind = Kind::Task;
+
+    fn record_id(&self) -> RecordId {
+        self.id.into()
+    }
+
+    fn run_id(&self) -> Option<RunId> {
+        Some(self.run)
+    }
+
+    fn parent_id(&self) -> Option<RecordId> {
+        Some(self.run.into())
+    }
+
+    fn state_name(&self) -> &'static str {
+        self.state.as_str()
+    }
+
+    fn keys(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("name".to_owned(), self.spec.name.clone())])
+    }
+}

@@ -1,0 +1,286 @@
+//! Typed ids: a visible prefix, then a ULID (48 bits of milliseconds, 80 random bits). A caller may supply one, so that
+//! a retried command is recognised. Nothing in here draws randomness: whoever makes an id brings the bits.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use thiserror::Error;
+use ulid::Ulid;
+
+use crate::time::Timestamp;
+
+/// How many leading characters of a ULID are its time; the rest is random.
+const TIME_CHARS: usize = 10;
+
+/// A text that is not the id it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{text:?} is not an id of the form {expected}_ followed by 26 characters of Crockford base 32")]
+pub struct InvalidId {
+    /// What was given.
+    pub text: String,
+    /// The prefix that was expected.
+    pub expected: &'static str,
+}
+
+/// What a record is. The prefix of its id says it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One execution of a plan or a task.
+    Run,
+    /// The unit of work.
+    Task,
+    /// One try at a task.
+    Attempt,
+    /// A unified diff with its base.
+    Patch,
+    /// One execution of a gate on one tree.
+    GateRun,
+    /// What the engine asked the runner to do.
+    Effect,
+}
+
+impl Kind {
+    /// Every kind, in the order of the house.
+    pub const ALL: [Self; 6] = [Self::Run, Self::Task, Self::Attempt, Self::Patch, Self::GateRun, Self::Effect];
+
+    /// The name in the database, in JSON and in Python.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Task => "task",
+            Self::Attempt => "attempt",
+            Self::Patch => "patch",
+            Self::GateRun => "gate_run",
+            Self::Effect => "effect",
+        }
+    }
+
+    /// What an id of this kind starts with, before the underscore.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Task => "task",
+            Self::Attempt => "att",
+            Self::Patch => "patch",
+            Self::GateRun => "gate",
+            Self::Effect => "eff",
+        }
+    }
+
+    /// The kind with this name, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The id of any record.
+///
+/// ```
+/// # use tollhouse_core::{Kind, RecordId};
+/// let id: RecordId = "patch_01JD3W5Z8Q4T6Y7B9N0M2K3HXV".parse()?;
+/// assert_eq!(id.kind(), Kind::Patch);
+/// assert_eq!(id.random_part(), "4T6Y7B9N0M2K3HXV");
+/// # Ok::<(), tollhouse_core::InvalidId>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId {
+    kind: Kind,
+    ulid: Ulid,
+}
+
+impl RecordId {
+    /// Makes an id from a time and 80 random bits (the high 48 bits of `random` are ignored).
+    pub fn from_parts(kind: Kind, at: Timestamp, random: u128) -> Self {
+        Self { kind, ulid: Ulid::from_parts(at.as_millis(), random) }
+    }
+
+    /// What it is the id of.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The 16 random characters. Any unique prefix of them names the record.
+    pub fn random_part(&self) -> String {
+        self.ulid.to_string().split_off(TIME_CHARS)
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.kind.prefix(), self.ulid)
+    }
+}
+
+impl FromStr for RecordId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let invalid = || InvalidId { text: text.to_owned(), expected: "run, task, att, patch, gate or eff" };
+        let (prefix, random) = text.split_once('_').ok_or_else(invalid)?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.prefix() == prefix).ok_or_else(invalid)?;
+        let ulid = Ulid::from_string(random).map_err(|_| invalid())?;
+        // Lower case and a first character above 7 decode too; one id has one spelling.
+        if ulid.to_string() != random {
+            return Err(invalid());
+        }
+        Ok(Self { kind, ulid })
+    }
+}
+
+impl Serialize for RecordId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for RecordId {
+    fn schema_name() -> Cow<'static, str> {
+        "RecordId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^(run|task|att|patch|gate|eff)_[0-9A-HJKMNP-TV-Z]{26}$"})
+    }
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident, $kind:expr, $pattern:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Ulid);
+
+        impl $name {
+            /// Makes an id from a time and 80 random bits (the high 48 bits of `random` are ignored).
+            pub fn from_parts(at: Timestamp, random: u128) -> Self {
+                Self(Ulid::from_parts(at.as_millis(), random))
+            }
+
+            /// The 16 random characters. Any unique prefix of them names the record.
+            pub fn random_part(&self) -> String {
+                RecordId::from(*self).random_part()
+            }
+        }
+
+        impl From<$name> for RecordId {
+            fn from(id: $name) -> Self {
+                Self { kind: $kind, ulid: id.0 }
+            }
+        }
+
+        impl TryFrom<RecordId> for $name {
+            type Error = InvalidId;
+
+            fn try_from(id: RecordId) -> Result<Self, InvalidId> {
+                if id.kind == $kind {
+                    Ok(Self(id.ulid))
+                } else {
+                    Err(InvalidId { text: id.to_string(), expected: $kind.prefix() })
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                RecordId::from(*self).fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let invalid = |_| InvalidId { text: text.to_owned(), expected: $kind.prefix() };
+                text.parse::<RecordId>().map_err(invalid)?.try_into().map_err(invalid)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "pattern": $pattern})
+            }
+        }
+    };
+}
+
+id_type!(
+    /// The id of a run.
+    RunId, Kind::Run, "^run_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+id_type!(
+    /// The id of a task.
+    TaskId, Kind::Task, "^task_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+id_type!(
+    /// The id of an attempt.
+    AttemptId, Kind::Attempt, "^att_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+id_type!(
+    /// The id of a patch.
+    PatchId, Kind::Patch, "^patch_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+id_type!(
+    /// The id of a gate run.
+    GateRunId, Kind::GateRun, "^gate_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+id_type!(
+    /// The id of an effect.
+    EffectId, Kind::Effect, "^eff_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_id_comes_back_from_its_text(ms in 0_i64..1 << 47, random: u128) {
+            let id = PatchId::from_parts(Timestamp::from_micros(ms * 1000), random);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert_eq!(id.to_string().parse::<RecordId>(), Ok(id.into()));
+        }
+    }
+
+    #[test]
+    fn an_id_of_another_kind_is_refused() {
+        let id = PatchId::from_parts(Timestamp::from_micros(0), 7).to_string();
+        assert_eq!(id.parse::<RunId>(), Err(InvalidId { text: id, expected: "run" }));
+    }
+
+    #[test]
+    fn one_id_has_one_spelling() {
+        assert!("run_01jd3w5z8q4t6y7b9n0m2k3hxv".parse::<RunId>().is_err());
+    }
+}

@@ -1,0 +1,40 @@
+//! The words everything in Tollhouse is said in: ids, time, money, records, events and lifecycles.
+//!
+//! This crate does no I/O, reads no clock and draws no randomness. It depends on no other crate of ours.
+//!
+//! ```
+//! use tollhouse_core::lifecycle::{PatchEvent, PatchState};
+//!
+//! let state = PatchState::next(Some(PatchState::Validated), &PatchEvent::Enqueue)?;
+//! assert_eq!(state, PatchState::Queued);
+//! // Nothing lands that was not verified.
+//! let land = PatchEvent::Land { commit: "4b825dc6".to_owned() };
+//! let refusal = PatchState::next(Some(state), &land).unwrap_err();
+//! assert_eq!(refusal.to_string(), "a patch that is queued takes no land");
+//! # Ok::<(), tollhouse_core::lifecycle::IllegalTransition>(())
+//! ```
+
+pub mod entity;
+pub mod lifecycle;
+pub mod limits;
+pub mod spec;
+
+mod actor;
+mod chain;
+mod description;
+mod id;
+mod money;
+mod path;
+mod record;
+mod time;
+mod tree_facts;
+
+pub use actor::{Actor, InvalidActor};
+pub use chain::{GENESIS, commit_digest, event_hash};
+pub use description::{ChangeKind, Description, FileChange};
+pub use id::{AttemptId, EffectId, GateRunId, InvalidId, Kind, PatchId, RecordId, RunId, TaskId};
+pub use money::{InvalidMoney, Money};
+pub use path::RepoPath;
+pub use record::{Change, Commit, Event, Happening, Record, Severity, Stream, Version};
+pub use time::{Span, Timestamp};
+pub use tree_facts::{OlderContent, TreeEntryFact, TreeFacts};

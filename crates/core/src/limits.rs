@@ -1,0 +1,39 @@
+//! Every bound in one place, each with its reason.
+
+use crate::time::Span;
+
+/// How many tries a task has where the plan does not say.
+pub const ATTEMPTS_DEFAULT: u32 = 3;
+
+/// More tries than this are a mistake in a plan, not a wish.
+pub const ATTEMPTS_MAX: u32 = 100;
+
+/// How long one try may take where the plan does not say.
+pub const ATTEMPT_TIMEOUT_DEFAULT: Span = Span::from_secs(30 * 60);
+
+/// How long a gate may take where the configuration does not say.
+pub const GATE_TIMEOUT_DEFAULT: Span = Span::from_secs(10 * 60);
+
+/// How many attempts run at once where nobody says: agents wait for their models most of the time.
+pub const MAX_PARALLEL_DEFAULT: u32 = 4;
+
+/// The first backoff; each further one doubles.
+pub const BACKOFF_FIRST: Span = Span::from_secs(1);
+
+/// No backoff is longer.
+pub const BACKOFF_MAX: Span = Span::from_secs(5 * 60);
+
+/// How often a patch that did not fit is tried again after the branch moved.
+pub const CONFLICT_RETRIES_MAX: u32 = 3;
+
+/// How often a gate that could not be judged is run again.
+pub const GATE_ERROR_RETRIES_MAX: u32 = 2;
+
+/// After so many stale candidates a patch goes first.
+pub const REBASES_BEFORE_FIRST: u32 = 3;
+
+/// How much of what a program printed is kept, in bytes: the first and the last half of it.
+pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// How much of a gate's output goes into the next attempt's feedback, in bytes: its end, where the failure stands.
+pub const FEEDBACK_BYTES_MAX: usize = 8 * 1024;

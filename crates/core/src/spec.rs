@@ -1,0 +1,215 @@
+//! What a person asked for, after it was read and checked: the part of plan and configuration that a run keeps, so that
+//! what counts is what stood there when it began.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::time::Span;
+
+/// A program to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Program {
+    /// A line for `sh -eu -c`.
+    Shell(String),
+    /// A program and its arguments, run as they are.
+    Argv(Vec<String>),
+}
+
+impl std::fmt::Display for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Shell(line) => f.write_str(line),
+            Self::Argv(words) => f.write_str(&words.join(" ")),
+        }
+    }
+}
+
+/// Who does the work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentSpec {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Program and arguments. `{task}`, `{prompt_file}` and `{workspace}` are replaced; the prompt is on standard input.
+    pub command: Vec<String>,
+    /// How many of its attempts may run at once; absent: as many as the run allows.
+    pub max_parallel: Option<u32>,
+    /// Variables that it gets.
+    pub env: BTreeMap<String, String>,
+    /// Variables that are passed on to it.
+    pub env_pass: Vec<String>,
+}
+
+/// What kind of check a gate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateKind {
+    /// Style and static checks.
+    Lint,
+    /// Unit tests.
+    Unit,
+    /// Integration tests.
+    Integration,
+    /// End-to-end tests.
+    E2e,
+    /// Security checks.
+    Security,
+    /// Anything else.
+    Custom,
+}
+
+/// Whether a patch must pass a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Requirement {
+    /// It must.
+    Required,
+    /// It is told, and lands all the same.
+    Advisory,
+}
+
+/// A check that a change must pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GateSpec {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What kind of check it is.
+    pub kind: GateKind,
+    /// What is run. Exit status 0 is yes.
+    pub run: Program,
+    /// Only if the patch touches one of these globs; empty: always.
+    pub paths: Vec<String>,
+    /// Where it runs, relative to the root of the checkout.
+    pub cwd: Option<String>,
+    /// Variables that it gets.
+    pub env: BTreeMap<String, String>,
+    /// Variables that are passed on to it.
+    pub env_pass: Vec<String>,
+    /// How long it may take, in seconds.
+    pub timeout: Span,
+    /// Gates that must have passed on the same tree before.
+    pub needs: Vec<String>,
+    /// Whether a patch must pass it.
+    pub requirement: Requirement,
+}
+
+/// One level of policy. Each level can only narrow the ones above it, because a patch must satisfy them all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicySpec {
+    /// Which level it is and where it stands, as in `project (tollhouse.toml)`.
+    pub source: String,
+    /// Globs that may be changed; absent: all but what is forbidden.
+    pub write: Option<Vec<String>>,
+    /// Globs that may not be changed. Wins over `write`.
+    pub forbid: Vec<String>,
+    /// At most so many files.
+    pub max_files_changed: Option<u64>,
+    /// At most so many lines, added and removed together; lock files weigh nothing.
+    pub max_lines_changed: Option<u64>,
+}
+
+/// How workspaces and gate checkouts are made ready.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkspaceSpec {
+    /// Run in each, before anything else.
+    pub setup: Option<Program>,
+    /// Untracked files, relative to the root of the working copy, that are copied into each.
+    pub copy: Vec<String>,
+}
+
+/// Whose name a landed commit carries as its author.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitAuthor {
+    /// The agent that made the change.
+    #[default]
+    Agent,
+    /// The person who started the run.
+    Me,
+    /// Somebody named, as in `Ada <ada@example.org>`.
+    Named(String),
+}
+
+/// What happens to a task when something it needs was missed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDependencyFailure {
+    /// It is skipped.
+    #[default]
+    Skip,
+    /// It fails.
+    Fail,
+}
+
+/// What a miss of a task means to its run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// The run fails with it.
+    #[default]
+    Critical,
+    /// The run goes on without it.
+    Optional,
+}
+
+/// One task of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskSpec {
+    /// Its id in the plan.
+    pub name: String,
+    /// What is to be done, in words.
+    pub prompt: String,
+    /// The agent that does it.
+    pub agent: String,
+    /// Its own level of policy; its `write` is also its declared scope.
+    pub policy: Option<PolicySpec>,
+    /// The gates its patch must pass; absent: all there are.
+    pub gates: Option<Vec<String>>,
+    /// Tasks that must be done before.
+    pub needs: Vec<String>,
+    /// How long one try may take, in seconds.
+    pub timeout: Span,
+    /// How many tries it has.
+    pub attempts: u32,
+    /// What a miss of it means to its run.
+    pub weight: Weight,
+    /// Tasks with the same word never run together.
+    pub conflict_group: Option<String>,
+    /// What happens to it when something it needs was missed.
+    pub on_dependency_failure: OnDependencyFailure,
+    /// The person's own words on it.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// All that a run was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunSpec {
+    /// The plan's name; `do` for a single task.
+    pub plan: String,
+    /// What it is for, in words.
+    pub objective: Option<String>,
+    /// The project's name.
+    pub project: String,
+    /// The branch that work starts from.
+    pub target: String,
+    /// The branch that changes land on.
+    pub land_on: String,
+    /// The agents that its tasks use.
+    pub agents: Vec<AgentSpec>,
+    /// The gates.
+    pub gates: Vec<GateSpec>,
+    /// The levels of policy above the tasks, widest first.
+    pub policy: Vec<PolicySpec>,
+    /// How workspaces are made ready.
+    pub workspace: WorkspaceSpec,
+    /// Whose name landed commits carry.
+    pub author: CommitAuthor,
+    /// How many attempts may run at once.
+    pub max_parallel: u32,
+    /// The tasks, in the order of the plan.
+    pub tasks: Vec<TaskSpec>,
+    /// The person's own words on it.
+    pub labels: BTreeMap<String, String>,
+}
