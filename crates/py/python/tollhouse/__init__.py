@@ -1,0 +1,5 @@
+"""A gate and a ledger for coding agents."""
+
+from ._native import __version__
+
+__all__ = ["__version__"]
