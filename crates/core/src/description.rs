@@ -1,8 +1,8 @@
 //! What a patch does, in facts that policy and people can judge: no content, only names, modes and counts.
 
+use crate::path::RepoPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use crate::path::RepoPath;
 
 /// What happens to one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

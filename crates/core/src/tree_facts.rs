@@ -1,8 +1,8 @@
 //! Facts about the tree that a patch produced, which its text cannot show. The runner finds them; policy judges them.
 
+use crate::path::RepoPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use crate::path::RepoPath;
 
 /// One entry of the resulting tree that the patch touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

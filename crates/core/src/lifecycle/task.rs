@@ -284,10 +284,9 @@ impl TaskState {
             (Some(Self::Retrying), E::Due) => Self::Queued,
             (Some(Self::Failed), E::Requeue { .. }) => Self::Queued,
             (Some(unfinished), E::Cancel { .. }) if !unfinished.is_finished() => Self::Canceled,
-            (
-                Some(Self::Pending | Self::Blocked | Self::Queued | Self::Retrying | Self::Waiting),
-                E::Skip { .. },
-            ) => Self::Skipped,
+            (Some(Self::Pending | Self::Blocked | Self::Queued | Self::Retrying | Self::Waiting), E::Skip { .. }) => {
+                Self::Skipped
+            }
             _ => return Err(Self::illegal(state, event.name())),
         })
     }

@@ -77,10 +77,7 @@ fn patch_events() -> Vec<PatchEvent> {
         PatchEvent::Reject { reason: reason() },
         PatchEvent::Quarantine { rule: words("scope"), reason: reason(), verdicts: vec![] },
         PatchEvent::Enqueue,
-        PatchEvent::Apply {
-            candidate: Candidate { tree: words("c0ffee"), parent: words("c0ffee") },
-            verdicts: vec![],
-        },
+        PatchEvent::Apply { candidate: Candidate { tree: words("c0ffee"), parent: words("c0ffee") }, verdicts: vec![] },
         PatchEvent::Conflict { reason: reason(), target: words("c0ffee") },
         PatchEvent::Retry,
         PatchEvent::Verify,
@@ -209,9 +206,7 @@ fn grid(table: &Table, states: &[&str]) -> String {
         let moves: Vec<String> = table
             .iter()
             .filter(|((from, _), _)| from == state)
-            .map(|((_, event), to)| {
-                format!("{event}→{}", to.iter().map(String::as_str).collect::<Vec<_>>().join("|"))
-            })
+            .map(|((_, event), to)| format!("{event}→{}", to.iter().map(String::as_str).collect::<Vec<_>>().join("|")))
             .collect();
         format!("{state:13} {}", if moves.is_empty() { "·".to_owned() } else { moves.join("  ") })
     };
@@ -241,7 +236,8 @@ fn effect_grid() {
         done          ·
         failed        ·
         unknown       fail→failed  finish→done  retry→requested
-    "#]].assert_eq(&grid(&table_of!(EffectState, effect_events()), EffectState::NAMES));
+    "#]]
+    .assert_eq(&grid(&table_of!(EffectState, effect_events()), EffectState::NAMES));
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! `toll explain`: why something is where it is.
+
+use clap::Args;
+use tollhouse::entity::{Entity, Patch};
+use tollhouse::lifecycle::PatchState;
+use tollhouse::report::{Explanation, explain};
+use tollhouse::{Find, Kind, Order, Record, RunId, Store, View};
+
+use crate::context::Context;
+use crate::document::Document;
+use crate::error::{Answer, CliError, ErrorKind};
+use crate::lookup::{find_any, newest};
+use crate::printer::{Look, Printer};
+
+/// Say why a run, task, patch or gate run is where it is
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// What to explain [default: the newest refusal, else the newest run]
+    id: Option<String>,
+}
+
+pub(crate) fn run(args: &ExplainArgs, context: &mut Context) -> Result<Answer, CliError> {
+    let site = context.site()?;
+    let store = context.read_ledger(&site)?;
+    let record = match &args.id {
+        Some(text) => find_any(&store, text)?,
+        None => newest_refusal(&store)?,
+    };
+    let view = match record.run {
+        Some(run) => View::load(&store, RunId::from(run))?,
+        None => View::of(&store, &[record.id])?,
+    };
+    let Some(explanation) = explain(&view, record.id) else {
+        return Err(CliError::new(
+            ErrorKind::Usage,
+            "not_explained",
+            format!("a {} has nothing to explain", record.kind()),
+        )
+        .hint(format!("`toll log {}` shows what happened to it", record.id)));
+    };
+    if context.printer.json {
+        context.printer.out(&Document::new(explanation).to_json())?;
+    } else {
+        let text = show(&explanation, &context.printer);
+        context.printer.out(&text)?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn newest_refusal(store: &impl Store) -> Result<Record, CliError> {
+    let states = vec![PatchState::Quarantined.as_str().to_owned()];
+    let find = Find { kind: Some(Patch::KIND), states, order: Order::Newest, limit: Some(1), ..Find::default() };
+    match store.find(&find)?.pop() {
+        Some(record) => Ok(record),
+        None => newest(store, Kind::Run)?
+            .ok_or_else(|| CliError::new(ErrorKind::NotFound, "not_found", "nothing was refused, and nothing has run")),
+    }
+}
+
+fn show(explanation: &Explanation, printer: &Printer) -> String {
+    let mut lines = vec![format!(
+        "{} {} {} is {}",
+        explanation.kind,
+        printer.paint(Look::Bold, &explanation.name),
+        printer.paint(Look::Dim, &explanation.id.to_string()),
+        printer.paint(Look::Bold, &explanation.state),
+    )];
+    lines.extend(
+        explanation.because.iter().map(|why| format!("  because  {}", why.trim_end().replace('\n', "\n           "))),
+    );
+    if let Some(next) = &explanation.next {
+        lines.push(format!("  next     {next}"));
+    }
+    lines.join("\n")
+}

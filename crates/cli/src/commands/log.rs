@@ -1,0 +1,117 @@
+//! `toll log`: what happened, and what was printed.
+
+use clap::Args;
+use tollhouse::entity::{Attempt, Entity, GateRun, Output};
+use tollhouse::report::EventRow;
+use tollhouse::{Cursor, Kind, Order, Record, Severity, Store, ViewError};
+
+use crate::context::Context;
+use crate::document::{Document, OutputDocument};
+use crate::error::{Answer, CliError, ErrorKind};
+use crate::lookup::find_any;
+use crate::printer::{Look, Printer};
+use crate::table::brief;
+
+/// Show what happened, or what an agent or a gate printed
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Of what: a run, or anything that belongs to one [default: everything]
+    id: Option<String>,
+    /// What an attempt's agent or a gate printed
+    #[arg(long, requires = "id")]
+    output: bool,
+    /// Only events after this position
+    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    since: u64,
+    /// Only events of this kind of record
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    kind: Option<Kind>,
+    /// At most the last so many; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    limit: u32,
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    Kind::from_name(text).ok_or_else(|| {
+        let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        format!("one of {} is meant", names.join(", "))
+    })
+}
+
+pub(crate) fn run(args: &LogArgs, context: &mut Context) -> Result<Answer, CliError> {
+    let site = context.site()?;
+    let store = context.read_ledger(&site)?;
+    let record = args.id.as_ref().map(|text| find_any(&store, text)).transpose()?;
+    if let (true, Some(record)) = (args.output, &record) {
+        return output(&store, record, context);
+    }
+    let cursor = Cursor {
+        after: args.since,
+        stream: record.as_ref().filter(|record| record.kind() == Kind::Run).map(Record::stream),
+        record: record.as_ref().filter(|record| record.kind() != Kind::Run).map(|record| record.id),
+        kind: args.kind,
+        limit: (args.limit > 0).then_some(args.limit),
+        order: if args.since > 0 { Order::Oldest } else { Order::Newest },
+    };
+    for event in store.events(&cursor)? {
+        let row = EventRow::from(&event);
+        let line = if context.printer.json { Document::new(row).to_json() } else { line(&row, &context.printer) };
+        context.printer.out(&line)?;
+    }
+    Ok(Answer::Yes)
+}
+
+/// One event on one line.
+pub(crate) fn line(row: &EventRow, printer: &Printer) -> String {
+    let look = match row.severity {
+        Severity::Info => Look::Dim,
+        Severity::Warning => Look::Odd,
+        Severity::Error => Look::Bad,
+    };
+    let reason = row.reason.as_deref().map_or(String::new(), |reason| format!("  {}", brief(reason, 100)));
+    format!(
+        "{:>6} {} {:9} {} {} → {}{}",
+        row.position,
+        &row.at.to_string()[11..23],
+        row.kind.as_str(),
+        printer.paint(Look::Dim, &row.record.random_part()[..6]),
+        row.event,
+        printer.paint(look, &row.state),
+        reason,
+    )
+}
+
+fn output(store: &impl Store, record: &Record, context: &mut Context) -> Result<Answer, CliError> {
+    let printed: Option<Output> = match record.kind() {
+        Kind::Attempt => Attempt::from_record(record).map_err(ViewError::from)?.end.and_then(|end| end.output),
+        Kind::GateRun => GateRun::from_record(record).map_err(ViewError::from)?.end.and_then(|end| end.output),
+        Kind::Task => return output_of_newest_attempt(store, record, context),
+        other => {
+            return Err(CliError::new(ErrorKind::Usage, "no_output", format!("a {other} prints nothing"))
+                .hint("name an attempt, a task or a gate run"));
+        }
+    };
+    let Some(printed) = printed else {
+        return Err(CliError::new(ErrorKind::NotFound, "no_output", format!("{} has printed nothing yet", record.id)));
+    };
+    if context.printer.json {
+        context.printer.out(&Document::new(OutputDocument { id: record.id.to_string(), output: printed }).to_json())?;
+    } else {
+        context.printer.out_bytes(printed.text.as_bytes())?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn output_of_newest_attempt(store: &impl Store, task: &Record, context: &mut Context) -> Result<Answer, CliError> {
+    let find = tollhouse::Find {
+        kind: Some(Kind::Attempt),
+        parent: Some(task.id),
+        order: Order::Newest,
+        limit: Some(1),
+        ..tollhouse::Find::default()
+    };
+    match store.find(&find)?.pop() {
+        Some(attempt) => output(store, &attempt, context),
+        None => Err(CliError::new(ErrorKind::NotFound, "no_output", format!("{} was not tried yet", task.id))),
+    }
+}

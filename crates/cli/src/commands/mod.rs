@@ -1,0 +1,38 @@
+//! One file a command: its arguments, what it does, how it shows that.
+
+pub(crate) mod demo;
+pub(crate) mod execute;
+pub(crate) mod explain;
+pub(crate) mod gate;
+pub(crate) mod init;
+pub(crate) mod log;
+pub(crate) mod patch;
+pub(crate) mod runs;
+pub(crate) mod schema;
+pub(crate) mod status;
+pub(crate) mod sync;
+pub(crate) mod task;
+
+use crate::args::{Cli, Command};
+use crate::context::Context;
+use crate::error::{Answer, CliError};
+
+/// Carries out what was asked for.
+pub(crate) fn run(cli: &Cli, context: &mut Context) -> Result<Answer, CliError> {
+    match &cli.command {
+        None => status::run(&status::StatusArgs::default(), context),
+        Some(Command::Demo(args)) => demo::run(args, context),
+        Some(Command::Init(args)) => init::run(args, context),
+        Some(Command::Do(args)) => execute::run_single(args, context),
+        Some(Command::Run(args)) => execute::run_plan(args, context),
+        Some(Command::Runs(args)) => runs::run(args, context),
+        Some(Command::Status(args)) => status::run(args, context),
+        Some(Command::Log(args)) => log::run(args, context),
+        Some(Command::Explain(args)) => explain::run(args, context),
+        Some(Command::Task(args)) => task::run(args, context),
+        Some(Command::Patch(args)) => patch::run(args, context),
+        Some(Command::Gate(args)) => gate::run(args, context),
+        Some(Command::Sync(args)) => sync::run(args, context),
+        Some(Command::Schema(args)) => schema::run(args, context),
+    }
+}

@@ -1,0 +1,171 @@
+//! `toll patch`: the patches of a run.
+
+use clap::{Args, Subcommand};
+use tollhouse::entity::{Entity, Patch, RuleOutcome};
+use tollhouse::report::{PatchRow, short_id};
+use tollhouse::{Find, Kind, Order, RecordId, RunId, ViewError};
+
+use crate::context::Context;
+use crate::document::{Document, PatchDocument, Patches};
+use crate::error::{Answer, CliError};
+use crate::lookup::find_one;
+use crate::printer::{Look, Printer};
+use crate::table::{brief, table};
+
+/// List patches, or show one
+#[derive(Debug, Args)]
+pub(crate) struct PatchArgs {
+    #[command(subcommand)]
+    command: PatchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PatchCommand {
+    /// List patches, newest first
+    List {
+        /// Only those of this run
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+        /// Only patches older than this one: where the last page ended
+        #[arg(long, value_name = "PATCH")]
+        after: Option<String>,
+    },
+    /// Show one patch: what it does, what the rules said
+    Show {
+        /// Its id, a prefix of it, or the commit that it landed as
+        patch: String,
+        /// Print the unified diff
+        #[arg(long)]
+        diff: bool,
+    },
+}
+
+pub(crate) fn run(args: &PatchArgs, context: &mut Context) -> Result<Answer, CliError> {
+    match &args.command {
+        PatchCommand::List { run, limit, after } => list(run.as_deref(), *limit, after.as_deref(), context)?,
+        PatchCommand::Show { patch, diff: false } => show(patch, context)?,
+        PatchCommand::Show { patch, diff: true } => show_diff(patch, context)?,
+    }
+    Ok(Answer::Yes)
+}
+
+fn list(run: Option<&str>, limit: u32, after: Option<&str>, context: &mut Context) -> Result<(), CliError> {
+    let site = context.site()?;
+    let store = context.read_ledger(&site)?;
+    let run = run.map(|run| find_one(&store, Kind::Run, run)).transpose()?;
+    let run = run.map(|run| RunId::try_from(run.id).expect("only runs were looked for"));
+    let after = after.map(|patch| find_one(&store, Kind::Patch, patch)).transpose()?.map(|patch| patch.id);
+    let ask = Some(limit.saturating_add(1));
+    let find = Find { kind: Some(Kind::Patch), run, after, order: Order::Newest, limit: ask, ..Find::default() };
+    let mut rows: Vec<PatchRow> = super::task::read::<Patch>(&store, &find)?.iter().map(PatchRow::from).collect();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    if context.printer.json {
+        context.printer.out(&Document::new(Patches { patches: rows, next }).to_json())?;
+        return Ok(());
+    }
+    let ids: Vec<RecordId> = rows.iter().map(|row| row.id.into()).collect();
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                short_id(row.id.into(), &ids),
+                row.state.to_string(),
+                format!("+{} −{}", row.lines_added, row.lines_removed),
+                brief(&row.title, 60),
+                brief(row.reason.as_deref().unwrap_or_default(), 60),
+            ]
+        })
+        .collect();
+    context.printer.out(&table(&cells))?;
+    Ok(())
+}
+
+fn show(text: &str, context: &mut Context) -> Result<(), CliError> {
+    let patch = find(text, context)?;
+    if context.printer.json {
+        context.printer.out(&Document::new(PatchDocument { patch, diff: None }).to_json())?;
+    } else {
+        let text = describe(&patch, &context.printer);
+        context.printer.out(&text)?;
+    }
+    Ok(())
+}
+
+fn show_diff(text: &str, context: &mut Context) -> Result<(), CliError> {
+    let patch = find(text, context)?;
+    let bytes = context.site()?.open_repo()?.blob(&patch.blob).map_err(tollhouse::RunnerError::from)?;
+    if context.printer.json {
+        let diff = Some(String::from_utf8_lossy(&bytes).into_owned());
+        context.printer.out(&Document::new(PatchDocument { patch, diff }).to_json())?;
+    } else {
+        context.printer.out_bytes(&bytes)?;
+    }
+    Ok(())
+}
+
+fn find(text: &str, context: &Context) -> Result<Patch, CliError> {
+    let site = context.site()?;
+    let store = context.read_ledger(&site)?;
+    let record = find_one(&store, Kind::Patch, text)?;
+    Ok(Patch::from_record(&record).map_err(ViewError::from)?)
+}
+
+fn describe(patch: &Patch, printer: &Printer) -> String {
+    let mut lines = vec![
+        format!(
+            "{} {} · {}",
+            printer.paint(Look::Bold, &patch.title),
+            printer.paint(Look::Dim, &patch.id.to_string()),
+            patch.state
+        ),
+        format!("base      {}", patch.base),
+    ];
+    if let Some(commit) = &patch.commit {
+        lines.push(format!("landed    {commit}"));
+    }
+    if let Some(rule) = &patch.refused_by {
+        lines.push(format!("refused   by {rule}"));
+    }
+    if let Some(reason) = &patch.reason {
+        lines.push(format!("reason    {}", reason.replace('\n', "\n          ")));
+    }
+    lines.push(format!("content   sha256:{}, {} bytes", patch.content, patch.bytes));
+    lines.push(String::new());
+    let files: Vec<Vec<String>> = patch
+        .description
+        .files
+        .iter()
+        .map(|file| {
+            let kind = format!("{:?}", file.kind).to_lowercase();
+            let from = file.old_path.as_ref().map_or(String::new(), |old| format!("{old} → "));
+            let size = if file.binary {
+                "binary".to_owned()
+            } else {
+                format!("+{} −{}", file.lines_added, file.lines_removed)
+            };
+            vec![format!("  {kind}"), size, format!("{from}{}", file.path)]
+        })
+        .collect();
+    lines.push(table(&files));
+    lines.push(String::new());
+    let rules: Vec<Vec<String>> = patch
+        .verdicts
+        .iter()
+        .map(|verdict| {
+            let (look, mark) = match verdict.outcome {
+                RuleOutcome::Held => (Look::Good, "✓ held"),
+                RuleOutcome::Waived => (Look::Odd, "~ waived"),
+                RuleOutcome::Broken | RuleOutcome::BrokenAlways => (Look::Bad, "✗ broken"),
+            };
+            vec![format!("  {}", printer.paint(look, mark)), verdict.rule.clone(), verdict.detail.clone()]
+        })
+        .collect();
+    lines.push(table(&rules));
+    lines.join("\n")
+}

@@ -1,0 +1,70 @@
+//! `toll runs`: the list of runs.
+
+use clap::Args;
+use tollhouse::entity::{Entity, Run};
+use tollhouse::report::{RunRow, short_id};
+use tollhouse::{Find, Kind, Order, RecordId, Store};
+
+use crate::context::Context;
+use crate::document::{Document, Runs};
+use crate::error::{Answer, CliError};
+use crate::lookup::find_one;
+use crate::printer::{Look, Printer};
+use crate::table::{brief, table};
+
+/// List the runs, newest first
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: u32,
+    /// Only runs older than this one: where the last page ended
+    #[arg(long, value_name = "RUN")]
+    after: Option<String>,
+}
+
+pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Result<Answer, CliError> {
+    let site = context.site()?;
+    let mut rows: Vec<RunRow> = Vec::new();
+    if let Some(store) = site.read_ledger()? {
+        let after = args.after.as_ref().map(|text| find_one(&store, Kind::Run, text)).transpose()?.map(|run| run.id);
+        let limit = Some(args.limit.saturating_add(1));
+        let find = Find { kind: Some(Kind::Run), order: Order::Newest, after, limit, ..Find::default() };
+        for record in store.find(&find)? {
+            rows.push((&Run::from_record(&record).map_err(tollhouse::ViewError::from)?).into());
+        }
+    }
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    if context.printer.json {
+        context.printer.out(&Document::new(Runs { runs: rows, next }).to_json())?;
+    } else if rows.is_empty() {
+        context.printer.note("no runs yet: `toll do PROMPT` or `toll run PLAN` makes the first");
+    } else {
+        let text = show(&rows, &context.printer);
+        context.printer.out(&text)?;
+        if let Some(next) = next {
+            context.printer.note(&format!("older ones: toll runs --after {next}"));
+        }
+    }
+    Ok(Answer::Yes)
+}
+
+fn show(rows: &[RunRow], printer: &Printer) -> String {
+    let ids: Vec<RecordId> = rows.iter().map(|row| row.id.into()).collect();
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                short_id(row.id.into(), &ids),
+                super::status::paint_run(printer, row),
+                row.plan.clone(),
+                row.created_at.to_string()[..19].replace('T', " "),
+                printer.paint(Look::Dim, &brief(row.reason.as_deref().unwrap_or_default(), 70)),
+            ]
+        })
+        .collect();
+    table(&cells)
+}

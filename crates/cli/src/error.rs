@@ -1,0 +1,230 @@
+//! What went wrong, for people and for programs, and the exit status that says it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::process::ExitCode;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tollhouse::plan::Problem;
+use tollhouse::{CommitError, EngineError, Refusal, RunnerError, StoreError, ViewError};
+
+use crate::document::Document;
+use crate::printer::{Look, Printer};
+
+/// What a command that was carried out says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Done, and the answer is yes.
+    Yes,
+    /// Done, and the answer is no.
+    No,
+}
+
+/// Why a command was not carried out. The number is the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorKind {
+    Usage = 2,
+    Refused = 3,
+    NotFound = 4,
+    Conflict = 5,
+    Ledger = 6,
+    Machine = 8,
+    Bug = 70,
+    Interrupted = 130,
+}
+
+/// A command that was not carried out.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) kind: ErrorKind,
+    pub(crate) body: ErrorBody,
+}
+
+/// An error, as programs read it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct ErrorBody {
+    /// The stable code.
+    pub(crate) code: String,
+    /// What happened.
+    pub(crate) message: String,
+    /// What the reader can do; null where there is nothing to add.
+    pub(crate) hint: Option<String>,
+    /// What was found, by name.
+    pub(crate) facts: BTreeMap<String, String>,
+    /// Every problem of the files that were read.
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl CliError {
+    pub(crate) fn new(kind: ErrorKind, code: &str, message: impl Into<String>) -> Self {
+        let body = ErrorBody {
+            code: code.to_owned(),
+            message: message.into(),
+            hint: None,
+            facts: BTreeMap::new(),
+            problems: Vec::new(),
+        };
+        Self { kind, body }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.body.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn fact(mut self, name: &str, value: impl ToString) -> Self {
+        self.body.facts.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Files that cannot be taken as they are.
+    pub(crate) fn problems(problems: Vec<Problem>) -> Self {
+        let count = problems.len();
+        let message = if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") };
+        let mut error = Self::new(ErrorKind::Usage, "invalid_file", message);
+        error.body.problems = problems;
+        error
+    }
+}
+
+/// What clap says of arguments that it does not understand, or of a cry for help.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let asked = !error.use_stderr();
+    if asked || std::env::args_os().all(|arg| arg != "--json") {
+        // A closed pipe ends quietly.
+        let _ = error.print();
+    } else {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let body = CliError::new(ErrorKind::Usage, "usage", message).hint("`toll --help` shows what there is").body;
+        eprint_json(body);
+    }
+    ExitCode::from(if asked { 0 } else { ErrorKind::Usage as u8 })
+}
+
+fn eprint_json(body: ErrorBody) {
+    use std::io::Write;
+    let _ = writeln!(io::stderr().lock(), "{}", Document::new(body).to_json());
+}
+
+/// Prints an error, if there is one, and says the exit status.
+pub(crate) fn finish(answer: Result<Answer, CliError>, printer: &mut Printer) -> ExitCode {
+    match answer {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        // A reader that has seen enough is no error.
+        Err(error) if error.body.code == "closed_pipe" => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = ExitCode::from(error.kind as u8);
+            if printer.json {
+                eprint_json(error.body);
+            } else {
+                print_error(&error.body, printer);
+            }
+            code
+        }
+    }
+}
+
+fn print_error(body: &ErrorBody, printer: &mut Printer) {
+    let word = printer.paint_err(Look::Bad, "error");
+    for problem in &body.problems {
+        printer.note(&format!("{word}: {}:{}:{}: {}", problem.file, problem.line, problem.column, problem.message));
+        if let Some(hint) = &problem.hint {
+            printer.note(&format!("  hint: {hint}"));
+        }
+    }
+    printer.note(&format!("{word}: {}", body.message));
+    if let Some(hint) = &body.hint {
+        let word = printer.paint_err(Look::Bold, "hint");
+        printer.note(&format!("{word}: {hint}"));
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(ErrorKind::Machine, "closed_pipe", "nobody reads any more");
+        }
+        Self::new(ErrorKind::Machine, "io", error.to_string())
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let (kind, code, hint) = match &error {
+            StoreError::NotOpenable { .. } => {
+                (ErrorKind::Ledger, "ledger_not_openable", "`--ledger PATH` names another ledger")
+            }
+            StoreError::Damaged { .. } => (ErrorKind::Ledger, "ledger_damaged", "keep a copy of the file as it is"),
+            StoreError::DiskFull { .. } => {
+                (ErrorKind::Machine, "disk_full", "free some space; what was done before is on the ledger")
+            }
+            StoreError::Denied { .. } => {
+                (ErrorKind::Machine, "denied", "the ledger's folder must be writable by whoever runs `toll`")
+            }
+            StoreError::Busy { .. } => (ErrorKind::Conflict, "busy", "try again: somebody else is writing"),
+            _ => (ErrorKind::Ledger, "store", "`--ledger PATH` names another ledger"),
+        };
+        Self::new(kind, code, error.to_string()).hint(hint)
+    }
+}
+
+impl From<ViewError> for CliError {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Store(error) => error.into(),
+            other => Self::new(ErrorKind::Ledger, "ledger_damaged", other.to_string()),
+        }
+    }
+}
+
+impl From<Refusal> for CliError {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::NotFound { .. } => ErrorKind::NotFound,
+            _ => ErrorKind::Conflict,
+        };
+        Self::new(kind, refusal.code(), refusal.to_string()).hint(refusal.hint())
+    }
+}
+
+impl From<EngineError> for CliError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Refused(refusal) => refusal.into(),
+            EngineError::View(error) => error.into(),
+            EngineError::Commit(CommitError::Backend(error)) => error.into(),
+            other => Self::new(ErrorKind::Bug, "bug", other.to_string())
+                .hint("this is a mistake of ours; what was done before is on the ledger"),
+        }
+    }
+}
+
+impl From<RunnerError> for CliError {
+    fn from(error: RunnerError) -> Self {
+        use tollhouse::Trouble;
+        let kind = match error.trouble() {
+            Trouble::Usage => ErrorKind::Usage,
+            Trouble::Refused => ErrorKind::Refused,
+            Trouble::NotFound => ErrorKind::NotFound,
+            Trouble::Conflict => ErrorKind::Conflict,
+            Trouble::Ledger => ErrorKind::Ledger,
+            Trouble::Machine => ErrorKind::Machine,
+            Trouble::Interrupted => ErrorKind::Interrupted,
+        };
+        match error {
+            RunnerError::Engine(error) => error.into(),
+            RunnerError::Store(error) => error.into(),
+            other => {
+                let hint = other.hint();
+                let error = Self::new(kind, other.code(), other.to_string());
+                match hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Finding what a person means: an id, a prefix of its random part, a plan id, a commit, `@`.
+
+use tollhouse::{Find, Kind, Order, Record, RecordId, Store};
+
+use crate::error::{CliError, ErrorKind};
+
+/// How many candidates an ambiguous name shows.
+const CANDIDATES_MAX: u32 = 10;
+
+/// The one record of a kind that a text means.
+pub(crate) fn find_one(store: &impl Store, kind: Kind, text: &str) -> Result<Record, CliError> {
+    let found = candidates(store, Some(kind), text)?;
+    one(found, kind.as_str(), text)
+}
+
+/// The one record of any kind that a text means.
+pub(crate) fn find_any(store: &impl Store, text: &str) -> Result<Record, CliError> {
+    let found = candidates(store, None, text)?;
+    one(found, "record", text)
+}
+
+/// The newest record of a kind.
+pub(crate) fn newest(store: &impl Store, kind: Kind) -> Result<Option<Record>, CliError> {
+    let find = Find { kind: Some(kind), order: Order::Newest, limit: Some(1), ..Find::default() };
+    Ok(store.find(&find)?.pop())
+}
+
+fn one(mut found: Vec<Record>, what: &str, text: &str) -> Result<Record, CliError> {
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(CliError::new(ErrorKind::NotFound, "not_found", format!("there is no {what} {text:?}"))
+            .hint("`toll runs`, `toll task list` and `toll patch list` show what there is")),
+        _ => {
+            let names: Vec<String> = found.iter().map(|record| record.id.to_string()).collect();
+            Err(CliError::new(ErrorKind::Usage, "ambiguous", format!("{text:?} may be any of {}", names.join(", ")))
+                .hint("give more of the id"))
+        }
+    }
+}
+
+fn candidates(store: &impl Store, kind: Option<Kind>, text: &str) -> Result<Vec<Record>, CliError> {
+    let base = Find { kind, order: Order::Newest, limit: Some(CANDIDATES_MAX), ..Find::default() };
+    if text == "@" && kind.is_none_or(|kind| kind == Kind::Run) {
+        return Ok(newest(store, Kind::Run)?.into_iter().collect());
+    }
+    if let Ok(id) = text.parse::<RecordId>() {
+        let fits = kind.is_none_or(|kind| kind == id.kind());
+        return Ok(if fits { store.get(&[id])?.into_iter().flatten().collect() } else { Vec::new() });
+    }
+    // A plan id means the one of the newest run that has it.
+    if kind.is_none_or(|kind| matches!(kind, Kind::Task | Kind::GateRun)) {
+        let by_name = Find { key: Some(("name".to_owned(), text.to_owned())), limit: Some(1), ..base.clone() };
+        let found = store.find(&by_name)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    let short = text.rsplit('_').next().unwrap_or(text).to_ascii_uppercase();
+    if !short.is_empty() {
+        let found = store.find(&Find { random_prefix: Some(short), ..base.clone() })?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    let is_hex = text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex && kind.is_none_or(|kind| kind == Kind::Patch) {
+        let key_prefix = Some(("commit".to_owned(), text.to_ascii_lowercase()));
+        return Ok(store.find(&Find { key_prefix, ..base })?);
+    }
+    Ok(Vec::new())
+}

@@ -1,0 +1,50 @@
+//! Runs.
+
+use tollhouse_core::entity::Run;
+use tollhouse_core::lifecycle::{IllegalTransition, RunEvent, RunState};
+use tollhouse_core::{Severity, Timestamp};
+
+use super::{Apply, fold};
+
+impl Apply for Run {
+    type Event = RunEvent;
+
+    fn apply(current: Option<&Self>, event: &RunEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+        let mut run = fold!(current, event, RunState, RunEvent::Created { run } => run);
+        match event {
+            RunEvent::Start { base } => {
+                run.base = Some(base.clone());
+                run.started_at = Some(at);
+            }
+            RunEvent::Grant { epoch, .. } => run.epoch = *epoch,
+            RunEvent::TasksDone { commit } => run.verified_commit.clone_from(commit),
+            RunEvent::Accept { outcome } => run.outcome = Some(*outcome),
+            RunEvent::Created { .. } | RunEvent::Drained => {}
+            RunEvent::Pause { reason }
+            | RunEvent::Resume { reason }
+            | RunEvent::Cancel { reason }
+            | RunEvent::Reject { reason }
+            | RunEvent::Fix { reason }
+            | RunEvent::Fail { reason }
+            | RunEvent::Quarantine { reason } => run.reason = Some(reason.clone()),
+        }
+        run.finished_at = run.state.is_finished().then(|| run.finished_at.unwrap_or(at));
+        Ok(run)
+    }
+
+    fn event_name(event: &RunEvent) -> &'static str {
+        event.name()
+    }
+
+    fn event_reason(event: &RunEvent) -> Option<&str> {
+        event.reason()
+    }
+
+    fn event_severity(event: &RunEvent) -> Severity {
+        match event {
+            RunEvent::Fail { .. } | RunEvent::Reject { .. } | RunEvent::Quarantine { .. } => Severity::Error,
+            RunEvent::Pause { .. } | RunEvent::Cancel { .. } | RunEvent::Fix { .. } => Severity::Warning,
+            _ => Severity::Info,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A decision in the making: the view as it would be, and the changes that make it so.
+
+use std::collections::BTreeMap;
+
+use tollhouse_core::entity::{Effect, Run, Work};
+use tollhouse_core::lifecycle::{EffectEvent, EffectState};
+use tollhouse_core::{Change, EffectId, Happening, RecordId, RunId, Span, Timestamp, Version, limits};
+
+use crate::command::At;
+use crate::refusal::Refusal;
+use crate::view::{View, Viewed};
+
+/// A decision in the making.
+pub(super) struct Draft<'v> {
+    view: &'v View,
+    /// What this decision changed or made so far.
+    over: View,
+    pub(super) changes: Vec<Change>,
+    relies_on: BTreeMap<RecordId, Version>,
+    pub(super) now: Timestamp,
+    random: fastrand::Rng,
+}
+
+impl<'v> Draft<'v> {
+    pub(super) fn new(view: &'v View, at: At) -> Self {
+        Self {
+            view,
+            over: View::default(),
+            changes: Vec::new(),
+            relies_on: BTreeMap::new(),
+            now: at.now,
+            random: fastrand::Rng::with_seed(at.seed),
+        }
+    }
+
+    /// The record as it is in this decision.
+    pub(super) fn peek<T: Viewed>(&self, id: impl Into<RecordId>) -> Option<&T> {
+        let id = id.into();
+        self.over.get::<T>(id).or_else(|| self.view.get::<T>(id))
+    }
+
+    /// The record as it is in this decision, which rests on it from now on.
+    pub(super) fn get<T: Viewed>(&mut self, id: impl Into<RecordId>) -> Result<T, Refusal> {
+        let id = id.into();
+        self.rely_on::<T>(id);
+        self.peek::<T>(id).cloned().ok_or(Refusal::NotFound { id })
+    }
+
+    /// Notes that the decision rests on a record, or on there being none.
+    pub(super) fn rely_on<T: Viewed>(&mut self, id: RecordId) {
+        self.relies_on.entry(id).or_insert_with(|| self.view.version::<T>(id));
+    }
+
+    /// Every record of a kind that belongs to a run, by id.
+    pub(super) fn of_run<T: Viewed>(&self, run: RunId) -> Vec<&T> {
+        self.merged::<T>(self.view.ids_of_run(run, T::KIND), self.over.ids_of_run(run, T::KIND))
+    }
+
+    /// Every record of a kind that hangs on another, by id.
+    pub(super) fn under<T: Viewed>(&self, parent: impl Into<RecordId>) -> Vec<&T> {
+        let parent = parent.into();
+        let of_kind = |id: &RecordId| id.kind() == T::KIND;
+        self.merged::<T>(self.view.ids_under(parent).filter(of_kind), self.over.ids_under(parent).filter(of_kind))
+    }
+
+    fn merged<T: Viewed>(&self, old: impl Iterator<Item = RecordId>, new: impl Iterator<Item = RecordId>) -> Vec<&T> {
+        let ids: std::collections::BTreeSet<RecordId> = old.chain(new).collect();
+        ids.into_iter().filter_map(|id| self.peek::<T>(id)).collect()
+    }
+
+    /// Lets an event happen to a record.
+    pub(super) fn emit<T: Viewed>(&mut self, id: impl Into<RecordId>, event: &T::Event) -> Result<(), Refusal> {
+        let id = id.into();
+        let next = T::apply(self.peek::<T>(id), event, self.now)?;
+        let version = self.over.version::<T>(id).max(self.view.version::<T>(id)) + 1;
+        let happening = Happening {
+            name: T::event_name(event).to_owned(),
+            severity: T::event_severity(event),
+            reason: T::event_reason(event).map(str::to_owned),
+            body: serde_json::to_string(event).expect("an event has only string keys"),
+        };
+        self.changes.push(Change { record: next.to_record(version), event: happening });
+        self.over.put(version, next);
+        Ok(())
+    }
+
+    /// 80 random bits for an id, from the seed.
+    pub(super) fn random_id_bits(&mut self) -> u128 {
+        self.random.u128(..)
+    }
+
+    /// When the next try may begin: exponential with full jitter, after `tries` tries.
+    pub(super) fn backoff_due(&mut self, tries: u32) -> Timestamp {
+        let doublings = tries.saturating_sub(1).min(32);
+        let longest = limits::BACKOFF_FIRST.as_millis().saturating_mul(1 << doublings);
+        let wait = self.random.u64(0..=longest.min(limits::BACKOFF_MAX.as_millis()));
+        self.now.after(Span::from_millis(wait))
+    }
+
+    /// Asks the runner for something.
+    pub(super) fn request(&mut self, run: Option<RunId>, work: Work) -> Result<(), Refusal> {
+        let id = EffectId::from_parts(self.now, self.random_id_bits());
+        let effect = Box::new(Effect {
+            id,
+            run,
+            work,
+            state: EffectState::Requested,
+            owner: None,
+            epoch: 0,
+            until: None,
+            reason: None,
+            created_at: self.now,
+            started_at: None,
+            finished_at: None,
+        });
+        self.emit::<Effect>(id, &EffectEvent::Created { effect })
+    }
+
+    /// The run's effects that have no outcome yet.
+    pub(super) fn unsettled(&self, run: RunId) -> impl Iterator<Item = &Effect> {
+        self.of_run::<Effect>(run).into_iter().filter(|effect| !effect.state.is_finished())
+    }
+
+    /// The run, on which every decision about what belongs to it rests.
+    pub(super) fn run(&mut self, run: RunId) -> Result<Run, Refusal> {
+        self.get::<Run>(run)
+    }
+
+    /// What the decision rests on: everything that it read by name, and everything that it changed.
+    pub(super) fn finish(self) -> (Vec<Change>, Vec<(RecordId, Version)>) {
+        let mut relies_on = self.relies_on;
+        for change in &self.changes {
+            relies_on.entry(change.record.id).or_insert(change.record.version - 1);
+        }
+        (self.changes, relies_on.into_iter().collect())
+    }
+}

@@ -1,0 +1,218 @@
+//! Effects: claimed, reported, and what their outcomes mean.
+
+use tollhouse_core::entity::{Attempt, AttemptEnd, Effect, ErrorClass, ExitStatus, GateRun, Patch, Task, Work};
+use tollhouse_core::lifecycle::{
+    AttemptEvent, EffectEvent, EffectState, GateRunEvent, PatchEvent, PatchState, TaskEvent,
+};
+use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
+
+use super::draft::Draft;
+use super::{gate, patch, task};
+use crate::command::{AttemptFacts, NewPatch, Outcome};
+use crate::refusal::Refusal;
+
+/// Gives an effect to a runner.
+pub(super) fn claim(draft: &mut Draft<'_>, id: EffectId, owner: &str, until: Timestamp) -> Result<(), Refusal> {
+    let effect = draft.get::<Effect>(id)?;
+    if effect.state.is_finished() {
+        return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
+    }
+    let start = EffectEvent::Start { owner: owner.to_owned(), epoch: effect.epoch + 1, until };
+    draft.emit::<Effect>(id, &start)?;
+    if let Work::Gate { gate_run } = effect.work {
+        draft.emit::<GateRun>(gate_run, &GateRunEvent::Start)?;
+    }
+    Ok(())
+}
+
+/// Takes in how an effect went; the answer is the run in which something may follow.
+pub(super) fn report(
+    draft: &mut Draft<'_>,
+    id: EffectId,
+    epoch: u64,
+    outcome: &Outcome,
+) -> Result<Option<RunId>, Refusal> {
+    let effect = draft.get::<Effect>(id)?;
+    if effect.state.is_finished() {
+        return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
+    }
+    if epoch != effect.epoch {
+        return Err(Refusal::StaleLease { id: id.into(), given: epoch, current: effect.epoch });
+    }
+    if effect.state == EffectState::Requested {
+        // Not claimed, so nobody can have done it: the table says no.
+        draft.emit::<Effect>(id, &EffectEvent::Finish)?;
+    }
+    if let Some(run) = effect.run {
+        draft.run(run)?;
+    }
+    match outcome {
+        Outcome::Failed { reason, .. } => {
+            draft.emit::<Effect>(id, &EffectEvent::Fail { reason: reason.clone() })?;
+        }
+        _ => draft.emit::<Effect>(id, &EffectEvent::Finish)?,
+    }
+    follow(draft, &effect, outcome)?;
+    Ok(effect.run)
+}
+
+fn follow(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(), Refusal> {
+    match (&effect.work, outcome) {
+        (Work::Spawn { attempt }, Outcome::Spawned(facts)) => attempt_ended(draft, *attempt, facts),
+        (Work::Spawn { attempt }, Outcome::Failed { class, reason }) => {
+            attempt_failed(draft, *attempt, AttemptEnd::default(), *class, reason)
+        }
+        (Work::Kill { .. }, Outcome::Killed | Outcome::Failed { .. }) => Ok(()),
+        (Work::Apply { patch }, Outcome::Applied { candidate, facts }) => {
+            patch::applied(draft, *patch, candidate, facts)
+        }
+        (Work::Apply { patch }, Outcome::Conflicted { target, files }) => {
+            patch::conflicted(draft, *patch, target, files)
+        }
+        (Work::Apply { patch } | Work::Land { patch }, Outcome::Failed { class, reason }) => {
+            patch::could_not(draft, *patch, effect.work.name(), *class, reason)
+        }
+        (Work::Gate { gate_run }, Outcome::Gated(facts)) => gate::ended(draft, *gate_run, facts),
+        (Work::Gate { gate_run }, Outcome::Failed { reason, .. }) => gate::broken(draft, *gate_run, reason),
+        (Work::Land { patch }, Outcome::Landed { commit }) => landed(draft, *patch, commit),
+        (Work::Land { patch }, Outcome::Lost { reason }) => {
+            draft.emit::<Patch>(*patch, &PatchEvent::Rebase { reason: reason.clone() })
+        }
+        (work, outcome) => {
+            let outcome = outcome_name(outcome);
+            Err(Refusal::WrongOutcome { id: effect.id.into(), work: work.name(), outcome })
+        }
+    }
+}
+
+const fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Spawned(_) => "spawned",
+        Outcome::Killed => "killed",
+        Outcome::Applied { .. } => "applied",
+        Outcome::Conflicted { .. } => "conflicted",
+        Outcome::Gated(_) => "gated",
+        Outcome::Landed { .. } => "landed",
+        Outcome::Lost { .. } => "lost",
+        Outcome::Failed { .. } => "failed",
+    }
+}
+
+/// An agent's program ended, and what it changed was read.
+fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> Result<(), Refusal> {
+    let attempt = draft.get::<Attempt>(id)?;
+    let patch = match &facts.change {
+        Some(change) => Some(create_patch(draft, &attempt, change)?),
+        None => None,
+    };
+    let end = AttemptEnd {
+        base: facts.base.clone(),
+        workspace: facts.workspace.clone(),
+        exit: facts.exit,
+        output: facts.output.clone(),
+        patch,
+        error_class: None,
+        reason: None,
+    };
+    if attempt.state.is_finished() {
+        // Too late: the task went on without it. What it did stays readable as evidence.
+        return drop_evidence(draft, patch, "its attempt was over before it came");
+    }
+    match facts.exit {
+        Some(ExitStatus::Code(0)) => {
+            draft.emit::<Attempt>(id, &AttemptEvent::Succeed { end: Box::new(end) })?;
+            draft.emit::<Task>(attempt.task, &TaskEvent::ReportSuccess { patch })?;
+            if patch.is_none() {
+                let reason = "the agent ended well, but changed nothing that git would see".to_owned();
+                task::refuse(draft, attempt.task, ErrorClass::ToolFailure, reason)?;
+            }
+            Ok(())
+        }
+        exit => {
+            let how = exit.map_or("without an exit status".to_owned(), |exit| exit.to_string());
+            let reason = with_tail(&format!("the agent ended with {how}"), facts.output.as_ref());
+            drop_evidence(draft, patch, "its attempt did not end well")?;
+            attempt_failed(draft, id, end, ErrorClass::ToolFailure, &reason)
+        }
+    }
+}
+
+fn attempt_failed(
+    draft: &mut Draft<'_>,
+    id: AttemptId,
+    end: AttemptEnd,
+    class: ErrorClass,
+    reason: &str,
+) -> Result<(), Refusal> {
+    let attempt = draft.get::<Attempt>(id)?;
+    if attempt.state.is_finished() {
+        return Ok(());
+    }
+    let end = AttemptEnd { error_class: Some(class), reason: Some(reason.to_owned()), ..end };
+    draft.emit::<Attempt>(id, &AttemptEvent::Fail { end: Box::new(end) })?;
+    let task = draft.get::<Task>(attempt.task)?;
+    let then = task::retry_or_fail(draft, &task, class);
+    draft.emit::<Task>(task.id, &TaskEvent::ReportFailure { then, class, reason: reason.to_owned() })
+}
+
+fn drop_evidence(draft: &mut Draft<'_>, patch: Option<PatchId>, reason: &str) -> Result<(), Refusal> {
+    match patch {
+        Some(patch) => draft.emit::<Patch>(patch, &PatchEvent::Drop { reason: reason.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn create_patch(draft: &mut Draft<'_>, attempt: &Attempt, change: &NewPatch) -> Result<PatchId, Refusal> {
+    let task = draft.get::<Task>(attempt.task)?;
+    let id = PatchId::from_parts(draft.now, draft.random_id_bits());
+    let patch = Box::new(Patch {
+        id,
+        run: Some(attempt.run),
+        task: Some(attempt.task),
+        attempt: Some(attempt.id),
+        state: PatchState::Created,
+        title: patch::title(&task.spec),
+        content: change.content.clone(),
+        blob: change.blob.clone(),
+        bytes: change.bytes,
+        patch_id: change.patch_id.clone(),
+        base: change.base.clone(),
+        description: change.description.clone(),
+        unrepresentable: change.unrepresentable.clone(),
+        verdicts: Vec::new(),
+        waived: Vec::new(),
+        candidate: None,
+        rebases: 0,
+        conflicts: 0,
+        conflict_target: None,
+        commit: None,
+        refused_by: None,
+        reason: None,
+        created_at: draft.now,
+        finished_at: None,
+    });
+    draft.emit::<Patch>(id, &PatchEvent::Created { patch })?;
+    Ok(id)
+}
+
+/// The branch moved to a patch: in the same commit its task is completed.
+fn landed(draft: &mut Draft<'_>, id: PatchId, commit: &str) -> Result<(), Refusal> {
+    let patch = draft.get::<Patch>(id)?;
+    draft.emit::<Patch>(id, &PatchEvent::Land { commit: commit.to_owned() })?;
+    match patch.task {
+        Some(task) => draft.emit::<Task>(task, &TaskEvent::Pass),
+        None => Ok(()),
+    }
+}
+
+/// A reason with the end of what was printed, where a failure stands.
+pub(super) fn with_tail(reason: &str, output: Option<&tollhouse_core::entity::Output>) -> String {
+    let Some(text) = output.map(|output| output.text.trim_end()).filter(|text| !text.is_empty()) else {
+        return reason.to_owned();
+    };
+    let mut from = text.len().saturating_sub(tollhouse_core::limits::FEEDBACK_BYTES_MAX);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    format!("{reason}\n{}", &text[from..])
+}

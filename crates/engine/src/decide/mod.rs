@@ -1,0 +1,63 @@
+//! The decision: from records, a command, a time and a seed to changes. A function, and nothing else.
+
+mod draft;
+mod effect;
+mod gate;
+mod patch;
+mod run;
+mod settle;
+mod task;
+
+use tollhouse_core::{Change, RecordId, RunId, Version};
+
+use crate::command::{At, Command};
+use crate::refusal::Refusal;
+use crate::view::View;
+use draft::Draft;
+
+/// What becomes true, and what it rests on. No change at all is a decision too: the command was seen before, or there
+/// is nothing to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// What changes, in order.
+    pub changes: Vec<Change>,
+    /// What it rests on.
+    pub relies_on: Vec<(RecordId, Version)>,
+}
+
+/// Decides one command, and everything that follows from it in other lifecycles.
+///
+/// # Errors
+/// The command is refused; nothing changes.
+///
+/// ```
+/// use tollhouse_core::{RunId, Timestamp};
+/// use tollhouse_engine::{At, Command, Refusal, View, decide};
+///
+/// let at = At { now: Timestamp::from_micros(1_700_000_000_000_000), seed: 7 };
+/// let run = RunId::from_parts(at.now, 1);
+/// let refusal = decide(&View::default(), &Command::Tick { run }, at).unwrap_err();
+/// assert_eq!(refusal, Refusal::NotFound { id: run.into() });
+/// ```
+pub fn decide(view: &View, command: &Command, at: At) -> Result<Decision, Refusal> {
+    let mut draft = Draft::new(view, at);
+    if let Some(run) = handle(&mut draft, command)? {
+        settle::settle(&mut draft, run)?;
+    }
+    let (changes, relies_on) = draft.finish();
+    Ok(if changes.is_empty() { Decision::default() } else { Decision { changes, relies_on } })
+}
+
+/// Does what the command says; the answer is the run in which something may follow from it.
+fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Refusal> {
+    match command {
+        Command::CreateRun { run, spec, started_by } => run::create(draft, *run, spec, started_by).map(|()| None),
+        Command::StartRun { run, base } => run::start(draft, *run, base).map(|()| Some(*run)),
+        Command::Tick { run } => task::tick(draft, *run).map(|()| Some(*run)),
+        Command::CreateGateRun { gate_run, gate, tree, parent } => {
+            gate::create_by_hand(draft, *gate_run, gate, tree, parent).map(|()| None)
+        }
+        Command::Claim { effect, owner, until } => effect::claim(draft, *effect, owner, *until).map(|()| None),
+        Command::Report { effect, epoch, outcome } => effect::report(draft, *effect, *epoch, outcome),
+    }
+}

@@ -1,0 +1,194 @@
+//! Patches: judged, queued, applied, verified, landed. One at a time per run: nothing overtakes a landing.
+
+use tollhouse_core::entity::{Candidate, ErrorClass, Patch, RuleOutcome, RuleVerdict, Run, Work};
+use tollhouse_core::lifecycle::{PatchEvent, PatchState};
+use tollhouse_core::spec::{PolicySpec, TaskSpec};
+use tollhouse_core::{PatchId, RepoPath, RunId, TreeFacts, limits};
+
+use super::draft::Draft;
+use super::{gate, task};
+use crate::policy::{is_acceptable, judge_patch, judge_tree};
+use crate::refusal::Refusal;
+
+/// Titles of commits are cut here, as git's own tools expect.
+const TITLE_CHARS_MAX: usize = 72;
+
+/// The first line of what lands: the task's words, shortened, so that `git log --oneline` reads well.
+pub(super) fn title(spec: &TaskSpec) -> String {
+    let line = spec.prompt.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(&spec.name);
+    let line = line.trim_end_matches('.');
+    if line.chars().count() <= TITLE_CHARS_MAX {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(TITLE_CHARS_MAX - 1).collect();
+    let end = cut.rfind(' ').filter(|space| *space > TITLE_CHARS_MAX / 2).unwrap_or(cut.len());
+    format!("{}…", &cut[..end])
+}
+
+/// Moves the run's patches as far as they go.
+pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
+    let states: Vec<(PatchId, PatchState)> =
+        draft.of_run::<Patch>(run).into_iter().map(|patch| (patch.id, patch.state)).collect();
+    let mut moved = false;
+    for (id, state) in states {
+        match state {
+            PatchState::Created => judge(draft, id)?,
+            PatchState::Validated => draft.emit::<Patch>(id, &PatchEvent::Enqueue)?,
+            PatchState::ApplyFailed => give_up_or_retry(draft, id)?,
+            PatchState::Applied if gate::all_passed(draft, id) => verify(draft, id)?,
+            PatchState::Verified if !has_effect(draft, run, id) => {
+                draft.request(Some(run), Work::Land { patch: id })?;
+            }
+            _ => continue,
+        }
+        moved = true;
+    }
+    Ok(moved | apply_next(draft, run)?)
+}
+
+/// Every level of policy that a patch must satisfy, widest first.
+fn levels(draft: &Draft<'_>, patch: &Patch) -> Vec<PolicySpec> {
+    let run = patch.run.and_then(|run| draft.peek::<Run>(run));
+    let task = patch.task.and_then(|task| draft.peek::<tollhouse_core::entity::Task>(task));
+    let above = run.map(|run| run.spec.policy.clone()).unwrap_or_default();
+    above.into_iter().chain(task.and_then(|task| task.spec.policy.clone())).collect()
+}
+
+fn judge(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
+    let patch = draft.get::<Patch>(id)?;
+    let mut verdicts = vec![representable(&patch)];
+    verdicts.extend(judge_patch(&patch.description, &levels(draft, &patch), &patch.waived));
+    match is_acceptable(&verdicts) {
+        Ok(()) => draft.emit::<Patch>(id, &PatchEvent::Validate { verdicts }),
+        Err(reason) => {
+            let event = PatchEvent::Quarantine { rule: first_broken(&verdicts), reason, verdicts };
+            set_aside(draft, id, &event, ErrorClass::Policy)
+        }
+    }
+}
+
+/// Whether all that was in the workspace is in the patch: what a tree cannot hold would be lost without a word.
+fn representable(patch: &Patch) -> RuleVerdict {
+    let shown: Vec<String> =
+        patch.unrepresentable.iter().take(10).map(|(path, why)| format!("{path}: {why}")).collect();
+    let outcome = if shown.is_empty() { RuleOutcome::Held } else { RuleOutcome::BrokenAlways };
+    RuleVerdict { rule: "representable".to_owned(), outcome, detail: shown.join("; ") }
+}
+
+/// The first rule that stands against a patch.
+fn first_broken(verdicts: &[RuleVerdict]) -> String {
+    let against = |verdict: &&RuleVerdict| matches!(verdict.outcome, RuleOutcome::Broken | RuleOutcome::BrokenAlways);
+    verdicts.iter().find(against).map(|verdict| verdict.rule.clone()).unwrap_or_default()
+}
+
+/// Sets a patch aside, and tells its task why.
+pub(super) fn set_aside(
+    draft: &mut Draft<'_>,
+    id: PatchId,
+    event: &PatchEvent,
+    class: ErrorClass,
+) -> Result<(), Refusal> {
+    draft.emit::<Patch>(id, event)?;
+    gate::skip_rest(draft, id, "its patch was set aside")?;
+    let task = draft.peek::<Patch>(id).and_then(|patch| patch.task);
+    match task {
+        Some(task) => task::refuse(draft, task, class, event.reason().unwrap_or_default().to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// Asks for the next candidate, if nothing is on its way to the branch.
+fn apply_next(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
+    let patches = draft.of_run::<Patch>(run);
+    let on_its_way = |patch: &&Patch| {
+        matches!(patch.state, PatchState::Applied | PatchState::Verified)
+            || (patch.state == PatchState::Queued && has_effect(draft, run, patch.id))
+    };
+    if patches.iter().copied().any(|patch| on_its_way(&patch)) {
+        return Ok(false);
+    }
+    let next = patches
+        .iter()
+        .filter(|patch| patch.state == PatchState::Queued)
+        .min_by_key(|patch| (patch.rebases < limits::REBASES_BEFORE_FIRST, patch.id))
+        .map(|patch| patch.id);
+    match next {
+        Some(patch) => draft.request(Some(run), Work::Apply { patch }).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+fn has_effect(draft: &Draft<'_>, run: RunId, patch: PatchId) -> bool {
+    draft.unsettled(run).any(|effect| effect.work.subject() == patch.into())
+}
+
+/// A patch gave a candidate tree.
+pub(super) fn applied(
+    draft: &mut Draft<'_>,
+    id: PatchId,
+    candidate: &Candidate,
+    facts: &TreeFacts,
+) -> Result<(), Refusal> {
+    let patch = draft.get::<Patch>(id)?;
+    if patch.state != PatchState::Queued {
+        // It was dropped or set aside meanwhile; a tree in the object database harms nobody.
+        return Ok(());
+    }
+    let verdicts = judge_tree(facts, &patch.waived);
+    match is_acceptable(&verdicts) {
+        Ok(()) => {
+            draft.emit::<Patch>(id, &PatchEvent::Apply { candidate: candidate.clone(), verdicts })?;
+            gate::create_for(draft, id)
+        }
+        Err(reason) => {
+            let event = PatchEvent::Quarantine { rule: first_broken(&verdicts), reason, verdicts };
+            set_aside(draft, id, &event, ErrorClass::Policy)
+        }
+    }
+}
+
+/// A patch does not fit the branch.
+pub(super) fn conflicted(
+    draft: &mut Draft<'_>,
+    id: PatchId,
+    target: &str,
+    files: &[(RepoPath, String)],
+) -> Result<(), Refusal> {
+    if draft.get::<Patch>(id)?.state != PatchState::Queued {
+        return Ok(());
+    }
+    let shown: Vec<String> = files.iter().take(10).map(|(path, why)| format!("{path}: {why}")).collect();
+    let more = files.len().saturating_sub(shown.len());
+    let tail = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    let reason = format!("the patch does not fit what landed meanwhile: {}{tail}", shown.join("; "));
+    draft.emit::<Patch>(id, &PatchEvent::Conflict { reason, target: target.to_owned() })
+}
+
+/// A patch that did not fit is tried again only where the branch moved since, which only a later look can show: the
+/// candidate is always made on the branch as it is, so it is set aside at once.
+fn give_up_or_retry(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
+    let patch = draft.get::<Patch>(id)?;
+    let reason = patch.reason.unwrap_or_else(|| "the patch does not fit".to_owned());
+    let event = PatchEvent::Quarantine { rule: "fits".to_owned(), reason, verdicts: Vec::new() };
+    set_aside(draft, id, &event, ErrorClass::Conflict)
+}
+
+fn verify(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
+    draft.emit::<Patch>(id, &PatchEvent::Verify)
+}
+
+/// An effect on a patch could not be carried out at all.
+pub(super) fn could_not(
+    draft: &mut Draft<'_>,
+    id: PatchId,
+    what: &'static str,
+    class: ErrorClass,
+    reason: &str,
+) -> Result<(), Refusal> {
+    if draft.get::<Patch>(id)?.state.is_finished() {
+        return Ok(());
+    }
+    let reason = format!("{what} could not be done: {reason}");
+    let event = PatchEvent::Quarantine { rule: what.to_owned(), reason, verdicts: Vec::new() };
+    set_aside(draft, id, &event, class)
+}

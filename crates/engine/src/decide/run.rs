@@ -1,0 +1,132 @@
+//! Runs: made, begun, wound down, ended.
+
+use tollhouse_core::entity::{Patch, Run, RunOutcome, Task};
+use tollhouse_core::lifecycle::{PatchState, RunEvent, RunState, TaskEvent, TaskState};
+use tollhouse_core::spec::{RunSpec, TaskSpec, Weight};
+use tollhouse_core::{RunId, TaskId};
+
+use super::draft::Draft;
+use crate::refusal::Refusal;
+
+/// Makes a run and its tasks.
+pub(super) fn create(draft: &mut Draft<'_>, id: RunId, spec: &RunSpec, started_by: &str) -> Result<(), Refusal> {
+    draft.rely_on::<Run>(id.into());
+    if let Some(known) = draft.peek::<Run>(id) {
+        let same = known.spec == *spec && known.started_by == started_by;
+        return if same { Ok(()) } else { Err(Refusal::IdReused { id: id.into() }) };
+    }
+    let run = Box::new(Run {
+        id,
+        state: RunState::Pending,
+        spec: spec.clone(),
+        started_by: started_by.to_owned(),
+        reason: None,
+        outcome: None,
+        base: None,
+        verified_commit: None,
+        epoch: 0,
+        created_at: draft.now,
+        started_at: None,
+        finished_at: None,
+    });
+    draft.emit::<Run>(id, &RunEvent::Created { run })?;
+    for task in &spec.tasks {
+        create_task(draft, id, task)?;
+    }
+    Ok(())
+}
+
+fn create_task(draft: &mut Draft<'_>, run: RunId, spec: &TaskSpec) -> Result<(), Refusal> {
+    let id = TaskId::from_parts(draft.now, draft.random_id_bits());
+    let task = Box::new(Task {
+        id,
+        run,
+        spec: spec.clone(),
+        state: TaskState::Pending,
+        blocked_by: Vec::new(),
+        lease: None,
+        attempts_used: 0,
+        attempts_lost: 0,
+        attempts_granted: 0,
+        attempt: None,
+        patch: None,
+        feedback: None,
+        due_at: None,
+        reason: None,
+        error_class: None,
+        created_at: draft.now,
+        started_at: None,
+        finished_at: None,
+    });
+    draft.emit::<Task>(id, &TaskEvent::Created { task })
+}
+
+/// Begins a run. Said again with the same base, it is the same answer.
+pub(super) fn start(draft: &mut Draft<'_>, id: RunId, base: &str) -> Result<(), Refusal> {
+    let run = draft.run(id)?;
+    if run.state == RunState::Running && run.base.as_deref() == Some(base) {
+        return Ok(());
+    }
+    draft.emit::<Run>(id, &RunEvent::Start { base: base.to_owned() })
+}
+
+/// The first critical task that was missed, if one was: from then on the run only winds down.
+pub(super) fn critical_miss<'d>(draft: &'d Draft<'_>, run: RunId) -> Option<&'d Task> {
+    draft.of_run::<Task>(run).into_iter().find(|task| task.spec.weight == Weight::Critical && task.is_missed())
+}
+
+/// Cancels what a run that winds down will not do any more.
+pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
+    let Some(missed) = critical_miss(draft, run) else { return Ok(false) };
+    let reason = format!("the run ends: {} is critical and {}", missed.spec.name, missed.state);
+    let idle: Vec<TaskId> = draft
+        .of_run::<Task>(run)
+        .into_iter()
+        .filter(|task| !task.state.is_finished() && !matches!(task.state, TaskState::Running | TaskState::Validating))
+        .map(|task| task.id)
+        .collect();
+    for task in &idle {
+        draft.emit::<Task>(*task, &TaskEvent::Cancel { reason: reason.clone() })?;
+    }
+    Ok(!idle.is_empty())
+}
+
+/// Ends a run whose work is over.
+pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    if !is_drained(draft, id) {
+        return Ok(false);
+    }
+    if let Some(missed) = critical_miss(draft, id) {
+        let why = missed.reason.as_deref().unwrap_or("no reason was given");
+        let first_line = why.lines().next().unwrap_or(why);
+        let reason = format!("{} is critical and {}: {first_line}", missed.spec.name, missed.state);
+        draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
+        return Ok(true);
+    }
+    let outcome = if draft.of_run::<Task>(id).into_iter().any(Task::is_missed) {
+        RunOutcome::WithFailures
+    } else {
+        RunOutcome::Clean
+    };
+    let commit = newest_commit(draft, id);
+    draft.emit::<Run>(id, &RunEvent::TasksDone { commit })?;
+    // A run has no gates of its own yet, so nothing is left to judge.
+    draft.emit::<Run>(id, &RunEvent::Accept { outcome })?;
+    Ok(true)
+}
+
+fn is_drained(draft: &Draft<'_>, run: RunId) -> bool {
+    draft.of_run::<Task>(run).into_iter().all(|task| task.state.is_finished())
+        && draft.of_run::<tollhouse_core::entity::GateRun>(run).into_iter().all(|gate| gate.state.is_finished())
+        && draft.unsettled(run).next().is_none()
+}
+
+fn newest_commit(draft: &Draft<'_>, id: RunId) -> Option<String> {
+    let landed = draft
+        .of_run::<Patch>(id)
+        .into_iter()
+        .filter(|patch| patch.state == PatchState::Committed)
+        .max_by_key(|patch| patch.finished_at)
+        .and_then(|patch| patch.commit.clone());
+    landed.or_else(|| draft.peek::<Run>(id).and_then(|run| run.base.clone()))
+}

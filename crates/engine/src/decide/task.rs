@@ -1,0 +1,204 @@
+//! Tasks: dependencies, leases, retries, deadlines.
+
+use std::collections::BTreeMap;
+
+use tollhouse_core::entity::{Attempt, AttemptEnd, ErrorClass, Lease, Run, Task, Work};
+use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, MissedTo, RetryOr, RunEvent, TaskEvent, TaskState};
+use tollhouse_core::spec::OnDependencyFailure;
+use tollhouse_core::{AttemptId, RunId, TaskId};
+
+use super::draft::Draft;
+use super::run::critical_miss;
+use crate::plan::scopes_may_overlap;
+use crate::refusal::Refusal;
+
+/// Looks at the clock: backoffs that are over, attempts past their deadline.
+pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
+    draft.run(run)?;
+    let now = draft.now;
+    let tasks: Vec<Task> = draft.of_run::<Task>(run).into_iter().cloned().collect();
+    for task in tasks {
+        match (&task.lease, task.due_at) {
+            (None, Some(due)) if task.state == TaskState::Retrying && due <= now => {
+                draft.emit::<Task>(task.id, &TaskEvent::Due)?;
+            }
+            (Some(lease), _) if lease.deadline <= now => overdue(draft, &task, lease.attempt)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn overdue(draft: &mut Draft<'_>, task: &Task, attempt: AttemptId) -> Result<(), Refusal> {
+    let reason = format!("the attempt took longer than its {}", task.spec.timeout);
+    let then = retry_or_fail(draft, task, ErrorClass::Timeout);
+    draft.emit::<Task>(task.id, &TaskEvent::Overdue { then, reason: reason.clone() })?;
+    let end = AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason), ..AttemptEnd::default() };
+    draft.emit::<Attempt>(attempt, &AttemptEvent::TimeOut { end: Box::new(end) })?;
+    draft.request(Some(task.run), Work::Kill { attempt })
+}
+
+/// Whether another try may follow a failure of this class, and when.
+pub(super) fn retry_or_fail(draft: &mut Draft<'_>, task: &Task, class: ErrorClass) -> RetryOr {
+    let left = task.attempts_used < task.attempts_limit();
+    if left && class.is_retryable() && critical_miss(draft, task.run).is_none() {
+        RetryOr::Retrying { due: draft.backoff_due(task.attempts_used) }
+    } else {
+        RetryOr::Failed
+    }
+}
+
+/// Sends a validating task back or ends it, with the reason as the next attempt's feedback.
+pub(super) fn refuse(draft: &mut Draft<'_>, id: TaskId, class: ErrorClass, reason: String) -> Result<(), Refusal> {
+    let task = draft.get::<Task>(id)?;
+    if task.state != TaskState::Validating {
+        return Ok(());
+    }
+    let then = retry_or_fail(draft, &task, class);
+    draft.emit::<Task>(id, &TaskEvent::Refuse { then, class, reason })
+}
+
+/// Moves tasks whose dependencies moved.
+pub(super) fn unblock(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
+    let tasks = draft.of_run::<Task>(run);
+    if !tasks.iter().any(|task| matches!(task.state, TaskState::Pending | TaskState::Blocked)) {
+        return Ok(false);
+    }
+    let by_name: BTreeMap<&str, &Task> = tasks.iter().map(|task| (task.spec.name.as_str(), *task)).collect();
+    let moves: Vec<(TaskId, TaskEvent)> =
+        tasks.iter().filter_map(|task| dependency_event(task, &by_name).map(|event| (task.id, event))).collect();
+    for (id, event) in &moves {
+        draft.emit::<Task>(*id, event)?;
+    }
+    Ok(!moves.is_empty())
+}
+
+/// What a task's dependencies do to it, if anything.
+fn dependency_event(task: &Task, by_name: &BTreeMap<&str, &Task>) -> Option<TaskEvent> {
+    if !matches!(task.state, TaskState::Pending | TaskState::Blocked) {
+        return None;
+    }
+    let needed = || task.spec.needs.iter().filter_map(|name| by_name.get(name.as_str()).copied());
+    if let Some(missed) = needed().find(|needed| needed.is_missed()) {
+        let to = match task.spec.on_dependency_failure {
+            OnDependencyFailure::Skip => MissedTo::Skipped,
+            OnDependencyFailure::Fail => MissedTo::Failed,
+        };
+        let reason = format!("it needs {}, which is {}", missed.spec.name, missed.state);
+        return Some(TaskEvent::DependencyFailed { to, reason });
+    }
+    let unfinished: Vec<String> =
+        needed().filter(|needed| !needed.is_done()).map(|needed| needed.spec.name.clone()).collect();
+    match (task.state, unfinished.is_empty()) {
+        (TaskState::Pending, true) => Some(TaskEvent::Release),
+        (TaskState::Pending, false) => Some(TaskEvent::Hold { blocked_by: unfinished }),
+        (_, true) => Some(TaskEvent::Unblock),
+        (_, false) => None,
+    }
+}
+
+/// Gives leases to queued tasks, in the order of the plan, as far as there is room.
+pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
+    if critical_miss(draft, run).is_some() {
+        return Ok(false);
+    }
+    let queued: Vec<TaskId> = draft
+        .of_run::<Task>(run)
+        .into_iter()
+        .filter(|task| task.state == TaskState::Queued)
+        .map(|task| task.id)
+        .collect();
+    if queued.is_empty() {
+        return Ok(false);
+    }
+    let spec = draft.run(run)?.spec;
+    let place = |name: &str| spec.tasks.iter().position(|task| task.name == name);
+    let mut queued = queued;
+    queued.sort_by_key(|id| draft.peek::<Task>(*id).and_then(|task| place(&task.spec.name)));
+    let mut leased = false;
+    for id in queued {
+        let task = draft.get::<Task>(id)?;
+        if has_room(draft, &task) {
+            grant(draft, &task)?;
+            leased = true;
+        }
+    }
+    Ok(leased)
+}
+
+/// Whether a queued task may start beside what runs now.
+fn has_room(draft: &Draft<'_>, task: &Task) -> bool {
+    let Some(run) = draft.peek::<Run>(task.run) else { return false };
+    // An attempt whose task is already overdue still occupies the machine until its processes are gone.
+    let alive = draft.unsettled(task.run).filter(|effect| matches!(effect.work, Work::Spawn { .. })).count();
+    let limit = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
+    if alive >= limit(run.spec.max_parallel) {
+        return false;
+    }
+    let others = draft.of_run::<Task>(task.run);
+    let agent = run.spec.agents.iter().find(|agent| agent.name == task.spec.agent);
+    if let Some(most) = agent.and_then(|agent| agent.max_parallel) {
+        let same = |other: &&&Task| other.state == TaskState::Running && other.spec.agent == task.spec.agent;
+        if others.iter().filter(same).count() >= limit(most) {
+            return false;
+        }
+    }
+    others
+        .iter()
+        .filter(|other| matches!(other.state, TaskState::Running | TaskState::Validating))
+        .all(|other| !clash(task, other))
+}
+
+/// Whether two tasks may not be under way together.
+fn clash(task: &Task, other: &Task) -> bool {
+    let scope = |task: &Task| task.spec.policy.as_ref().and_then(|policy| policy.write.clone());
+    let same_group = task.spec.conflict_group.is_some() && task.spec.conflict_group == other.spec.conflict_group;
+    // A task that declares no scope is no reason for others to wait.
+    let overlap = match (scope(task), scope(other)) {
+        (Some(one), Some(two)) => scopes_may_overlap(&one, &two),
+        _ => false,
+    };
+    same_group || overlap
+}
+
+fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
+    let run = draft.run(task.run)?;
+    let epoch = run.epoch + 1;
+    draft.emit::<Run>(run.id, &RunEvent::Grant { task: task.id, epoch })?;
+    let attempt = AttemptId::from_parts(draft.now, draft.random_id_bits());
+    let deadline = draft.now.after(task.spec.timeout);
+    let number = u32::try_from(draft.under::<Attempt>(task.id).len()).unwrap_or(u32::MAX).saturating_add(1);
+    // One worker for now: the machine that drives the run.
+    let worker = "local".to_owned();
+    let lease = Lease { attempt, worker: worker.clone(), epoch, deadline };
+    draft.emit::<Task>(task.id, &TaskEvent::Lease { lease })?;
+    let record = Box::new(Attempt {
+        id: attempt,
+        run: task.run,
+        task: task.id,
+        number,
+        agent: task.spec.agent.clone(),
+        worker,
+        epoch,
+        state: AttemptState::Running,
+        prompt: prompt(task),
+        feedback: task.feedback.clone(),
+        deadline,
+        end: None,
+        started_at: draft.now,
+        finished_at: None,
+    });
+    draft.emit::<Attempt>(attempt, &AttemptEvent::Created { attempt: record })?;
+    draft.request(Some(task.run), Work::Spawn { attempt })
+}
+
+/// What the agent is told: the task, and why its last try was refused.
+fn prompt(task: &Task) -> String {
+    match &task.feedback {
+        None => task.spec.prompt.clone(),
+        Some(feedback) => format!(
+            "{}\n\nThis was tried before, and the change was not accepted:\n{feedback}\n",
+            task.spec.prompt.trim_end()
+        ),
+    }
+}

@@ -1,0 +1,153 @@
+//! The loop that every embedding shares: catch up, decide, commit; again when somebody was faster.
+
+use thiserror::Error;
+use tollhouse_core::{Actor, Commit, RunId, Stream};
+use tollhouse_state::{CommitError, Cursor, Order, Store, StoreError};
+
+use crate::command::{At, Command};
+use crate::decide::decide;
+use crate::refusal::Refusal;
+use crate::view::{View, ViewError};
+
+/// How often a decision is made anew because somebody was faster. More is no bad luck any more but a mistake.
+const STALE_RETRIES_MAX: u32 = 64;
+
+/// A command that was not carried out.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// It was turned down.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store did not take the commit.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    View(#[from] ViewError),
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        Self::View(error.into())
+    }
+}
+
+/// The engine over a store: one run's view, kept up to date.
+#[derive(Debug)]
+pub struct Engine<S> {
+    store: S,
+    stream: Stream,
+    view: View,
+    position: u64,
+}
+
+impl<S: Store> Engine<S> {
+    /// Opens the engine for one run, which may not be there yet.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn open(store: S, run: RunId) -> Result<Self, EngineError> {
+        // The position first: an event that comes between the two reads is seen twice, and passed over.
+        let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
+        let position = newest.last().map_or(0, |event| event.position);
+        let view = View::load(&store, run)?;
+        Ok(Self { store, stream: Stream::Run(run), view, position })
+    }
+
+    /// Opens the engine for what belongs to no run. Its view begins empty and holds what this engine makes.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn open_project(store: S) -> Result<Self, EngineError> {
+        let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
+        let position = newest.last().map_or(0, |event| event.position);
+        Ok(Self { store, stream: Stream::Project, view: View::default(), position })
+    }
+
+    /// The records as of the last command or [`catch_up`](Self::catch_up).
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The store below.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The position in the ledger up to which the view is up to date.
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Brings the view up to date; the answer is the events that did it.
+    ///
+    /// # Errors
+    /// The ledger cannot be read, or an event does not follow from what is known.
+    pub fn catch_up(&mut self) -> Result<Vec<tollhouse_core::Event>, EngineError> {
+        let stream = Some(self.stream);
+        let events = self.store.events(&Cursor { after: self.position, stream, ..Cursor::default() })?;
+        for event in &events {
+            // Of what belongs to no run, only what this engine saw from its beginning is in its view.
+            if self.stream != Stream::Project || event.version == 1 || self.view.knows(event.record) {
+                self.view.apply(event)?;
+            }
+            self.position = event.position;
+        }
+        Ok(events)
+    }
+
+    /// Carries out a command: all that follows from it is on the ledger when this returns. The answer is the events
+    /// that came since the last call, its own included.
+    ///
+    /// # Errors
+    /// The command is refused, or the store fails; then nothing changed.
+    pub fn execute(
+        &mut self,
+        command: &Command,
+        actor: &Actor,
+        at: At,
+    ) -> Result<Vec<tollhouse_core::Event>, EngineError> {
+        let mut seen = Vec::new();
+        for _ in 0..STALE_RETRIES_MAX {
+            seen.append(&mut self.catch_up()?);
+            let decision = decide(&self.view, command, at)?;
+            if decision.changes.is_empty() {
+                return Ok(seen);
+            }
+            let commit = Commit {
+                id: format!("{}-{:016x}", at.now.as_micros(), at.seed),
+                at: at.now,
+                actor: actor.clone(),
+                trace: Some(trace_of(self.stream)),
+                relies_on: decision.relies_on,
+                changes: decision.changes,
+            };
+            match self.store.commit(&commit) {
+                Ok(_) => {
+                    seen.append(&mut self.catch_up()?);
+                    return Ok(seen);
+                }
+                Err(CommitError::Stale { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Backend(StoreError::Busy { op: "commit" }).into())
+    }
+}
+
+/// The W3C trace id of a stream: made from its name, so that whoever knows the run knows the trace.
+pub fn trace_of(stream: Stream) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(stream.to_string().as_bytes());
+    digest[..16].iter().fold(String::with_capacity(32), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// The next time at which a run wants to be looked at, if nothing else happens: a deadline or the end of a backoff.
+pub fn next_deadline(view: &View, run: RunId) -> Option<tollhouse_core::Timestamp> {
+    view.all::<tollhouse_core::entity::Task>()
+        .filter(|task| task.run == run)
+        .flat_map(|task| [task.due_at, task.lease.as_ref().map(|lease| lease.deadline)])
+        .flatten()
+        .min()
+}

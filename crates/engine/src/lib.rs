@@ -1,0 +1,23 @@
+//! The pure engine of Tollhouse: it performs no I/O, reads no clock and draws no randomness.
+//!
+//! [`decide`] is a function from a view, a command, a time and a seed to changes. [`Engine`] is the short loop around it:
+//! catch up, decide, commit, and again when somebody was faster.
+
+mod apply;
+mod command;
+mod decide;
+mod engine;
+pub mod patch;
+pub mod plan;
+pub mod policy;
+mod refusal;
+pub mod report;
+pub mod secret;
+mod view;
+
+pub use apply::Apply;
+pub use command::{At, AttemptFacts, Command, GateFacts, NewPatch, Outcome};
+pub use decide::{Decision, decide};
+pub use engine::{Engine, EngineError, next_deadline, trace_of};
+pub use refusal::Refusal;
+pub use view::{View, ViewError, Viewed};

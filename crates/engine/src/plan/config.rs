@@ -1,0 +1,190 @@
+//! The project's configuration: `tollhouse.toml` as it is written, and what it says once it was checked.
+
+use tollhouse_core::spec::{AgentSpec, CommitAuthor, GateSpec, PolicySpec, Program, WorkspaceSpec};
+
+use super::check;
+use super::gates;
+use super::nearest::{did_you_mean, quoted};
+use super::node;
+use super::policy::{PolicyDraft, absent_level, source_of};
+use super::problem::{Lines, Place, Problem, Problems, Source};
+use super::read::{Field, Table, not_yet};
+
+/// More than these at once is a slip of the finger.
+pub(super) const PARALLEL_MAX: u32 = 1000;
+
+/// The keys of an agent.
+const AGENT_KEYS: [&str; 5] = ["kind", "command", "max_parallel", "env", "env_pass"];
+
+/// Kinds of agents that are promised, and not there yet.
+const LATER_AGENTS: [&str; 4] = ["claude-code", "codex", "gemini", "aider"];
+
+/// What the project's configuration says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectSpec {
+    /// The project's name.
+    pub name: Option<String>,
+    /// The branch that work starts from.
+    pub target: Option<String>,
+    /// The branch that changes land on.
+    pub land_on: Option<String>,
+    /// The agents, in the order of the file.
+    pub agents: Vec<AgentSpec>,
+    /// The gates, in the order of the file.
+    pub gates: Vec<GateSpec>,
+    /// The project's level of policy.
+    pub policy: PolicySpec,
+    /// How workspaces are made ready.
+    pub workspace: WorkspaceSpec,
+    /// Whose name landed commits carry.
+    pub author: CommitAuthor,
+}
+
+/// Reads the project's configuration. An empty text is one: no agents, no gates, no rules but the general ones.
+///
+/// # Errors
+/// Every problem of the text, in its order.
+///
+/// ```
+/// # use tollhouse_engine::plan::{Source, read_project};
+/// let source = Source::new("tollhouse.toml", "[agents.fix]\ncomand = [\"fix\"]\n");
+/// let problems = read_project(&source).unwrap_err();
+/// assert_eq!(problems[0].to_string(), "tollhouse.toml:2:1: unknown key `comand`; did you mean `command`?");
+/// ```
+pub fn read_project(source: &Source) -> Result<ProjectSpec, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let root = node::read(source, &mut problems);
+    let spec = Field::root(&root).table(&mut problems).map(|table| project(&table, source, &mut problems));
+    match spec {
+        Some(spec) if problems.is_empty() => Ok(spec),
+        _ => Err(problems.finish(source)),
+    }
+}
+
+fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> ProjectSpec {
+    root.expect_keys(&["project", "workspace", "agents", "policy", "gate", "commit"], &["budget"], problems);
+    let mut section = |key: &str| root.field(key).and_then(|field| field.table(problems));
+    let (head, workspace, policy, commit) =
+        (section("project"), section("workspace"), section("policy"), section("commit"));
+    let (name, target, land_on) = head.map(|table| self::head(&table, problems)).unwrap_or_default();
+    let lines = Lines::new(&source.text);
+    ProjectSpec {
+        name,
+        target,
+        land_on,
+        agents: root.field("agents").map(|field| agents(&field, problems)).unwrap_or_default(),
+        gates: root.field("gate").map(|field| gates::read(&field, &lines, problems)).unwrap_or_default(),
+        policy: policy.map_or_else(
+            || absent_level("project", &source.file).spec(),
+            |table| {
+                let line = lines.line(table.place.at);
+                PolicyDraft::read(&table, source_of("project", &source.file, Some(line)), problems).spec()
+            },
+        ),
+        workspace: workspace.map(|table| self::workspace(&table, problems)).unwrap_or_default(),
+        author: commit.and_then(|table| author(&table, problems)).unwrap_or_default(),
+    }
+}
+
+fn head(table: &Table<'_>, problems: &mut Problems) -> (Option<String>, Option<String>, Option<String>) {
+    table.expect_keys(&["name", "target", "land_on", "land"], &[], problems);
+    if let Some(field) = table.field("land")
+        && let Some(land) = field.text(problems)
+    {
+        match land.as_str() {
+            "auto" => {}
+            "hold" | "pr" => not_yet(&format!("land = \"{land}\""), &field.place, problems),
+            _ => unknown_value(&land, &["auto"], &field.place, problems),
+        }
+    }
+    let name = table.field("name").and_then(|field| check::line(&field, problems));
+    let mut branch = |key: &str| table.field(key).and_then(|field| check::branch(&field, problems));
+    (name, branch("target"), branch("land_on"))
+}
+
+fn workspace(table: &Table<'_>, problems: &mut Problems) -> WorkspaceSpec {
+    table.expect_keys(&["setup", "copy"], &["cache"], problems);
+    let setup: Option<Program> = table.field("setup").and_then(|field| field.program(problems));
+    let mut copy = table.field("copy").and_then(|field| field.word_list(problems)).unwrap_or_default();
+    copy.retain(|path| {
+        let names_file = path.value.split('/').any(|part| !matches!(part, "" | "."));
+        if !names_file {
+            problems.wrong(&path.place, format!("path {} names no file", quoted(&path.value)), ());
+        }
+        names_file && check::inner_path(path, problems)
+    });
+    WorkspaceSpec { setup, copy: copy.into_iter().map(|path| path.value).collect() }
+}
+
+fn author(table: &Table<'_>, problems: &mut Problems) -> Option<CommitAuthor> {
+    table.expect_keys(&["author"], &["signoff", "sign", "trailers"], problems);
+    let field = table.field("author")?;
+    let text = check::line(&field, problems)?;
+    match text.as_str() {
+        "agent" => Some(CommitAuthor::Agent),
+        "me" => Some(CommitAuthor::Me),
+        _ if is_person(&text) => Some(CommitAuthor::Named(text)),
+        _ => {
+            let message = format!("{} is no author", quoted(&text));
+            problems.wrong(&field.place, message, "\"agent\", \"me\" or \"Name <mail@example.org>\"");
+            None
+        }
+    }
+}
+
+/// Whether a text is a name and an address, as git wants them.
+fn is_person(text: &str) -> bool {
+    let Some((name, mail)) = text.split_once('<') else { return false };
+    let Some(mail) = mail.strip_suffix('>') else { return false };
+    let is_part = |part: &str| !part.is_empty() && !part.contains(['<', '>', ' ']);
+    let address = mail.split_once('@').is_some_and(|(user, host)| is_part(user) && is_part(host));
+    name.chars().any(char::is_alphanumeric) && name.ends_with(' ') && !name.contains('>') && address
+}
+
+fn agents(field: &Field<'_>, problems: &mut Problems) -> Vec<AgentSpec> {
+    let Some(table) = field.table(problems) else { return Vec::new() };
+    let mut agents = Vec::new();
+    for (name, place, field) in table.fields() {
+        check::name("an agent", name, &place, problems);
+        agents.extend(field.table(problems).map(|table| agent(name, &table, problems)));
+    }
+    agents
+}
+
+fn agent(name: &str, table: &Table<'_>, problems: &mut Problems) -> AgentSpec {
+    table.expect_keys(&AGENT_KEYS, &["model", "args", "billing", "price", "capabilities"], problems);
+    let mut own_kind = true;
+    if let Some(field) = table.field("kind")
+        && let Some(kind) = field.text(problems)
+    {
+        own_kind = kind == "command";
+        if LATER_AGENTS.contains(&kind.as_str()) {
+            not_yet_agent(&kind, &field.place, problems);
+        } else if !own_kind {
+            unknown_value(&kind, &["command"], &field.place, problems);
+        }
+    }
+    if own_kind && table.lacks("command", &AGENT_KEYS) {
+        let hint = "add command = [\"program\", \"argument\"]; the prompt is on its standard input";
+        problems.absent(&table.place, format!("agent `{name}` has no command"), hint);
+    }
+    let command = table.field("command").and_then(|field| field.argv(problems));
+    AgentSpec {
+        name: name.to_owned(),
+        command: command.unwrap_or_default(),
+        max_parallel: table.field("max_parallel").and_then(|field| field.count_u32(1..=PARALLEL_MAX, problems)),
+        env: table.field("env").map(|field| check::env(&field, problems)).unwrap_or_default(),
+        env_pass: table.field("env_pass").map(|field| check::env_pass(&field, problems)).unwrap_or_default(),
+    }
+}
+
+fn not_yet_agent(kind: &str, place: &Place, problems: &mut Problems) {
+    let hint = "leave kind out and give the command that runs it, as in command = [\"program\", \"{prompt_file}\"]";
+    problems.wrong(place, format!("kind = \"{kind}\" is not yet supported"), hint);
+}
+
+/// Tells a value that is none of those that a key takes.
+pub(super) fn unknown_value(value: &str, known: &[&str], place: &Place, problems: &mut Problems) {
+    let hint = did_you_mean(value, known.iter().copied()).unwrap_or_else(|| format!("one of: {}", known.join(", ")));
+    problems.wrong(place, format!("unknown value {}", quoted(value)), hint);
+}

@@ -1,0 +1,28 @@
+//! Plan and configuration: text in, what a run keeps out, or every problem at once, each with its place.
+//!
+//! Pure: the caller reads the files. Nothing in a text is ever ignored: what is not known, or not there yet, is a problem.
+
+mod check;
+mod config;
+mod cycle;
+mod gates;
+mod graph;
+mod json;
+mod nearest;
+mod node;
+mod policy;
+mod problem;
+mod read;
+mod resolve;
+mod scope;
+mod single;
+mod tasks;
+
+pub use check::branch_problem;
+pub use config::{ProjectSpec, read_project};
+pub use node::text_at;
+pub use problem::{Problem, Source};
+pub use resolve::{Defaults, PromptTexts, resolve};
+pub use scope::scopes_may_overlap;
+pub use single::{SingleTask, single};
+pub use tasks::{PlanDraft, read_plan};

@@ -1,0 +1,143 @@
+//! One level of policy as it is written, and whether it widens the ones above.
+
+use tollhouse_core::spec::PolicySpec;
+
+use super::check;
+use super::nearest::quoted;
+use super::problem::Problems;
+use super::read::{At, Table};
+use super::scope::scopes_may_overlap;
+use crate::policy::{Globs, is_literal};
+
+/// The keys of a level.
+const KEYS: [&str; 4] = ["write", "forbid", "max_files_changed", "max_lines_changed"];
+
+/// Promised, and not there yet.
+const LATER: [&str; 7] =
+    ["require", "binary", "require_tests_for", "require_issue_ref", "reviewers", "max_bytes", "allow_binary"];
+
+/// A larger limit limits nothing.
+const LIMIT_MAX: u64 = 1_000_000_000;
+
+/// A level of policy, with places.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PolicyDraft {
+    /// Which level it is and where it stands.
+    pub(super) source: String,
+    pub(super) write: Option<Vec<At<String>>>,
+    forbid: Vec<At<String>>,
+    max_files_changed: Option<At<u64>>,
+    max_lines_changed: Option<At<u64>>,
+}
+
+impl PolicyDraft {
+    /// Reads a `[policy]` table.
+    pub(super) fn read(table: &Table<'_>, source: String, problems: &mut Problems) -> Self {
+        table.expect_keys(&KEYS, &LATER, problems);
+        let mut limit = |key: &str| {
+            let field = table.field(key)?;
+            field.count(1..=LIMIT_MAX, problems).map(|limit| field.at(limit))
+        };
+        let (max_files_changed, max_lines_changed) = (limit("max_files_changed"), limit("max_lines_changed"));
+        let write = table.field("write").and_then(|field| check::write_globs(&field, problems));
+        let forbid = table.field("forbid").and_then(|field| check::globs(&field, problems)).unwrap_or_default();
+        Self { source, write, forbid, max_files_changed, max_lines_changed }
+    }
+
+    /// A level that only says what may be written.
+    pub(super) fn of_write(source: String, write: Vec<At<String>>) -> Self {
+        Self { source, write: Some(write), ..Self::default() }
+    }
+
+    pub(super) fn spec(&self) -> PolicySpec {
+        let texts = |globs: &[At<String>]| globs.iter().map(|glob| glob.value.clone()).collect();
+        PolicySpec {
+            source: self.source.clone(),
+            write: self.write.as_deref().map(texts),
+            forbid: texts(&self.forbid),
+            max_files_changed: self.max_files_changed.as_ref().map(|limit| limit.value),
+            max_lines_changed: self.max_lines_changed.as_ref().map(|limit| limit.value),
+        }
+    }
+
+    /// Tells where this level asks for more than one of the `levels` above it gives.
+    pub(super) fn tell_widening(&self, levels: &Levels<'_>, problems: &mut Problems) {
+        levels.tell_limit(
+            "max_files_changed",
+            self.max_files_changed.as_ref(),
+            |level| level.max_files_changed,
+            problems,
+        );
+        levels.tell_limit(
+            "max_lines_changed",
+            self.max_lines_changed.as_ref(),
+            |level| level.max_lines_changed,
+            problems,
+        );
+        for glob in self.write.iter().flatten() {
+            if let Some((message, hint)) = levels.refusal(&glob.value) {
+                problems.wrong(&glob.place, message, hint);
+            }
+        }
+    }
+}
+
+/// Levels of policy, compiled to be asked by many tasks.
+pub(super) struct Levels<'a>(Vec<(&'a PolicySpec, Globs)>);
+
+impl<'a> Levels<'a> {
+    pub(super) fn new(levels: impl IntoIterator<Item = &'a PolicySpec>) -> Self {
+        Self(levels.into_iter().map(|level| (level, Globs::new(&level.forbid))).collect())
+    }
+
+    fn tell_limit(
+        &self,
+        key: &str,
+        limit: Option<&At<u64>>,
+        of: fn(&PolicySpec) -> Option<u64>,
+        problems: &mut Problems,
+    ) {
+        let Some(limit) = limit else { return };
+        for (level, _) in &self.0 {
+            if let Some(above) = of(level).filter(|above| *above < limit.value) {
+                let message = format!("{key} {} widens the {above} of {}", limit.value, level.source);
+                problems.wrong(&limit.place, message, format!("at most {above}"));
+                return;
+            }
+        }
+    }
+
+    /// Why a glob can match nothing that these levels allow, and how to mend it.
+    fn refusal(&self, glob: &str) -> Option<(String, String)> {
+        for (level, forbid) in &self.0 {
+            let source = &level.source;
+            if let Some(write) = &level.write
+                && !scopes_may_overlap(&[glob.to_owned()], write)
+            {
+                let message = format!("write {} widens the write of {source}", quoted(glob));
+                return Some((message, format!("it allows {}", show(write))));
+            }
+            let named = is_literal(glob) && forbid.matches(&glob.into());
+            if named || level.forbid.iter().any(|forbidden| forbidden == glob) {
+                let message = format!("write {} is forbidden by {source}", quoted(glob));
+                return Some((message, format!("it forbids {}", show(&level.forbid))));
+            }
+        }
+        None
+    }
+}
+
+fn show(globs: &[String]) -> String {
+    let shown: Vec<String> = globs.iter().take(5).map(|glob| quoted(glob)).collect();
+    shown.join(", ") + if globs.len() > 5 { ", …" } else { "" }
+}
+
+/// Which level it is and where it stands, as in `project (tollhouse.toml:12)`.
+pub(super) fn source_of(level: &str, file: &str, line: Option<usize>) -> String {
+    line.map_or_else(|| format!("{level} ({file})"), |line| format!("{level} ({file}:{line})"))
+}
+
+/// A level of a file that does not speak of it.
+pub(super) fn absent_level(level: &str, file: &str) -> PolicyDraft {
+    PolicyDraft { source: source_of(level, file, None), ..PolicyDraft::default() }
+}

@@ -1,0 +1,181 @@
+//! A plan and its project together: what a run keeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, MAX_PARALLEL_DEFAULT};
+use tollhouse_core::spec::{PolicySpec, RunSpec, TaskSpec};
+
+use super::config::ProjectSpec;
+use super::graph::unknown;
+use super::nearest::quoted;
+use super::policy::Levels;
+use super::problem::{Place, Problem, Problems};
+use super::read::At;
+use super::tasks::{AgentChoice, PlanDraft, Prompt, TaskDraft};
+
+/// What each prompt file holds, or why it could not be read.
+pub type PromptTexts = BTreeMap<String, Result<String, String>>;
+
+/// What holds where neither project nor plan says, and what a person said on the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// The project's name where the configuration gives none: the folder's.
+    pub project: String,
+    /// The branch that work starts from where the configuration names none: the one that is checked out.
+    pub target: String,
+    /// How many attempts may run at once, where a person said so: goes before the plan.
+    pub max_parallel: Option<u32>,
+    /// A person's own words on the run.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Makes a run of a plan.
+///
+/// # Errors
+/// Every problem of the plan, those of [`PlanDraft::problems`] included, in the order of its text.
+pub fn resolve(
+    project: &ProjectSpec,
+    plan: &PlanDraft,
+    prompts: &PromptTexts,
+    defaults: &Defaults,
+) -> Result<RunSpec, Vec<Problem>> {
+    let mut problems = plan.problems.clone();
+    let mut policy = vec![project.policy.clone()];
+    if let Some(level) = &plan.policy {
+        level.tell_widening(&Levels::new(&policy), &mut problems);
+        policy.push(level.spec());
+    }
+    let resolver = Resolver { project, prompts, levels: Levels::new(&policy) };
+    let tasks: Vec<TaskSpec> = plan.tasks.iter().map(|task| resolver.task(task, &mut problems)).collect();
+    if !problems.is_empty() {
+        return Err(problems.finish(&plan.source));
+    }
+    let mut run = frame(project, defaults, policy);
+    run.plan.clone_from(&plan.plan);
+    run.objective.clone_from(&plan.objective);
+    run.max_parallel = defaults.max_parallel.or(plan.max_parallel).unwrap_or(MAX_PARALLEL_DEFAULT).max(1);
+    let used: BTreeSet<&str> = tasks.iter().map(|task| task.agent.as_str()).collect();
+    run.agents.retain(|agent| used.contains(agent.name.as_str()));
+    run.tasks = tasks;
+    Ok(run)
+}
+
+/// A run of the project without tasks.
+pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<PolicySpec>) -> RunSpec {
+    let target = project.target.clone().unwrap_or_else(|| defaults.target.clone());
+    RunSpec {
+        plan: String::new(),
+        objective: None,
+        project: project.name.clone().unwrap_or_else(|| defaults.project.clone()),
+        land_on: project.land_on.clone().unwrap_or_else(|| format!("toll/{target}")),
+        target,
+        agents: project.agents.clone(),
+        gates: project.gates.clone(),
+        policy,
+        workspace: project.workspace.clone(),
+        author: project.author.clone(),
+        max_parallel: defaults.max_parallel.unwrap_or(MAX_PARALLEL_DEFAULT).max(1),
+        tasks: Vec::new(),
+        labels: defaults.labels.clone(),
+    }
+}
+
+struct Resolver<'a> {
+    project: &'a ProjectSpec,
+    prompts: &'a PromptTexts,
+    levels: Levels<'a>,
+}
+
+impl Resolver<'_> {
+    fn task(&self, task: &TaskDraft, problems: &mut Problems) -> TaskSpec {
+        if let Some(level) = &task.policy {
+            level.tell_widening(&self.levels, problems);
+        }
+        if let Some(gates) = &task.gates {
+            self.tell_gates(gates, problems);
+        }
+        TaskSpec {
+            name: task.id.value.clone(),
+            prompt: self.prompt(task.prompt.as_ref(), problems),
+            agent: self.agent(task, problems),
+            policy: task.policy.as_ref().map(super::policy::PolicyDraft::spec),
+            gates: task.gates.as_ref().map(|gates| gates.iter().map(|gate| gate.value.clone()).collect()),
+            needs: task.needs.iter().map(|need| need.value.clone()).collect(),
+            timeout: task.timeout.unwrap_or(ATTEMPT_TIMEOUT_DEFAULT),
+            attempts: task.attempts.unwrap_or(ATTEMPTS_DEFAULT),
+            weight: task.weight,
+            conflict_group: task.conflict_group.clone(),
+            on_dependency_failure: task.on_dependency_failure,
+            labels: task.labels.clone(),
+        }
+    }
+
+    fn prompt(&self, prompt: Option<&Prompt>, problems: &mut Problems) -> String {
+        let file = match prompt {
+            Some(Prompt::File(file)) => file,
+            Some(Prompt::Text(text)) => return text.clone(),
+            None => return String::new(),
+        };
+        let shown = quoted(&file.value);
+        match self.prompts.get(&file.value) {
+            Some(Ok(text)) if !text.trim().is_empty() => return text.clone(),
+            Some(Ok(_)) => problems.wrong(&file.place, format!("prompt file {shown} is empty"), ()),
+            Some(Err(why)) => problems.wrong(&file.place, format!("prompt file {shown} cannot be read: {why}"), ()),
+            None => problems.wrong(&file.place, format!("prompt file {shown} was not read"), ()),
+        }
+        String::new()
+    }
+
+    fn agent(&self, task: &TaskDraft, problems: &mut Problems) -> String {
+        match &task.agent {
+            AgentChoice::Named(name) => {
+                let known = || self.project.agents.iter().map(|agent| agent.name.as_str());
+                if !known().any(|agent| agent == name.value) {
+                    let (message, hint) = unknown("agent", &name.value, known(), problems);
+                    problems.wrong(&name.place, message, hint);
+                }
+                name.value.clone()
+            }
+            AgentChoice::Only => only_agent(self.project, &task.place, problems),
+            AgentChoice::Wrong => String::new(),
+        }
+    }
+
+    fn tell_gates(&self, chosen: &[At<String>], problems: &mut Problems) {
+        let gates = &self.project.gates;
+        let names: BTreeSet<&str> = chosen.iter().map(|gate| gate.value.as_str()).collect();
+        let mut seen = BTreeSet::new();
+        for name in chosen {
+            let Some(gate) = gates.iter().find(|gate| gate.name == name.value) else {
+                let known = gates.iter().map(|gate| gate.name.as_str());
+                let (message, hint) = unknown("gate", &name.value, known, problems);
+                problems.wrong(&name.place, message, hint);
+                continue;
+            };
+            if !seen.insert(&name.value) {
+                problems.wrong(&name.place, format!("gate {} stands here twice", quoted(&name.value)), "take one out");
+            }
+            if let Some(need) = gate.needs.iter().find(|need| !names.contains(need.as_str())) {
+                let message = format!("gate `{}` needs gate `{need}`, which the task leaves out", name.value);
+                problems.wrong(&name.place, message, format!("add \"{need}\""));
+            }
+        }
+    }
+}
+
+/// The project's agent, where there is exactly one.
+pub(super) fn only_agent(project: &ProjectSpec, place: &Place, problems: &mut Problems) -> String {
+    let message = match project.agents.as_slice() {
+        [agent] => return agent.name.clone(),
+        [] => "no agent is configured",
+        _ => "which agent? there are several",
+    };
+    let names: Vec<&str> = project.agents.iter().take(10).map(|agent| agent.name.as_str()).collect();
+    let hint = if names.is_empty() {
+        "add [agents.NAME] with a command to tollhouse.toml".to_owned()
+    } else {
+        format!("name one of: {}", names.join(", "))
+    };
+    problems.absent(place, message, hint);
+    String::new()
+}

@@ -1,0 +1,86 @@
+//! One task without a plan: `toll do PROMPT`.
+
+use std::collections::BTreeMap;
+
+use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT};
+use tollhouse_core::spec::{OnDependencyFailure, RunSpec, TaskSpec, Weight};
+
+use super::check;
+use super::config::ProjectSpec;
+use super::graph::unknown;
+use super::policy::{Levels, PolicyDraft};
+use super::problem::{Place, Problem, Problems, Source};
+use super::read::At;
+use super::resolve::{Defaults, frame, only_agent};
+
+/// The plan id of the task.
+const NAME: &str = "do";
+
+/// What a person asked for on the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SingleTask {
+    /// What is to be done, in words.
+    pub prompt: String,
+    /// The agent that does it; absent: the only one there is.
+    pub agent: Option<String>,
+    /// Globs that it may change; empty: all that the project allows.
+    pub write: Vec<String>,
+}
+
+/// Makes a run of one task.
+///
+/// # Errors
+/// Every problem of the arguments. Their file is `arguments`, their pointers are the fields of [`SingleTask`].
+pub fn single(project: &ProjectSpec, task: &SingleTask, defaults: &Defaults) -> Result<RunSpec, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let place = |pointer: &str| Place { at: 0, pointer: pointer.to_owned() };
+    if task.prompt.trim().is_empty() || task.prompt.contains('\0') {
+        problems.wrong(&place("/prompt"), "an empty prompt, or one with a NUL character", "say what is to be done");
+    }
+    let agent = match &task.agent {
+        None => only_agent(project, &place("/agent"), &mut problems),
+        Some(name) => {
+            let known = || project.agents.iter().map(|agent| agent.name.as_str());
+            if !known().any(|agent| agent == name) {
+                let (message, hint) = unknown("agent", name, known(), &problems);
+                problems.wrong(&place("/agent"), message, hint);
+            }
+            name.clone()
+        }
+    };
+    let policy = level(&task.write, &mut problems);
+    if let Some(level) = &policy {
+        level.tell_widening(&Levels::new([&project.policy]), &mut problems);
+    }
+    if !problems.is_empty() {
+        return Err(problems.finish(&Source::new("arguments", "")));
+    }
+    let mut run = frame(project, defaults, vec![project.policy.clone()]);
+    NAME.clone_into(&mut run.plan);
+    run.agents.retain(|known| known.name == agent);
+    run.tasks = vec![TaskSpec {
+        name: NAME.to_owned(),
+        prompt: task.prompt.clone(),
+        agent,
+        policy: policy.map(|level| level.spec()),
+        gates: None,
+        needs: Vec::new(),
+        timeout: ATTEMPT_TIMEOUT_DEFAULT,
+        attempts: ATTEMPTS_DEFAULT,
+        weight: Weight::Critical,
+        conflict_group: None,
+        on_dependency_failure: OnDependencyFailure::Skip,
+        labels: BTreeMap::new(),
+    }];
+    Ok(run)
+}
+
+/// The task's own level of policy, where it names what it may write.
+fn level(write: &[String], problems: &mut Problems) -> Option<PolicyDraft> {
+    let globs = write
+        .iter()
+        .enumerate()
+        .map(|(index, glob)| At { value: glob.clone(), place: Place { at: 0, pointer: format!("/write/{index}") } });
+    let good: Vec<_> = globs.filter(|glob| check::glob_is_good(glob, problems)).collect();
+    (!write.is_empty()).then(|| PolicyDraft::of_write(format!("task {NAME} (arguments)"), good))
+}

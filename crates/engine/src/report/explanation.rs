@@ -1,0 +1,139 @@
+//! Why something is where it is, and what would move it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tollhouse_core::entity::{GateRun, Patch, RuleOutcome, Run, Task};
+use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::{Kind, RecordId};
+
+use crate::view::View;
+
+/// Why something is where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Explanation {
+    /// What is explained.
+    pub id: RecordId,
+    /// What it is.
+    pub kind: Kind,
+    /// What people call it: a plan's name, a task's id in the plan, a patch's title, a gate's name.
+    pub name: String,
+    /// Where it is.
+    pub state: String,
+    /// Why, one fact a line.
+    pub because: Vec<String>,
+    /// A command that shows more or moves it; absent where nothing is to be done.
+    pub next: Option<String>,
+}
+
+/// Explains a run, task, patch or gate run; `None` where the view does not hold it or it is of another kind.
+pub fn explain(view: &View, id: RecordId) -> Option<Explanation> {
+    match id.kind() {
+        Kind::Run => view.get::<Run>(id).map(|run| explain_run(view, run)),
+        Kind::Task => view.get::<Task>(id).map(|task| explain_task(view, task)),
+        Kind::Patch => view.get::<Patch>(id).map(explain_patch),
+        Kind::GateRun => view.get::<GateRun>(id).map(explain_gate_run),
+        Kind::Attempt | Kind::Effect => None,
+    }
+}
+
+fn explain_run(view: &View, run: &Run) -> Explanation {
+    let mut because: Vec<String> = run.reason.iter().cloned().collect();
+    let missed = view.all::<Task>().filter(|task| task.run == run.id && task.is_missed());
+    because.extend(missed.map(|task| {
+        let why = task.reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or("no reason was given");
+        format!("{} is {}: {why}", task.spec.name, task.state)
+    }));
+    let alive = view.all::<Task>().filter(|task| task.run == run.id && !task.state.is_finished());
+    because.extend(alive.map(|task| format!("{} is {}", task.spec.name, task.state)));
+    let next = match run.state {
+        RunState::Succeeded if because.is_empty() => None,
+        _ => Some(format!("toll status {}", run.id.random_part())),
+    };
+    Explanation {
+        id: run.id.into(),
+        kind: Kind::Run,
+        name: run.spec.plan.clone(),
+        state: run.state.to_string(),
+        because,
+        next,
+    }
+}
+
+fn explain_task(view: &View, task: &Task) -> Explanation {
+    let mut because: Vec<String> = Vec::new();
+    if !task.blocked_by.is_empty() {
+        because.push(format!("it waits for {}", task.blocked_by.join(", ")));
+    }
+    if let Some(reason) = &task.reason {
+        because.push(reason.clone());
+    }
+    because.push(format!("{} of {} attempts used", task.attempts_used, task.attempts_limit()));
+    if let Some(due) = task.due_at {
+        because.push(format!("the next attempt may begin at {due}"));
+    }
+    let patch = task.patch.and_then(|patch| view.get::<Patch>(patch));
+    if let Some(patch) = patch {
+        because.push(format!("its patch {} is {}", patch.id.random_part(), patch.state));
+    }
+    let next = match (task.state, patch) {
+        (TaskState::Completed, _) => None,
+        (_, Some(patch)) => Some(format!("toll patch show {} --diff", patch.id.random_part())),
+        (_, None) => task.attempt.map(|attempt| format!("toll log {} --output", attempt.random_part())),
+    };
+    Explanation {
+        id: task.id.into(),
+        kind: Kind::Task,
+        name: task.spec.name.clone(),
+        state: task.state.to_string(),
+        because,
+        next,
+    }
+}
+
+fn explain_patch(patch: &Patch) -> Explanation {
+    let mut because: Vec<String> = Vec::new();
+    if let Some(rule) = &patch.refused_by {
+        because.push(format!("refused by {rule}"));
+    }
+    if let Some(reason) = &patch.reason {
+        because.push(reason.clone());
+    }
+    let broken = patch
+        .verdicts
+        .iter()
+        .filter(|verdict| matches!(verdict.outcome, RuleOutcome::Broken | RuleOutcome::BrokenAlways));
+    because.extend(broken.map(|verdict| format!("rule {}: {}", verdict.rule, verdict.detail)));
+    if let Some(commit) = &patch.commit {
+        because.push(format!("it landed as {commit}"));
+    }
+    let next =
+        (patch.state != PatchState::Committed).then(|| format!("toll patch show {} --diff", patch.id.random_part()));
+    Explanation {
+        id: patch.id.into(),
+        kind: Kind::Patch,
+        name: patch.title.clone(),
+        state: patch.state.to_string(),
+        because,
+        next,
+    }
+}
+
+fn explain_gate_run(gate_run: &GateRun) -> Explanation {
+    let mut because: Vec<String> = gate_run.reason.iter().cloned().collect();
+    if !gate_run.blocked_by.is_empty() {
+        because.push(format!("it waits for {}", gate_run.blocked_by.join(", ")));
+    }
+    if let Some(exit) = gate_run.end.as_ref().and_then(|end| end.exit) {
+        because.push(format!("its program ended with {exit}"));
+    }
+    let next =
+        (gate_run.state != GateRunState::Passed).then(|| format!("toll log {} --output", gate_run.id.random_part()));
+    Explanation {
+        id: gate_run.id.into(),
+        kind: Kind::GateRun,
+        name: gate_run.gate.name.clone(),
+        state: gate_run.state.to_string(),
+        because,
+        next,
+    }
+}

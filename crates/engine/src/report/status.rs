@@ -1,0 +1,100 @@
+//! One run, at a glance.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tollhouse_core::entity::{Attempt, GateRun, Patch, Run, Task};
+use tollhouse_core::lifecycle::{GateRunState, PatchState, TaskState};
+use tollhouse_core::{RunId, Span, Timestamp};
+
+use super::lists::{GateRow, PatchRow, RunRow, TaskRow};
+use crate::view::View;
+
+/// How many of a run's tasks are where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RunCounts {
+    /// All.
+    pub tasks: u64,
+    /// Done: their patches landed, or there was nothing to change.
+    pub completed: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Canceled.
+    pub canceled: u64,
+    /// Skipped.
+    pub skipped: u64,
+    /// At work, or on the way through the gate.
+    pub active: u64,
+    /// Not begun, or waiting for another try.
+    pub waiting: u64,
+    /// Attempts made.
+    pub attempts: u64,
+    /// Patches that landed.
+    pub landed: u64,
+    /// Patches that were set aside.
+    pub quarantined: u64,
+    /// Gate runs that gave an answer.
+    pub gate_runs: u64,
+}
+
+/// One run, at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct RunStatus {
+    /// The run.
+    pub run: RunRow,
+    /// The commit that it started from.
+    pub base: Option<String>,
+    /// How long it has been going, or went, in seconds.
+    pub elapsed: Span,
+    /// How many tasks are where.
+    pub counts: RunCounts,
+    /// Its tasks, in the order of the plan.
+    pub tasks: Vec<TaskRow>,
+    /// Its patches, in the order they came in.
+    pub patches: Vec<PatchRow>,
+    /// Its gate runs, in the order they were asked for.
+    pub gate_runs: Vec<GateRow>,
+}
+
+/// What there is to say of a run at a time; `None` where the view does not hold it.
+pub fn run_status(view: &View, id: RunId, now: Timestamp) -> Option<RunStatus> {
+    let run = view.get::<Run>(id)?;
+    let mut tasks: Vec<&Task> = view.all::<Task>().filter(|task| task.run == id).collect();
+    let place = |task: &Task| run.spec.tasks.iter().position(|spec| spec.name == task.spec.name);
+    tasks.sort_by_key(|task| place(task));
+    let patches: Vec<&Patch> = view.all::<Patch>().filter(|patch| patch.run == Some(id)).collect();
+    let gate_runs: Vec<&GateRun> = view.all::<GateRun>().filter(|gate_run| gate_run.run == Some(id)).collect();
+    let count = |states: &[TaskState]| tasks.iter().filter(|task| states.contains(&task.state)).count() as u64;
+    let landed = |state: PatchState| patches.iter().filter(|patch| patch.state == state).count() as u64;
+    let counts = RunCounts {
+        tasks: tasks.len() as u64,
+        completed: count(&[TaskState::Completed]),
+        failed: count(&[TaskState::Failed]),
+        canceled: count(&[TaskState::Canceled]),
+        skipped: count(&[TaskState::Skipped]),
+        active: count(&[TaskState::Running, TaskState::Validating]),
+        waiting: count(&[
+            TaskState::Pending,
+            TaskState::Blocked,
+            TaskState::Queued,
+            TaskState::Retrying,
+            TaskState::Waiting,
+        ]),
+        attempts: view.all::<Attempt>().filter(|attempt| attempt.run == id).count() as u64,
+        landed: landed(PatchState::Committed),
+        quarantined: landed(PatchState::Quarantined),
+        gate_runs: gate_runs
+            .iter()
+            .filter(|gate_run| gate_run.state.is_finished() && gate_run.state != GateRunState::Skipped)
+            .count() as u64,
+    };
+    let from = run.started_at.unwrap_or(run.created_at);
+    Some(RunStatus {
+        run: run.into(),
+        base: run.base.clone(),
+        elapsed: run.finished_at.unwrap_or(now).since(from),
+        counts,
+        tasks: tasks.into_iter().map(TaskRow::from).collect(),
+        patches: patches.into_iter().map(PatchRow::from).collect(),
+        gate_runs: gate_runs.into_iter().map(GateRow::from).collect(),
+    })
+}

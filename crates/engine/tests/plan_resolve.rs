@@ -1,0 +1,290 @@
+//! A plan and its project together: what a run keeps, and what is told where they do not fit.
+
+use std::collections::BTreeMap;
+
+use expect_test::{Expect, expect};
+use tollhouse_core::Span;
+use tollhouse_core::spec::{CommitAuthor, Program, RunSpec, Weight};
+use tollhouse_engine::plan::{
+    Defaults, Problem, ProjectSpec, PromptTexts, SingleTask, Source, read_plan, read_project, resolve, single,
+};
+
+const PROJECT: &str = r#"[project]
+name = "parser"
+target = "main"
+
+[workspace]
+setup = ["npm", "ci"]
+copy = [".env.test"]
+
+[agents.claude]
+command = ["claude", "{task}"]
+max_parallel = 2
+
+[agents.script]
+command = ["python3", "fix.py"]
+env = { MODE = "fast" }
+env_pass = ["API_KEY"]
+
+[policy]
+write = ["src/**", "docs/*.md"]
+forbid = ["src/secret/**"]
+max_files_changed = 10
+max_lines_changed = 1000
+
+[[gate]]
+name = "lint"
+kind = "lint"
+run = "cargo clippy"
+
+[[gate]]
+name = "unit"
+run = ["cargo", "nextest", "run"]
+needs = ["lint"]
+paths = ["src/**"]
+timeout = "20m"
+required = false
+
+[commit]
+author = "Ada <ada@example.org>"
+"#;
+
+const PLAN: &str = r#"plan = "retry-support"
+objective = "Retries that behave"
+max_parallel = 3
+
+[policy]
+max_lines_changed = 500
+
+[[task]]
+id = "backoff"
+prompt = "Add backoff."
+agent = "claude"
+write = ["src/client/**"]
+gates = ["lint"]
+timeout = "20m"
+attempts = 5
+
+[[task]]
+id = "docs"
+prompt_file = "prompts/docs.md"
+agent = "claude"
+needs = ["backoff"]
+critical = false
+conflict_group = "words"
+labels = { team = "é" }
+"#;
+
+const PLAN_JSON: &str = r#"{"plan": "retry-support", "objective": "Retries that behave", "max_parallel": 3,
+  "policy": {"max_lines_changed": 500},
+  "task": [
+    {"id": "backoff", "prompt": "Add backoff.", "agent": "claude", "write": ["src/client/**"], "gates": ["lint"],
+     "timeout": "20m", "attempts": 5},
+    {"id": "docs", "prompt_file": "prompts/docs.md", "agent": "claude", "needs": ["backoff"], "critical": false,
+     "conflict_group": "words", "labels": {"team": "\u00e9"}}
+  ]}"#;
+
+fn project(text: &str) -> ProjectSpec {
+    read_project(&Source::new("tollhouse.toml", text)).expect("the project of these tests is good")
+}
+
+fn prompts() -> PromptTexts {
+    BTreeMap::from([("prompts/docs.md".to_owned(), Ok("Describe it.".to_owned()))])
+}
+
+fn defaults() -> Defaults {
+    Defaults { project: "folder".to_owned(), target: "trunk".to_owned(), ..Defaults::default() }
+}
+
+fn run(file: &str, plan: &str) -> Result<RunSpec, Vec<Problem>> {
+    resolve(&project(PROJECT), &read_plan(&Source::new(file, plan)), &prompts(), &defaults())
+}
+
+fn show(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem} [{}]\n", problem.pointer)).collect::<Vec<_>>().concat()
+}
+
+fn says(plan: &str, expected: &Expect) {
+    expected.assert_eq(&show(&run("plan.toml", plan).err().unwrap_or_default()));
+}
+
+#[test]
+fn a_run_keeps_what_plan_and_project_say() {
+    let run = run("plan.toml", PLAN).unwrap();
+    assert_eq!((run.plan.as_str(), run.project.as_str(), run.target.as_str()), ("retry-support", "parser", "main"));
+    assert_eq!((run.land_on.as_str(), run.max_parallel), ("toll/main", 3));
+    assert_eq!(run.agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), ["claude"]);
+    assert_eq!(run.author, CommitAuthor::Named("Ada <ada@example.org>".to_owned()));
+    assert_eq!(run.gates[1].run, Program::Argv(vec!["cargo".to_owned(), "nextest".to_owned(), "run".to_owned()]));
+    assert_eq!(run.gates[1].timeout, Span::from_secs(1200));
+    let sources: Vec<&str> = run.policy.iter().map(|level| level.source.as_str()).collect();
+    assert_eq!(sources, ["project (tollhouse.toml:18)", "plan (plan.toml:5)"]);
+    let [backoff, docs] = run.tasks.as_slice() else { panic!("two tasks") };
+    assert_eq!(backoff.policy.as_ref().unwrap().source, "task backoff (plan.toml:12)");
+    assert_eq!((backoff.attempts, docs.attempts), (5, 3));
+    assert_eq!((docs.prompt.as_str(), docs.weight, docs.gates.as_ref()), ("Describe it.", Weight::Optional, None));
+    assert_eq!(docs.labels["team"], "é");
+}
+
+#[test]
+fn json_says_the_same_as_toml() {
+    let (mut toml, mut json) = (run("plan.toml", PLAN).unwrap(), run("plan.json", PLAN_JSON).unwrap());
+    // Only where a level stands differs.
+    for run in [&mut toml, &mut json] {
+        for level in run.policy.iter_mut().chain(run.tasks.iter_mut().filter_map(|task| task.policy.as_mut())) {
+            level.source.clear();
+        }
+    }
+    assert_eq!(toml, json);
+}
+
+#[test]
+fn a_run_spec_comes_back_from_its_json() {
+    let run = run("plan.toml", PLAN).unwrap();
+    let text = serde_json::to_string(&run).unwrap();
+    assert_eq!(serde_json::from_str::<RunSpec>(&text).unwrap(), run);
+}
+
+#[test]
+fn prompt_files_are_named_once() {
+    let text = "[[task]]\nid=\"a\"\nprompt_file=\"p\"\n[[task]]\nid=\"b\"\nprompt_file=\"p\"\n";
+    assert_eq!(read_plan(&Source::new("plan.toml", text)).prompt_files(), ["p"]);
+}
+
+#[test]
+fn what_only_shows_with_the_project_is_told_with_the_rest() {
+    says(
+        r#"colour = "red"
+[[task]]
+id = "a"
+prompt = "x"
+agent = "cluade"
+gates = ["unit", "lnt"]
+[[task]]
+id = "b"
+prompt_file = "prompts/none.md"
+[[task]]
+id = "c"
+prompt = "x"
+agent = "script"
+needs = ["b", "c"]
+"#,
+        &expect![[r#"
+            plan.toml:1:1: unknown key `colour`; known here: plan, objective, max_parallel, policy, task [/colour]
+            plan.toml:5:9: unknown agent `cluade`; did you mean `claude`? [/task/0/agent]
+            plan.toml:6:10: gate `unit` needs gate `lint`, which the task leaves out; add "lint" [/task/0/gates/0]
+            plan.toml:6:18: unknown gate `lnt`; did you mean `lint`? [/task/0/gates/1]
+            plan.toml:7:1: which agent? there are several; name one of: claude, script [/task/1]
+            plan.toml:9:15: prompt file `prompts/none.md` was not read [/task/1/prompt_file]
+            plan.toml:14:15: task `c` needs itself; take it out [/task/2/needs/1]
+        "#]],
+    );
+}
+
+#[test]
+fn a_level_that_widens_the_one_above_is_told_with_both_places() {
+    says(
+        r#"[policy]
+write = ["src/**", "tests/**"]
+max_files_changed = 11
+max_lines_changed = 1000
+[[task]]
+id = "a"
+prompt = "x"
+agent = "script"
+write = ["src/secret/**", "src/secret/key", "build.rs", "docs/a.md", "docs/a.txt", "src/a.rs"]
+"#,
+        &expect![[r#"
+            plan.toml:2:20: write `tests/**` widens the write of project (tollhouse.toml:18); it allows `src/**`, `docs/*.md` [/policy/write/1]
+            plan.toml:3:21: max_files_changed 11 widens the 10 of project (tollhouse.toml:18); at most 10 [/policy/max_files_changed]
+            plan.toml:9:10: write `src/secret/**` is forbidden by project (tollhouse.toml:18); it forbids `src/secret/**` [/task/0/write/0]
+            plan.toml:9:27: write `src/secret/key` is forbidden by project (tollhouse.toml:18); it forbids `src/secret/**` [/task/0/write/1]
+            plan.toml:9:45: write `build.rs` widens the write of project (tollhouse.toml:18); it allows `src/**`, `docs/*.md` [/task/0/write/2]
+            plan.toml:9:57: write `docs/a.md` widens the write of plan (plan.toml:1); it allows `src/**`, `tests/**` [/task/0/write/3]
+            plan.toml:9:70: write `docs/a.txt` widens the write of project (tollhouse.toml:18); it allows `src/**`, `docs/*.md` [/task/0/write/4]
+        "#]],
+    );
+}
+
+#[test]
+fn a_prompt_file_that_cannot_be_used_is_told() {
+    let text = "[[task]]\nid=\"a\"\nagent=\"script\"\nprompt_file=\"p\"\n[[task]]\nid=\"b\"\nagent=\"script\"\nprompt_file=\"q\"\n";
+    let prompts =
+        BTreeMap::from([("p".to_owned(), Err("no such file".to_owned())), ("q".to_owned(), Ok(" \n".to_owned()))]);
+    let draft = read_plan(&Source::new("plan.toml", text));
+    let problems = resolve(&project(PROJECT), &draft, &prompts, &defaults()).unwrap_err();
+    expect![[r#"
+        plan.toml:4:13: prompt file `p` cannot be read: no such file [/task/0/prompt_file]
+        plan.toml:8:13: prompt file `q` is empty [/task/1/prompt_file]
+    "#]]
+    .assert_eq(&show(&problems));
+}
+
+#[test]
+fn the_only_agent_needs_no_name() {
+    let draft = read_plan(&Source::new("plan.toml", "[[task]]\nid=\"a\"\nprompt=\"x\"\n"));
+    let one = project("[agents.only]\ncommand = [\"x\"]\n");
+    let run = resolve(&one, &draft, &prompts(), &defaults()).unwrap();
+    assert_eq!((run.tasks[0].agent.as_str(), run.plan.as_str()), ("only", "plan"));
+    assert_eq!((run.project.as_str(), run.target.as_str(), run.land_on.as_str()), ("folder", "trunk", "toll/trunk"));
+    let none = resolve(&project(""), &draft, &prompts(), &defaults()).unwrap_err();
+    expect![[r#"
+        plan.toml:1:1: no agent is configured; add [agents.NAME] with a command to tollhouse.toml [/task/0]
+    "#]]
+    .assert_eq(&show(&none));
+}
+
+#[test]
+fn a_person_goes_before_the_plan_in_how_many_run_at_once() {
+    let draft = read_plan(&Source::new("plan.toml", PLAN));
+    let defaults = Defaults { max_parallel: Some(9), ..defaults() };
+    assert_eq!(resolve(&project(PROJECT), &draft, &prompts(), &defaults).unwrap().max_parallel, 9);
+}
+
+#[test]
+fn a_single_task_is_a_run() {
+    let task = SingleTask {
+        prompt: "Fix it.".to_owned(),
+        agent: Some("script".to_owned()),
+        write: vec!["src/a.rs".to_owned()],
+    };
+    let run = single(&project(PROJECT), &task, &defaults()).unwrap();
+    assert_eq!((run.plan.as_str(), run.tasks[0].name.as_str()), ("do", "do"));
+    assert_eq!(run.agents[0].name, "script");
+    let level = run.tasks[0].policy.as_ref().unwrap();
+    assert_eq!(
+        (level.source.as_str(), level.write.as_deref()),
+        ("task do (arguments)", Some(&["src/a.rs".to_owned()][..]))
+    );
+}
+
+#[test]
+fn arguments_have_all_their_problems_told() {
+    let task = SingleTask {
+        prompt: " ".to_owned(),
+        agent: Some("scrip".to_owned()),
+        write: vec!["/etc".to_owned(), "tests/**".to_owned()],
+    };
+    let problems = single(&project(PROJECT), &task, &defaults()).unwrap_err();
+    expect![[r#"
+        arguments:1:1: an empty prompt, or one with a NUL character; say what is to be done [/prompt]
+        arguments:1:1: unknown agent `scrip`; did you mean `script`? [/agent]
+        arguments:1:1: glob `/etc` begins with `/`; paths are relative to the root of the repository [/write/0]
+        arguments:1:1: write `tests/**` widens the write of project (tollhouse.toml:18); it allows `src/**`, `docs/*.md` [/write/1]
+    "#]].assert_eq(&show(&problems));
+    let problems =
+        single(&project(PROJECT), &SingleTask { agent: None, prompt: "x".to_owned(), write: vec![] }, &defaults());
+    expect![[r#"
+        arguments:1:1: which agent? there are several; name one of: claude, script [/agent]
+    "#]]
+    .assert_eq(&show(&problems.unwrap_err()));
+}
+
+#[test]
+fn a_hundred_thousand_wrong_needs_are_told_in_time() {
+    let tasks: Vec<String> = (0..100_000)
+        .map(|number| format!("[[task]]\nid=\"t{number}\"\nprompt=\"x\"\nneeds=[\"u{number}\"]\n"))
+        .collect();
+    let problems = run("plan.toml", &tasks.concat()).unwrap_err();
+    assert_eq!(problems.len(), 200_000, "an unknown need and an agent that is not named, for each");
+}

@@ -1,0 +1,337 @@
+//! A world for the engine: agents, gates and a branch that do what a script or a seed says. No clock, no processes.
+
+use std::collections::BTreeMap;
+
+use tollhouse_core::entity::{Attempt, Candidate, Effect, ExitStatus, GateRun, Patch, Run, Task, Work};
+use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, TaskState};
+use tollhouse_core::spec::{
+    AgentSpec, CommitAuthor, GateKind, GateSpec, OnDependencyFailure, Program, Requirement, RunSpec, TaskSpec, Weight,
+    WorkspaceSpec,
+};
+use tollhouse_core::{Actor, ChangeKind, Description, FileChange, RepoPath, RunId, Span, Timestamp, TreeFacts};
+use tollhouse_engine::{
+    At, AttemptFacts, Command, Engine, EngineError, GateFacts, NewPatch, Outcome, Refusal, View, next_deadline,
+};
+use tollhouse_state::MemoryStore;
+
+/// What happens when something is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Luck {
+    /// It goes as it should.
+    Good,
+    /// The agent exits with 3.
+    AgentFails,
+    /// The agent changes nothing.
+    Nothing,
+    /// The agent touches a forbidden path.
+    Forbidden,
+    /// The gate says no.
+    GateSaysNo,
+    /// The gate cannot be judged, ever.
+    GateBreaks,
+    /// The patch does not fit.
+    Conflict,
+    /// The branch moved before the landing, once.
+    BranchMoves,
+    /// The agent never comes back.
+    Hangs,
+}
+
+pub(crate) const ALL_LUCK: [Luck; 9] = [
+    Luck::Good,
+    Luck::AgentFails,
+    Luck::Nothing,
+    Luck::Forbidden,
+    Luck::GateSaysNo,
+    Luck::GateBreaks,
+    Luck::Conflict,
+    Luck::BranchMoves,
+    Luck::Hangs,
+];
+
+pub(crate) struct World {
+    pub(crate) engine: Engine<MemoryStore>,
+    pub(crate) run: RunId,
+    pub(crate) now: Timestamp,
+    random: fastrand::Rng,
+    /// What each try of a task meets, by the task's name; beyond its end: good.
+    luck: BTreeMap<String, Vec<Luck>>,
+    /// The commits on the branch: patches in the order in which they landed.
+    pub(crate) branch: Vec<String>,
+    moved: BTreeMap<String, u32>,
+    pub(crate) most_at_once: usize,
+}
+
+pub(crate) fn task(name: &str, needs: &[&str]) -> TaskSpec {
+    TaskSpec {
+        name: name.to_owned(),
+        prompt: format!("Do {name}"),
+        agent: "script".to_owned(),
+        policy: None,
+        gates: None,
+        needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+        timeout: Span::from_secs(60),
+        attempts: 2,
+        weight: Weight::Optional,
+        conflict_group: None,
+        on_dependency_failure: OnDependencyFailure::Skip,
+        labels: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn gate(name: &str, needs: &[&str]) -> GateSpec {
+    GateSpec {
+        name: name.to_owned(),
+        kind: GateKind::Unit,
+        run: Program::Shell("true".to_owned()),
+        paths: Vec::new(),
+        cwd: None,
+        env: BTreeMap::new(),
+        env_pass: Vec::new(),
+        timeout: Span::from_secs(60),
+        needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+        requirement: Requirement::Required,
+    }
+}
+
+pub(crate) fn spec(tasks: Vec<TaskSpec>, max_parallel: u32) -> RunSpec {
+    let agent = AgentSpec {
+        name: "script".to_owned(),
+        command: vec!["agent".to_owned()],
+        max_parallel: None,
+        env: BTreeMap::new(),
+        env_pass: Vec::new(),
+    };
+    let policy = tollhouse_core::spec::PolicySpec {
+        source: "project (tollhouse.toml)".to_owned(),
+        write: None,
+        forbid: vec!["secrets/**".to_owned()],
+        max_files_changed: None,
+        max_lines_changed: None,
+    };
+    RunSpec {
+        plan: "plan".to_owned(),
+        objective: None,
+        project: "project".to_owned(),
+        target: "main".to_owned(),
+        land_on: "toll/main".to_owned(),
+        agents: vec![agent],
+        gates: vec![gate("lint", &[]), gate("unit", &["lint"])],
+        policy: vec![policy],
+        workspace: WorkspaceSpec::default(),
+        author: CommitAuthor::Agent,
+        max_parallel,
+        tasks,
+        labels: BTreeMap::new(),
+    }
+}
+
+impl World {
+    pub(crate) fn new(spec: &RunSpec, luck: &[(&str, &[Luck])], seed: u64) -> Self {
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        let run = RunId::from_parts(now, u128::from(seed));
+        let engine = Engine::open(MemoryStore::new(), run).expect("a store in memory opens");
+        let luck = luck.iter().map(|(name, luck)| ((*name).to_owned(), luck.to_vec())).collect();
+        let random = fastrand::Rng::with_seed(seed);
+        let mut world =
+            Self { engine, run, now, random, luck, branch: Vec::new(), moved: BTreeMap::new(), most_at_once: 0 };
+        let create = Command::CreateRun { run, spec: Box::new(spec.clone()), started_by: "ada".to_owned() };
+        world.execute(&create).expect("a new run is made");
+        world.execute(&Command::StartRun { run, base: "base".to_owned() }).expect("a new run starts");
+        world
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        self.engine.view()
+    }
+
+    pub(crate) fn execute(&mut self, command: &Command) -> Result<(), EngineError> {
+        self.now = self.now.after(Span::from_millis(self.random.u64(0..50)));
+        let at = At { now: self.now, seed: self.random.u64(..) };
+        self.engine.execute(command, &Actor::Engine, at).map(|_| ())
+    }
+
+    pub(crate) fn state_of(&self, name: &str) -> TaskState {
+        self.task(name).state
+    }
+
+    pub(crate) fn task(&self, name: &str) -> &Task {
+        self.view().all::<Task>().find(|task| task.spec.name == name).expect("the plan has it")
+    }
+
+    pub(crate) fn run_record(&self) -> &Run {
+        self.view().get::<Run>(self.run).expect("the run was made")
+    }
+
+    /// Lets the world go on until the run is finished; effects end in an order that the seed chooses.
+    pub(crate) fn go(&mut self) {
+        for _ in 0..10_000 {
+            self.check();
+            if self.run_record().state.is_finished() {
+                return;
+            }
+            let unsettled: Vec<Effect> =
+                self.view().all::<Effect>().filter(|effect| !effect.state.is_finished()).cloned().collect();
+            let able: Vec<Effect> = unsettled.into_iter().filter(|effect| !self.hangs(effect)).collect();
+            if able.is_empty() {
+                let due = next_deadline(self.view(), self.run).expect("a run that waits for nothing is over");
+                self.now = self.now.max(due);
+                self.execute(&Command::Tick { run: self.run }).expect("a look at the clock is never refused");
+                continue;
+            }
+            let effect = &able[self.random.usize(0..able.len())];
+            self.step(effect);
+        }
+        panic!("the run does not end");
+    }
+
+    fn step(&mut self, effect: &Effect) {
+        if effect.state == EffectState::Requested {
+            let until = self.now.after(Span::from_secs(600));
+            let claim = Command::Claim { effect: effect.id, owner: "local".to_owned(), until };
+            self.execute(&claim).expect("a requested effect can be claimed");
+            return;
+        }
+        let outcome = Box::new(self.outcome(effect));
+        // Somebody with an older epoch is always too late.
+        let stale = Command::Report { effect: effect.id, epoch: effect.epoch - 1, outcome: outcome.clone() };
+        let refused = self.execute(&stale).expect_err("an old epoch is refused");
+        assert!(matches!(refused, EngineError::Refused(Refusal::StaleLease { .. })), "{refused}");
+        let report = Command::Report { effect: effect.id, epoch: effect.epoch, outcome };
+        self.execute(&report).expect("a report in time is taken");
+        let late = self.execute(&report).expect_err("a second report is refused");
+        assert!(matches!(late, EngineError::Refused(Refusal::AlreadyFinished { .. })), "{late}");
+    }
+
+    fn luck_of(&self, attempt: &Attempt) -> Luck {
+        let name = &self.view().get::<Task>(attempt.task).expect("an attempt has a task").spec.name;
+        let number = usize::try_from(attempt.number).expect("a small number") - 1;
+        self.luck.get(name).and_then(|luck| luck.get(number)).copied().unwrap_or(Luck::Good)
+    }
+
+    fn luck_of_patch(&self, patch: &Patch) -> Luck {
+        let attempt = patch.attempt.and_then(|attempt| self.view().get::<Attempt>(attempt));
+        self.luck_of(attempt.expect("a patch of a run has an attempt"))
+    }
+
+    /// An agent that hangs comes back only once somebody has ended it.
+    fn hangs(&self, effect: &Effect) -> bool {
+        let Work::Spawn { attempt } = effect.work else { return false };
+        let attempt = self.view().get::<Attempt>(attempt).expect("an effect has a subject");
+        self.luck_of(attempt) == Luck::Hangs
+            && attempt.state == AttemptState::Running
+            && effect.state == EffectState::Started
+    }
+
+    fn outcome(&mut self, effect: &Effect) -> Outcome {
+        let head = format!("head{}", self.branch.len());
+        match effect.work {
+            Work::Spawn { attempt } => {
+                let attempt = self.view().get::<Attempt>(attempt).expect("an effect has a subject");
+                let luck = self.luck_of(attempt);
+                let path = if luck == Luck::Forbidden { "secrets/key" } else { "src/lib.rs" };
+                let exit = ExitStatus::Code(if luck == Luck::AgentFails { 3 } else { 0 });
+                let change = (luck != Luck::Nothing).then(|| new_patch(path, &attempt.id.to_string(), &head));
+                Outcome::Spawned(AttemptFacts { exit: Some(exit), change, ..AttemptFacts::default() })
+            }
+            Work::Kill { .. } => Outcome::Killed,
+            Work::Apply { patch } => {
+                let patch = self.view().get::<Patch>(patch).expect("an effect has a subject");
+                if self.luck_of_patch(patch) == Luck::Conflict {
+                    let files = vec![(RepoPath::from("src/lib.rs"), "both changed it".to_owned())];
+                    return Outcome::Conflicted { target: head, files };
+                }
+                let candidate = Candidate { tree: format!("{}+{}", head, patch.id), parent: head };
+                Outcome::Applied { candidate, facts: TreeFacts::default() }
+            }
+            Work::Gate { gate_run } => {
+                let gate_run = self.view().get::<GateRun>(gate_run).expect("an effect has a subject");
+                let patch = gate_run.patch.and_then(|patch| self.view().get::<Patch>(patch));
+                Outcome::Gated(match self.luck_of_patch(patch.expect("a gate run of a run has a patch")) {
+                    Luck::GateSaysNo if gate_run.gate.name == "unit" => gate_facts(Some(1), None),
+                    Luck::GateBreaks if gate_run.gate.name == "lint" => gate_facts(None, Some("it timed out")),
+                    _ => gate_facts(Some(0), None),
+                })
+            }
+            Work::Land { patch } => {
+                let patch = self.view().get::<Patch>(patch).expect("an effect has a subject").clone();
+                let moved = self.moved.entry(patch.id.to_string()).or_default();
+                if self.luck.values().flatten().any(|luck| *luck == Luck::BranchMoves) && *moved == 0 {
+                    *moved += 1;
+                    self.branch.push("somebody else's".to_owned());
+                    return Outcome::Lost { reason: "the branch moved".to_owned() };
+                }
+                let candidate = patch.candidate.expect("what lands has a candidate");
+                assert_eq!(candidate.parent, head, "what lands stands on the branch as it is");
+                self.branch.push(patch.id.to_string());
+                Outcome::Landed { commit: format!("commit{}", self.branch.len()) }
+            }
+        }
+    }
+
+    /// What holds at every moment.
+    fn check(&mut self) {
+        let run = self.run_record();
+        let tasks: Vec<&Task> = self.view().all::<Task>().collect();
+        let alive = self
+            .view()
+            .all::<Effect>()
+            .filter(|effect| matches!(effect.work, Work::Spawn { .. }) && !effect.state.is_finished())
+            .count();
+        assert!(alive <= usize::try_from(run.spec.max_parallel).expect("a small number"), "{alive} at once");
+        for task in &tasks {
+            assert_eq!(task.lease.is_some(), task.state == TaskState::Running, "{}", task.spec.name);
+            assert!(task.attempts_used <= task.attempts_limit(), "{}", task.spec.name);
+            assert_eq!(task.finished_at.is_some(), task.state.is_finished(), "{}", task.spec.name);
+            if task.state == TaskState::Completed {
+                let patch = task.patch.and_then(|patch| self.view().get::<Patch>(patch));
+                assert_eq!(patch.map(|patch| patch.state), Some(PatchState::Committed), "{}", task.spec.name);
+            }
+        }
+        let landing = self
+            .view()
+            .all::<Patch>()
+            .filter(|patch| matches!(patch.state, PatchState::Applied | PatchState::Verified));
+        assert!(landing.count() <= 1, "nothing overtakes a landing");
+        if run.state.is_finished() {
+            assert!(tasks.iter().all(|task| task.state.is_finished()), "a finished run has no unfinished task");
+            let open = self.view().all::<Effect>().filter(|effect| !effect.state.is_finished()).count();
+            assert_eq!(open, 0, "a finished run has no unsettled effect");
+            let landed: Vec<String> = self
+                .view()
+                .all::<Patch>()
+                .filter(|patch| patch.state == PatchState::Committed)
+                .map(|patch| patch.id.to_string())
+                .collect();
+            let ours: Vec<&String> = self.branch.iter().filter(|one| one.starts_with("patch_")).collect();
+            assert_eq!(ours.len(), landed.len(), "what is on the branch is what the ledger says, once");
+        }
+        self.most_at_once = self.most_at_once.max(alive);
+    }
+}
+
+fn new_patch(path: &str, content: &str, base: &str) -> NewPatch {
+    let change = FileChange {
+        path: RepoPath::from(path),
+        old_path: None,
+        kind: ChangeKind::Modified,
+        old_mode: Some("100644".to_owned()),
+        new_mode: Some("100644".to_owned()),
+        lines_added: 1,
+        lines_removed: 0,
+        binary: false,
+    };
+    NewPatch {
+        content: content.to_owned(),
+        blob: "blob".to_owned(),
+        bytes: 1,
+        patch_id: content.to_owned(),
+        base: base.to_owned(),
+        description: Description { files: vec![change] },
+        unrepresentable: Vec::new(),
+    }
+}
+
+fn gate_facts(code: Option<i32>, trouble: Option<&str>) -> GateFacts {
+    GateFacts { exit: code.map(ExitStatus::Code), output: None, trouble: trouble.map(str::to_owned) }
+}

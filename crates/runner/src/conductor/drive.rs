@@ -1,0 +1,250 @@
+//! The loop.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Scope;
+use std::time::Duration;
+
+use tollhouse_core::entity::{Effect, Run, Work};
+use tollhouse_core::lifecycle::EffectState;
+use tollhouse_core::spec::RunSpec;
+use tollhouse_core::{Actor, EffectId, Event, RecordId, RunId, Span, limits};
+use tollhouse_engine::report::{RunStatus, run_status};
+use tollhouse_engine::{Command, Engine, EngineError, Outcome, Refusal, View, next_deadline};
+use tollhouse_state::Store;
+
+use super::head::landing_head;
+use super::perform::{Hands, perform};
+use crate::clock;
+use crate::error::RunnerError;
+use crate::process::KillSwitch;
+use crate::site::Site;
+
+/// How often the loop looks up when nothing happens: so that an interruption is seen.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// The name under which this machine works.
+const WORKER: &str = "local";
+
+/// What happened since the last time, and where the run is now.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    /// The events that came.
+    pub events: &'a [Event],
+    /// The records as they are now.
+    pub view: &'a View,
+    /// The run.
+    pub run: RunId,
+}
+
+/// Drives one run to its end.
+pub struct Conductor<'a> {
+    site: &'a Site,
+    store: &'a dyn Store,
+    person: String,
+    interrupted: &'a AtomicBool,
+}
+
+impl std::fmt::Debug for Conductor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conductor").field("site", self.site).field("person", &self.person).finish_non_exhaustive()
+    }
+}
+
+/// An effect that has ended.
+struct Report {
+    effect: EffectId,
+    epoch: u64,
+    outcome: Outcome,
+}
+
+impl<'a> Conductor<'a> {
+    /// A conductor at a site, for a person. When `interrupted` becomes true, it ends what it started and stops.
+    pub fn new(site: &'a Site, store: &'a dyn Store, person: String, interrupted: &'a AtomicBool) -> Self {
+        Self { site, store, person, interrupted }
+    }
+
+    /// Makes a run of what was asked for and drives it to its end.
+    ///
+    /// # Errors
+    /// The branches are not as they must be, the ledger fails, or somebody interrupts it.
+    pub fn run(&self, spec: &RunSpec, watch: &mut dyn FnMut(&Progress<'_>)) -> Result<RunStatus, RunnerError> {
+        let project = self.site.project()?;
+        if let Some(worktree) = project.worktrees_with_branch_checked_out(&spec.land_on).into_iter().next() {
+            return Err(RunnerError::CheckedOut { branch: spec.land_on.clone(), worktree });
+        }
+        let head = landing_head(&project, &spec.target, &spec.land_on)?;
+        let at = clock::at();
+        let id = RunId::from_parts(at.now, clock::random_id_bits());
+        // Pinned in the lender before anything borrows.
+        project.pin(&format!("runs/{id}/base"), head.commit)?;
+        let mut engine = Engine::open(self.store, id)?;
+        let person = Actor::Person(self.person.clone());
+        let create = Command::CreateRun { run: id, spec: Box::new(spec.clone()), started_by: self.person.clone() };
+        engine.execute(&create, &person, at)?;
+        let start = Command::StartRun { run: id, base: head.commit.to_string() };
+        let events = engine.execute(&start, &person, clock::at())?;
+        watch(&Progress { events: &events, view: engine.view(), run: id });
+        self.drive(&mut engine, id, watch)?;
+        Ok(run_status(engine.view(), id, clock::now()).expect("the run was just made"))
+    }
+
+    fn drive(
+        &self,
+        engine: &mut Engine<&dyn Store>,
+        run: RunId,
+        watch: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<(), RunnerError> {
+        let switches = Switches::default();
+        let (sender, reports) = channel();
+        let hands = Hands { site: self.site, person: &self.person, switches: &switches };
+        let driven = std::thread::scope(|scope| {
+            let looped = self.turn(
+                engine,
+                run,
+                watch,
+                &mut |effect, view| {
+                    start(scope, &hands, effect, view, &sender);
+                },
+                &reports,
+            );
+            if looped.is_err() {
+                // Nothing is left running that nobody listens to.
+                switches.throw_all();
+            }
+            looped
+        });
+        // Empty by now, unless something was kept as evidence.
+        let _ = std::fs::remove_dir(self.site.run_dir(run));
+        driven
+    }
+
+    /// Ask, do, report, until the run is finished.
+    fn turn(
+        &self,
+        engine: &mut Engine<&dyn Store>,
+        run: RunId,
+        watch: &mut dyn FnMut(&Progress<'_>),
+        begin: &mut dyn FnMut(&Effect, &View),
+        reports: &Receiver<Report>,
+    ) -> Result<(), RunnerError> {
+        let worker = Actor::Worker(WORKER.to_owned());
+        loop {
+            for effect in requested(engine.view(), run) {
+                let until = clock::now().after(lease_of(&effect));
+                let claim = Command::Claim { effect: effect.id, owner: WORKER.to_owned(), until };
+                let events = engine.execute(&claim, &worker, clock::at())?;
+                watch(&Progress { events: &events, view: engine.view(), run });
+                let claimed = engine.view().get::<Effect>(effect.id).expect("it was just claimed").clone();
+                begin(&claimed, engine.view());
+            }
+            let finished = engine.view().get::<Run>(run).is_none_or(|run| run.state.is_finished());
+            if finished {
+                return Ok(());
+            }
+            let events = match reports.recv_timeout(self.patience(engine.view(), run)) {
+                Ok(report) => self.report(engine, report, &worker)?,
+                Err(RecvTimeoutError::Timeout) if self.interrupted.load(Ordering::Relaxed) => {
+                    return Err(RunnerError::Interrupted);
+                }
+                Err(_) if is_due(engine.view(), run) => {
+                    engine.execute(&Command::Tick { run }, &Actor::Engine, clock::at())?
+                }
+                Err(_) => engine.catch_up()?,
+            };
+            watch(&Progress { events: &events, view: engine.view(), run });
+        }
+    }
+
+    fn report(
+        &self,
+        engine: &mut Engine<&dyn Store>,
+        report: Report,
+        worker: &Actor,
+    ) -> Result<Vec<Event>, RunnerError> {
+        let Report { effect, epoch, outcome } = report;
+        let command = Command::Report { effect, epoch, outcome: Box::new(outcome) };
+        match engine.execute(&command, worker, clock::at()) {
+            // Somebody else settled it: what we did changes nothing any more.
+            Err(EngineError::Refused(Refusal::AlreadyFinished { .. } | Refusal::StaleLease { .. })) => {
+                Ok(engine.catch_up()?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// How long to wait for a report before looking up.
+    fn patience(&self, view: &View, run: RunId) -> Duration {
+        let now = clock::now();
+        let until = next_deadline(view, run).map_or(LOOK_UP, |deadline| deadline.since(now).as_duration());
+        until.min(LOOK_UP)
+    }
+}
+
+fn is_due(view: &View, run: RunId) -> bool {
+    next_deadline(view, run).is_some_and(|deadline| deadline <= clock::now())
+}
+
+fn requested(view: &View, run: RunId) -> Vec<Effect> {
+    view.all::<Effect>()
+        .filter(|effect| effect.run == Some(run) && effect.state == EffectState::Requested)
+        .cloned()
+        .collect()
+}
+
+/// How long an effect may take before somebody may look at the world. Agents and gates have limits of their own, which
+/// come first.
+fn lease_of(effect: &Effect) -> Span {
+    match effect.work {
+        Work::Spawn { .. } => limits::ATTEMPT_TIMEOUT_DEFAULT,
+        _ => limits::GATE_TIMEOUT_DEFAULT,
+    }
+}
+
+/// Does an effect on a thread of its own.
+fn start<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    hands: &'env Hands<'env>,
+    effect: &Effect,
+    view: &View,
+    sender: &Sender<Report>,
+) {
+    let (id, epoch) = (effect.id, effect.epoch);
+    let job = hands.job(effect, view);
+    let sender = sender.clone();
+    scope.spawn(move || {
+        let outcome = perform(hands, job);
+        // The loop listens until every effect has reported, or it has given up.
+        let _ = sender.send(Report { effect: id, epoch, outcome });
+    });
+}
+
+/// The switches of what runs, by what it runs for.
+#[derive(Debug, Default)]
+pub(super) struct Switches(Mutex<SwitchBoard>);
+
+#[derive(Debug, Default)]
+struct SwitchBoard {
+    all_thrown: bool,
+    by_subject: BTreeMap<RecordId, KillSwitch>,
+}
+
+impl Switches {
+    /// The switch of an attempt or a gate run.
+    pub(super) fn of(&self, subject: impl Into<RecordId>) -> KillSwitch {
+        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let switch = board.by_subject.entry(subject.into()).or_default().clone();
+        if board.all_thrown {
+            switch.throw();
+        }
+        switch
+    }
+
+    fn throw_all(&self) {
+        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        board.all_thrown = true;
+        board.by_subject.values().for_each(KillSwitch::throw);
+    }
+}

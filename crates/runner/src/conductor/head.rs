@@ -1,0 +1,33 @@
+//! Where work starts and what the next landing stands on.
+
+use crate::error::RunnerError;
+use crate::git::{Oid, Project};
+
+/// The commit that work starts from, and the landing branch as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The commit that the next change stands on.
+    pub commit: Oid,
+    /// Where the landing branch is; `None` where there is none yet.
+    pub landing: Option<Oid>,
+}
+
+/// Where the landing branch stands, the target taken in where it moved ahead.
+///
+/// # Errors
+/// There is no target, or both branches have commits that the other lacks.
+pub fn landing_head(project: &Project, target: &str, land_on: &str) -> Result<Head, RunnerError> {
+    let landing = project.branch(land_on)?;
+    let Some(target_commit) = project.branch(target)? else {
+        return Err(RunnerError::NoTarget { branch: target.to_owned() });
+    };
+    let commit = match landing {
+        None => target_commit,
+        Some(landing) if project.is_ancestor(target_commit, landing)? => landing,
+        Some(landing) if project.is_ancestor(landing, target_commit)? => target_commit,
+        Some(_) => {
+            return Err(RunnerError::Diverged { land_on: land_on.to_owned(), target: target.to_owned() });
+        }
+    };
+    Ok(Head { commit, landing })
+}

@@ -1,0 +1,105 @@
+//! A gate: a checkout of exactly one tree, and a program that judges it.
+
+use std::fs;
+use std::path::Path;
+
+use tollhouse_core::entity::GateRun;
+use tollhouse_core::spec::WorkspaceSpec;
+use tollhouse_engine::{GateFacts, Outcome};
+
+use super::{Hands, RunFacts};
+use crate::environment::Environment;
+use crate::error::RunnerError;
+use crate::git::Workspace;
+use crate::process::{How, Job, KillSwitch, argv};
+use crate::site::Site;
+use crate::workspace::{Prepared, prepare};
+
+/// Runs a gate of a run.
+pub(super) fn perform(
+    hands: &Hands<'_>,
+    run: &RunFacts,
+    task: Option<&str>,
+    gate_run: &GateRun,
+) -> Result<Outcome, RunnerError> {
+    let mut environment = Environment::base(&[]);
+    environment.set("TOLLHOUSE_RUN", run.id.to_string());
+    if let Some(task) = task {
+        environment.set("TOLLHOUSE_TASK", task);
+    }
+    let place = Place { site: hands.site, dir: &hands.site.run_dir(run.id), workspace: &run.workspace };
+    let switch = hands.switches.of(gate_run.id);
+    run_gate(&place, gate_run, environment, &switch).map(Outcome::Gated)
+}
+
+/// Where a gate runs, and how its checkout is made ready.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The repository.
+    pub site: &'a Site,
+    /// The folder that its checkout is made in.
+    pub dir: &'a Path,
+    /// How the checkout is made ready.
+    pub workspace: &'a WorkspaceSpec,
+}
+
+/// Runs a gate on its tree.
+///
+/// # Errors
+/// The machine or git fails. What the gate's program did is an answer.
+pub fn run_gate(
+    place: &Place<'_>,
+    gate_run: &GateRun,
+    mut environment: Environment,
+    switch: &KillSwitch,
+) -> Result<GateFacts, RunnerError> {
+    let repo = place.site.open_repo()?;
+    let commit = repo.candidate_commit(&gate_run.tree, &gate_run.parent)?;
+    let name = format!("gate-{}-{}", gate_run.gate.name, &gate_run.id.random_part()[..8]);
+    let dir = place.dir.join(name);
+    fs::create_dir_all(place.dir).map_err(|source| RunnerError::Io {
+        what: "make",
+        path: place.dir.to_owned(),
+        source,
+    })?;
+    let checkout = Workspace::create(&repo, commit, &dir, "candidate")?;
+    environment.set("TOLLHOUSE_WORKSPACE", &dir);
+    for (name, value) in Environment::base(&gate_run.gate.env_pass).vars() {
+        if gate_run.gate.env_pass.iter().any(|pass| name == pass.as_str()) {
+            environment.set(&name.to_string_lossy(), value.clone());
+        }
+    }
+    environment.set_all(&gate_run.gate.env);
+    let prepared = prepare(place.site, &repo, &checkout, place.workspace, &environment, switch)?;
+    let facts = match prepared {
+        Prepared::Failed { reason } => GateFacts { trouble: Some(reason), ..GateFacts::default() },
+        Prepared::Ready { .. } => judge(gate_run, &dir, &environment, switch),
+    };
+    // A checkout holds nothing that is not in the object database.
+    let _ = fs::remove_dir_all(&dir);
+    Ok(facts)
+}
+
+fn judge(gate_run: &GateRun, checkout: &Path, environment: &Environment, switch: &KillSwitch) -> GateFacts {
+    let gate = &gate_run.gate;
+    let dir = gate.cwd.as_ref().map_or_else(|| checkout.to_owned(), |cwd| checkout.join(cwd));
+    // Resolved, so that a link that a patch brought does not lead the gate out of its checkout.
+    let inside = dir.canonicalize().is_ok_and(|dir| checkout.canonicalize().is_ok_and(|root| dir.starts_with(root)));
+    if !inside || !dir.is_dir() {
+        let trouble = format!("its folder {} is not in the tree", gate.cwd.as_deref().unwrap_or("."));
+        return GateFacts { trouble: Some(trouble), ..GateFacts::default() };
+    }
+    let timeout = Some(gate.timeout.as_duration());
+    let job = Job { argv: argv(&gate.run), dir: &dir, environment, stdin: Vec::new(), timeout };
+    match job.run(switch) {
+        Err(error) => GateFacts { trouble: Some(error.to_string()), ..GateFacts::default() },
+        Ok(ended) => {
+            let trouble = match ended.how {
+                How::ByItself => None,
+                How::TimedOut => Some(format!("it took longer than its {}", gate.timeout)),
+                How::Killed => Some("it was stopped".to_owned()),
+            };
+            GateFacts { exit: Some(ended.exit), output: Some(ended.output), trouble }
+        }
+    }
+}

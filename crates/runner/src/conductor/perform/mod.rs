@@ -1,0 +1,138 @@
+//! Doing one effect: from what the records say to facts. What went wrong is a fact, too.
+
+mod attempt;
+mod gate;
+mod landing;
+
+use tollhouse_core::entity::{Attempt, Effect, ErrorClass, GateRun, Patch, Run, Task, Work};
+use tollhouse_core::spec::{AgentSpec, CommitAuthor, WorkspaceSpec};
+use tollhouse_core::{AttemptId, RunId};
+use tollhouse_engine::{Outcome, View};
+
+use super::drive::Switches;
+use crate::error::RunnerError;
+use crate::site::Site;
+
+pub use gate::{Place, run_gate};
+
+/// What every effect is done with.
+#[derive(Debug)]
+pub(super) struct Hands<'a> {
+    pub(super) site: &'a Site,
+    pub(super) person: &'a str,
+    pub(super) switches: &'a Switches,
+}
+
+/// What an effect needs to know of its run.
+#[derive(Debug, Clone)]
+pub(super) struct RunFacts {
+    id: RunId,
+    target: String,
+    land_on: String,
+    workspace: WorkspaceSpec,
+    author: CommitAuthor,
+    trace: String,
+}
+
+/// One effect with all that it needs to know, so that it can be done on a thread of its own.
+#[derive(Debug)]
+pub(super) enum Assignment {
+    Spawn {
+        run: RunFacts,
+        task: Box<Task>,
+        attempt: Box<Attempt>,
+        agent: AgentSpec,
+    },
+    Kill {
+        attempt: AttemptId,
+    },
+    Apply {
+        run: RunFacts,
+        patch: Box<Patch>,
+    },
+    Gate {
+        run: RunFacts,
+        task: Option<String>,
+        gate_run: Box<GateRun>,
+    },
+    Land {
+        run: RunFacts,
+        patch: Box<Patch>,
+        agent: Option<String>,
+    },
+    /// The records do not have what it needs.
+    Impossible {
+        what: String,
+    },
+}
+
+impl Hands<'_> {
+    /// Gathers what an effect needs from the records.
+    pub(super) fn job(&self, effect: &Effect, view: &View) -> Assignment {
+        self.gather(effect, view).unwrap_or_else(|| Assignment::Impossible {
+            what: format!("the ledger does not hold what effect {} is about", effect.id),
+        })
+    }
+
+    fn gather(&self, effect: &Effect, view: &View) -> Option<Assignment> {
+        let run = view.get::<Run>(effect.run?)?;
+        let facts = RunFacts {
+            id: run.id,
+            target: run.spec.target.clone(),
+            land_on: run.spec.land_on.clone(),
+            workspace: run.spec.workspace.clone(),
+            author: run.spec.author.clone(),
+            trace: tollhouse_engine::trace_of(tollhouse_core::Stream::Run(run.id)),
+        };
+        Some(match effect.work {
+            Work::Spawn { attempt } => {
+                let attempt = view.get::<Attempt>(attempt)?;
+                let agent = run.spec.agents.iter().find(|agent| agent.name == attempt.agent)?.clone();
+                let task = Box::new(view.get::<Task>(attempt.task)?.clone());
+                Assignment::Spawn { run: facts, task, attempt: Box::new(attempt.clone()), agent }
+            }
+            Work::Kill { attempt } => Assignment::Kill { attempt },
+            Work::Apply { patch } => {
+                Assignment::Apply { run: facts, patch: Box::new(view.get::<Patch>(patch)?.clone()) }
+            }
+            Work::Gate { gate_run } => {
+                let gate_run = view.get::<GateRun>(gate_run)?;
+                let patch = gate_run.patch.and_then(|patch| view.get::<Patch>(patch));
+                let task = patch.and_then(|patch| patch.task).and_then(|task| view.get::<Task>(task));
+                let task = task.map(|task| task.spec.name.clone());
+                Assignment::Gate { run: facts, task, gate_run: Box::new(gate_run.clone()) }
+            }
+            Work::Land { patch } => {
+                let patch = view.get::<Patch>(patch)?;
+                let attempt = patch.attempt.and_then(|attempt| view.get::<Attempt>(attempt));
+                let agent = attempt.map(|attempt| attempt.agent.clone());
+                Assignment::Land { run: facts, patch: Box::new(patch.clone()), agent }
+            }
+        })
+    }
+}
+
+/// Does one effect.
+pub(super) fn perform(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
+    let done = match assignment {
+        Assignment::Spawn { run, task, attempt, agent } => attempt::spawn(hands, &run, &task, &attempt, &agent),
+        Assignment::Kill { attempt } => {
+            hands.switches.of(attempt).throw();
+            Ok(Outcome::Killed)
+        }
+        Assignment::Apply { run, patch } => landing::apply(hands, &run, &patch),
+        Assignment::Gate { run, task, gate_run } => gate::perform(hands, &run, task.as_deref(), &gate_run),
+        Assignment::Land { run, patch, agent } => landing::land(hands, &run, &patch, agent.as_deref()),
+        Assignment::Impossible { what } => Ok(Outcome::Failed { class: ErrorClass::PlanInconsistent, reason: what }),
+    };
+    done.unwrap_or_else(|error| Outcome::Failed { class: class_of(&error), reason: error.to_string() })
+}
+
+/// What kind of failure it is when our own hands fail.
+fn class_of(error: &RunnerError) -> ErrorClass {
+    match error {
+        RunnerError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorClass::ResourceLimit,
+        RunnerError::Diverged { .. } | RunnerError::CheckedOut { .. } => ErrorClass::Conflict,
+        _ => ErrorClass::Unknown,
+    }
+}

@@ -1,0 +1,131 @@
+//! What can stop a run from outside its rules.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+use tollhouse_engine::{EngineError, Refusal};
+use tollhouse_state::StoreError;
+
+use crate::git::GitError;
+
+/// What kind of trouble an error is: the doors turn it into an exit status or an exception class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// What was asked for makes no sense.
+    Usage,
+    /// It was refused before anything began.
+    Refused,
+    /// Something that was named is not there.
+    NotFound,
+    /// Somebody else is in the way.
+    Conflict,
+    /// The ledger.
+    Ledger,
+    /// The machine: disk, permissions, programs.
+    Machine,
+    /// Somebody stopped it.
+    Interrupted,
+}
+
+/// What can stop a run from outside its rules.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunnerError {
+    /// The engine refused, or its store failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The ledger.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The repository.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// Neither `XDG_STATE_HOME` nor `HOME` says where workspaces may be made.
+    #[error("neither XDG_STATE_HOME nor HOME says where workspaces may be made")]
+    NoStateHome,
+    /// The branch to start from is not there.
+    #[error("branch {branch} is not there")]
+    NoTarget {
+        /// Its name.
+        branch: String,
+    },
+    /// The branch to land on is checked out.
+    #[error("{branch} is checked out in {worktree}: moving it would make the next commit there undo what landed")]
+    CheckedOut {
+        /// Its name.
+        branch: String,
+        /// Where.
+        worktree: PathBuf,
+    },
+    /// Both branches have commits that the other lacks.
+    #[error("{land_on} and {target} have both moved on")]
+    Diverged {
+        /// Where changes land.
+        land_on: String,
+        /// Where work starts from.
+        target: String,
+    },
+    /// A file or folder.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the machine says.
+        source: io::Error,
+    },
+    /// Somebody stopped it.
+    #[error("interrupted; what landed stays landed")]
+    Interrupted,
+}
+
+impl RunnerError {
+    /// What kind of trouble it is.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Engine(EngineError::Refused(Refusal::NotFound { .. })) | Self::NoTarget { .. } => Trouble::NotFound,
+            Self::Engine(_) | Self::CheckedOut { .. } | Self::Diverged { .. } => Trouble::Conflict,
+            Self::Store(_) => Trouble::Ledger,
+            Self::Git(error) => error.trouble(),
+            Self::NoStateHome | Self::Io { .. } => Trouble::Machine,
+            Self::Interrupted => Trouble::Interrupted,
+        }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Engine(EngineError::Refused(refusal)) => refusal.code(),
+            Self::Engine(_) => "engine",
+            Self::Store(_) => "store",
+            Self::Git(error) => error.code(),
+            Self::NoStateHome => "no_state_home",
+            Self::NoTarget { .. } => "no_target",
+            Self::CheckedOut { .. } => "checked_out",
+            Self::Diverged { .. } => "diverged",
+            Self::Io { .. } => "io",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What the reader can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Engine(_) | Self::Store(_) | Self::Io { .. } => None,
+            Self::Git(error) => error.hint(),
+            Self::NoStateHome => Some("set HOME".to_owned()),
+            Self::NoTarget { branch } => Some(format!(
+                "`git branch --list` shows what there is; `target` in tollhouse.toml names another than {branch}"
+            )),
+            Self::CheckedOut { .. } => Some(
+                "check out another branch there, or set `land_on` in tollhouse.toml to a branch of its own".to_owned(),
+            ),
+            Self::Diverged { land_on, target } => {
+                Some(format!("bring them together: `git switch {target} && git merge {land_on}`"))
+            }
+            Self::Interrupted => Some("`toll status` shows what was done".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Git: objects, trees and refs by libgit2; files by our own hands.
+//!
+//! Owns the maintainer's [`Project`], the ledger's own [`LedgerRepo`], and the [`Workspace`]s. Never lets libgit2 touch a working
+//! directory, and never opens a repository that an agent could write: nothing that was planted there can run. The one
+//! exception that starts the git program is [`sync`], in the maintainer's own checkout, at their word.
+
+mod candidate;
+mod checked_out;
+mod checkout;
+mod clashes;
+mod diff;
+mod discover;
+mod error;
+mod identity;
+mod ignores;
+mod import;
+mod land;
+mod ledger_repo;
+mod message;
+mod new_repo;
+mod older;
+mod overlay;
+mod project;
+mod snapshot;
+mod stat_cache;
+mod sync;
+mod tree;
+mod workspace;
+
+pub use candidate::{Candidate, Conflict, candidate};
+pub use checkout::{CheckoutProblem, checkout};
+pub use diff::{DiffProblem, diff_text};
+pub use error::GitError;
+pub use git2::Oid;
+pub use identity::Signature;
+pub use land::{LandOutcome, LandProblem, Landing, land};
+pub use ledger_repo::{LedgerRepo, LedgerRepoProblem};
+pub use message::{PATCH_TRAILER, trailer, with_trailers};
+pub use new_repo::make_repository;
+pub use project::{Head, Project, ProjectProblem};
+pub use snapshot::{Look, Snapshot, SnapshotProblem, snapshot};
+pub use stat_cache::StatCache;
+pub use sync::{SyncProblem, Synced, sync};
+pub use workspace::{Workspace, WorkspaceProblem};

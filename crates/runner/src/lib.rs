@@ -1,0 +1,13 @@
+//! The hands of Tollhouse: git, workspaces, agents, gates, processes.
+//!
+//! The runner does what the engine asked for and says how it went. It decides nothing that the engine could decide.
+
+pub mod clock;
+pub mod conductor;
+pub mod detect;
+pub mod environment;
+pub mod error;
+pub mod git;
+pub mod process;
+pub mod site;
+pub mod workspace;

@@ -1,0 +1,111 @@
+//! Where things are: a maintainer's repository, the ledger's folder beside it, and the folder for workspaces.
+
+use std::path::{Path, PathBuf};
+
+use tollhouse_core::RunId;
+use tollhouse_state::{SqliteStore, StoreError};
+
+use crate::error::RunnerError;
+use crate::git::{LedgerRepo, Project};
+
+/// The ledger's folder in git's common directory.
+const LEDGER_DIR: &str = "tollhouse";
+
+/// The places of one repository.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The root of the working copy in which `toll` was called.
+    pub root: PathBuf,
+    /// Git's common directory: one for all worktrees.
+    pub common_dir: PathBuf,
+    /// The ledger's file.
+    pub ledger: PathBuf,
+    /// The ledger's own repository.
+    pub repo: PathBuf,
+    /// Where workspaces and gate checkouts are made.
+    pub workspaces: PathBuf,
+}
+
+impl Site {
+    /// The places of the repository that a folder is in.
+    ///
+    /// # Errors
+    /// The folder is in no repository that we can work with, or no place for workspaces is known.
+    pub fn discover(dir: &Path, ledger: Option<&Path>) -> Result<Self, RunnerError> {
+        let project = Project::discover(dir)?;
+        let common_dir = project.common_dir().to_owned();
+        let own = common_dir.join(LEDGER_DIR);
+        let ledger = ledger.map_or_else(|| own.join("ledger.db"), Path::to_owned);
+        let repo = ledger.parent().unwrap_or(&own).join("repo.git");
+        let workspaces = state_home()?.join("tollhouse").join(folder_name(&common_dir));
+        Ok(Self { root: project.root().to_owned(), common_dir, ledger, repo, workspaces })
+    }
+
+    /// The maintainer's repository.
+    ///
+    /// # Errors
+    /// It is not there any more, or is none that we can work with.
+    pub fn project(&self) -> Result<Project, RunnerError> {
+        Ok(Project::discover(&self.root)?)
+    }
+
+    /// The ledger, made if it is not there yet.
+    ///
+    /// # Errors
+    /// It cannot be made or opened.
+    pub fn open_ledger(&self) -> Result<SqliteStore, RunnerError> {
+        if let Some(dir) = self.ledger.parent() {
+            std::fs::create_dir_all(dir).map_err(|source| RunnerError::Io {
+                what: "make",
+                path: dir.to_owned(),
+                source,
+            })?;
+        }
+        Ok(SqliteStore::open_or_create(&self.ledger)?)
+    }
+
+    /// The ledger, to read only; `None` where nothing was ever recorded.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn read_ledger(&self) -> Result<Option<SqliteStore>, StoreError> {
+        if !self.ledger.exists() {
+            return Ok(None);
+        }
+        SqliteStore::open_read_only(&self.ledger).map(Some)
+    }
+
+    /// The ledger's own repository, made if it is not there yet.
+    ///
+    /// # Errors
+    /// It cannot be made or opened.
+    pub fn open_repo(&self) -> Result<LedgerRepo, RunnerError> {
+        Ok(LedgerRepo::open_or_create(&self.repo, &self.common_dir.join("objects"))?)
+    }
+
+    /// Where a run's workspaces are made.
+    pub fn run_dir(&self, run: RunId) -> PathBuf {
+        self.workspaces.join(run.to_string())
+    }
+}
+
+/// `$XDG_STATE_HOME`, or where it is where nobody says.
+fn state_home() -> Result<PathBuf, RunnerError> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local").join("state")))
+        .ok_or(RunnerError::NoStateHome)
+}
+
+/// A folder's name for a repository: readable, and another one for each place.
+fn folder_name(common_dir: &Path) -> String {
+    let project = common_dir.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let readable: String = project
+        .unwrap_or_default()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' })
+        .take(40)
+        .collect();
+    let digest = tollhouse_engine::patch::content_hash(common_dir.as_os_str().as_encoded_bytes());
+    format!("{readable}-{}", &digest[..16])
+}

@@ -1,0 +1,120 @@
+//! Making a workspace or a gate checkout ready: untracked files copied in, the setup program run.
+
+use std::fs;
+use std::path::{Component, Path};
+
+use tollhouse_core::entity::ExitStatus;
+use tollhouse_core::limits;
+use tollhouse_core::spec::WorkspaceSpec;
+
+use crate::environment::Environment;
+use crate::error::RunnerError;
+use crate::git::{LedgerRepo, Workspace};
+use crate::process::{How, Job, KillSwitch, argv};
+use crate::site::Site;
+
+/// How the preparation went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prepared {
+    /// Ready for work.
+    Ready {
+        /// What preparation put there, as lines of a gitignore file: not the agent's work.
+        excludes: Vec<String>,
+    },
+    /// It cannot be made ready.
+    Failed {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+impl Prepared {
+    /// What preparation put there.
+    pub fn excludes(&self) -> &[String] {
+        match self {
+            Self::Ready { excludes } => excludes,
+            Self::Failed { .. } => &[],
+        }
+    }
+}
+
+/// Copies what the configuration names, then runs its setup program.
+///
+/// # Errors
+/// The machine fails. What the configuration or the setup program got wrong is an answer.
+pub fn prepare(
+    site: &Site,
+    repo: &LedgerRepo,
+    workspace: &Workspace,
+    spec: &WorkspaceSpec,
+    environment: &Environment,
+    switch: &KillSwitch,
+) -> Result<Prepared, RunnerError> {
+    // What the maintainer told git to ignore beside the .gitignore files.
+    let mut excludes: Vec<String> =
+        String::from_utf8_lossy(&site.project()?.excludes()).lines().map(str::to_owned).collect();
+    for name in &spec.copy {
+        if let Err(reason) = copy_in(&site.root, workspace.dir(), name) {
+            return Ok(Prepared::Failed { reason });
+        }
+        excludes.push(format!("/{name}"));
+    }
+    let Some(setup) = &spec.setup else { return Ok(Prepared::Ready { excludes }) };
+    let timeout = Some(limits::GATE_TIMEOUT_DEFAULT.as_duration());
+    let job = Job { argv: argv(setup), dir: workspace.dir(), environment, stdin: Vec::new(), timeout };
+    let failed = |why: String| Ok(Prepared::Failed { reason: format!("setup `{setup}`: {why}") });
+    let ended = match job.run(switch) {
+        Ok(ended) => ended,
+        Err(error) => return failed(error.to_string()),
+    };
+    match (ended.how, ended.exit) {
+        (How::ByItself, ExitStatus::Code(0)) => {
+            // What setup made is not the agent's work, also where nobody told git to ignore it.
+            let made = workspace.snapshot(repo, &excludes)?.added;
+            excludes.extend(made.iter().map(|path| format!("/{}", escape(&path.to_text()))));
+            Ok(Prepared::Ready { excludes })
+        }
+        (How::ByItself, exit) => failed(format!("{exit}\n{}", ended.output.text.trim_end())),
+        (How::TimedOut, _) => failed(format!("it took longer than {}", limits::GATE_TIMEOUT_DEFAULT)),
+        (How::Killed, _) => failed("it was stopped".to_owned()),
+    }
+}
+
+/// A path as a line of a gitignore file that matches nothing else.
+fn escape(path: &str) -> String {
+    let mut line = String::with_capacity(path.len());
+    for c in path.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '!' | '#' | ' ') {
+            line.push('\\');
+        }
+        line.push(c);
+    }
+    line
+}
+
+fn copy_in(root: &Path, workspace: &Path, name: &str) -> Result<(), String> {
+    let relative = Path::new(name);
+    if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(format!("[workspace] copy: {name} is not a path inside the repository"));
+    }
+    let from = root.join(relative);
+    let to = workspace.join(relative);
+    let copied = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| copy_tree(&from, &to));
+    copied.map_err(|error| format!("[workspace] copy: {name}: {error}"))
+}
+
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    let kind = fs::symlink_metadata(from)?.file_type();
+    if kind.is_symlink() {
+        return std::os::unix::fs::symlink(fs::read_link(from)?, to);
+    }
+    if !kind.is_dir() {
+        return fs::copy(from, to).map(|_| ());
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        copy_tree(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! Two decisions that contradict each other must never both be made, whichever comes first, however close they come.
+
+use std::sync::Barrier;
+use std::thread;
+
+use tollhouse_core::{Commit, Kind, Record};
+
+use crate::conformance::{Fixture, dump, make, rounds};
+use crate::store::{CommitError, Committed, Store};
+
+type Outcome = Result<Committed, CommitError>;
+
+pub fn two_commits_that_rely_on_what_the_other_changes<F: Fixture>(fixture: &F) {
+    exactly_one_wins(fixture, |setting| {
+        let (left, right) = (setting.record(Kind::Task), setting.record(Kind::Task));
+        setting.put([&left, &right]);
+        [setting.commit([make::moved(&left)], [&right]), setting.commit([make::moved(&right)], [&left])]
+    });
+}
+
+pub fn pause_against_lease<F: Fixture>(fixture: &F) {
+    exactly_one_wins(fixture, |setting| {
+        let run = setting.record(Kind::Run);
+        let task = setting.record_in(&run, Kind::Task);
+        setting.put([&run, &task]);
+        let pause = setting.commit([make::moved(&run)], [&task]);
+        let attempt = setting.record_in(&run, Kind::Attempt);
+        let lease = setting.commit([make::moved(&task), attempt], [&run, &task]);
+        [pause, lease]
+    });
+}
+
+pub fn two_leases_that_rely_on_the_version_of_the_run<F: Fixture>(fixture: &F) {
+    exactly_one_wins(fixture, |setting| {
+        let run = setting.record(Kind::Run);
+        let tasks = [setting.record_in(&run, Kind::Task), setting.record_in(&run, Kind::Task)];
+        setting.put([&run, &tasks[0], &tasks[1]]);
+        tasks.map(|task| setting.commit([make::moved(&task), make::moved(&run)], [&run]))
+    });
+}
+
+pub fn land_against_drop<F: Fixture>(fixture: &F) {
+    exactly_one_wins(fixture, |setting| {
+        let run = setting.record(Kind::Run);
+        let patch = setting.record_in(&run, Kind::Patch);
+        setting.put([&run, &patch]);
+        let effect = setting.record_in(&run, Kind::Effect);
+        let land = setting.commit([make::moved(&patch), effect], [&run]);
+        let mut dropped = make::moved(&patch);
+        dropped.body = r#"{"dropped":true}"#.into();
+        [land, setting.commit([dropped], [])]
+    });
+}
+
+/// The record that owns the set moves with it, so that a sum over the set cannot change unseen.
+pub fn two_reservations_on_one_budget<F: Fixture>(fixture: &F) {
+    exactly_one_wins(fixture, |setting| {
+        let budget = setting.record(Kind::Run);
+        setting.put([&budget]);
+        [(); 2].map(|()| {
+            let reservation = setting.record_in(&budget, Kind::Effect);
+            setting.commit([reservation, make::moved(&budget)], [&budget])
+        })
+    });
+}
+
+pub fn two_creations_of_one_record<F: Fixture>(fixture: &F) {
+    exactly_one_wins(fixture, |setting| {
+        let task = setting.record(Kind::Task);
+        let mut other = task.clone();
+        other.body = r#"{"other":true}"#.into();
+        [setting.commit([task], []), setting.commit([other], [])]
+    });
+}
+
+/// One changes what the other only relies on: the first cannot lose, and the second wins only if it came before.
+pub fn relied_on_but_unchanged<F: Fixture>(fixture: &F) {
+    let store = fixture.store();
+    for round in 0..rounds() + 2 {
+        let setting = &mut Setting::of(&store, round);
+        let (run, task) = (setting.record(Kind::Run), setting.record(Kind::Task));
+        setting.put([&run, &task]);
+        let changing = setting.commit([make::moved(&run)], []);
+        let relying = setting.commit([make::moved(&task)], [&run]);
+
+        let [changed, relied] = meet(&store, round, [&changing, &relying]);
+        let changed = changed.expect("nothing stands against it");
+        match relied {
+            Ok(relied) => assert!(relied.last < changed.first, "it relied on what was no longer true"),
+            Err(error) => assert_eq!(error, CommitError::Stale { id: run.id, expected: 1, actual: 2 }),
+        }
+    }
+}
+
+/// Has two commits meet again and again: one after the other, the other way round, and in threads.
+fn exactly_one_wins<F: Fixture>(fixture: &F, decide: impl Fn(&mut Setting<'_, F::Store>) -> [Commit; 2]) {
+    let store = fixture.store();
+    for round in 0..rounds() + 2 {
+        let commits = decide(&mut Setting::of(&store, round));
+        let before = dump(&store).events.len();
+        let outcomes = meet(&store, round, [&commits[0], &commits[1]]);
+        let winner = match &outcomes {
+            [Ok(_), Err(CommitError::Stale { .. })] => &commits[0],
+            [Err(CommitError::Stale { .. }), Ok(_)] => &commits[1],
+            _ => panic!("round {round}: exactly one must win: {outcomes:?}"),
+        };
+        let after = dump(&store).events;
+        let events: Vec<_> = after[before..].iter().map(|event| (event.record, event.version)).collect();
+        let changes: Vec<_> = winner.changes.iter().map(|c| (c.record.id, c.record.version)).collect();
+        assert_eq!(events, changes, "round {round}: what is there is what the winner brought");
+    }
+}
+
+fn meet<S: Store>(store: &S, round: u64, [one, other]: [&Commit; 2]) -> [Outcome; 2] {
+    match round {
+        0 => {
+            let first = store.commit(one);
+            [first, store.commit(other)]
+        }
+        1 => {
+            let first = store.commit(other);
+            [store.commit(one), first]
+        }
+        _ => {
+            let barrier = Barrier::new(2);
+            let run = |commit| {
+                barrier.wait();
+                store.commit(commit)
+            };
+            thread::scope(|scope| {
+                let beside = scope.spawn(|| run(other));
+                let first = run(one);
+                [first, beside.join().expect("a commit does not panic")]
+            })
+        }
+    }
+}
+
+/// Makes the records and commits of one round, all with names of their own.
+struct Setting<'a, S> {
+    store: &'a S,
+    round: u64,
+    made: u64,
+}
+
+impl<'a, S: Store> Setting<'a, S> {
+    fn of(store: &'a S, round: u64) -> Self {
+        Self { store, round, made: 0 }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.made += 1;
+        self.round * 100 + self.made
+    }
+
+    fn record(&mut self, kind: Kind) -> Record {
+        make::new(kind, self.number())
+    }
+
+    fn record_in(&mut self, run: &Record, kind: Kind) -> Record {
+        make::new_in(run, kind, self.number())
+    }
+
+    fn put<const N: usize>(&mut self, records: [&Record; N]) {
+        let id = format!("setting {}", self.number());
+        make::put(self.store, id, records.map(Clone::clone));
+    }
+
+    fn commit<const N: usize, const M: usize>(&mut self, records: [Record; N], on: [&Record; M]) -> Commit {
+        make::relying(make::commit(format!("decision {}", self.number()), records), on)
+    }
+}

@@ -1,0 +1,171 @@
+//! The embedded ledger: one SQLite file, in which a commit that was reported is on disk.
+//!
+//! This file owns opening and the [`Store`] calls; each of them is one line on what its neighbours do.
+//! It must never open the ledger's file other than through SQLite: closing any other descriptor of it would drop the locks
+//! that every handle in this process holds.
+
+mod codec;
+mod error;
+mod group;
+mod pragma;
+mod read;
+mod schema;
+mod wait;
+mod write;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
+
+use self::error::{not_openable, opening};
+use self::group::Writer;
+use self::read::Readers;
+use self::wait::Signal;
+use self::write::Job;
+use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError};
+
+/// The oldest SQLite that is trusted: before it, a checkpoint that met a certain race could lose a commit.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// How many prepared statements a connection keeps.
+const STATEMENTS_MAX: usize = 64;
+
+/// A ledger in a SQLite file. Any number of handles, in any number of processes on one machine, may be open on one file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // Closed before the writer: the last to close tidies up, and only one that may write can.
+    readers: Readers,
+    writer: Option<Writer>,
+    signal: Signal,
+    path: PathBuf,
+}
+
+/// Which connection a handle starts with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Existing,
+    Create,
+    ReadOnly,
+}
+
+impl SqliteStore {
+    /// Opens the ledger in this file, and brings it up to the present schema.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOpenable`] where there is no file or it is not a ledger that this program knows; such a file is
+    /// left as it was. Others where the backend fails.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path.as_ref(), Access::Existing)
+    }
+
+    /// As [`Self::open`]; where there is no file or an empty one, it becomes a new ledger. Its folder must exist.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path.as_ref(), Access::Create)
+    }
+
+    /// As [`Self::open`], only to read: whatever writes is denied, and a ledger of an older schema is not opened.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path.as_ref(), Access::ReadOnly)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open_with(path: &Path, access: Access) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            return Err(not_openable(path, format!("SQLite {} is too old to be trusted", rusqlite::version())));
+        }
+        look(path, access)?;
+        let readers = Readers::new(path.to_owned());
+        let writer = match access {
+            Access::Existing | Access::Create => Some(Writer::new(connect(path, access)?)),
+            Access::ReadOnly => None,
+        };
+        // The first reader shows that others will follow.
+        readers.with(|_| Ok(()))?;
+        Ok(Self { readers, writer, signal: Signal::default(), path: path.to_owned() })
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&self, commit: &Commit) -> Result<Committed, CommitError> {
+        let writer = self.writer.as_ref().ok_or(StoreError::Denied { op: "commit" })?;
+        let committed = writer.commit(Job::new(commit)?)?;
+        self.signal.tell(committed.last);
+        Ok(committed)
+    }
+
+    fn get(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.readers.snapshot(|connection| ids.iter().map(|id| read::record(connection, id)).collect())
+    }
+
+    fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError> {
+        self.readers.snapshot(|connection| read::find(connection, find))
+    }
+
+    fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {
+        self.readers.snapshot(|connection| read::events(connection, cursor))
+    }
+
+    fn wait_for(&self, position: u64, timeout: Duration) -> Result<u64, StoreError> {
+        self.readers.with(|connection| self.signal.wait(connection, position, timeout))
+    }
+
+    fn pulse(&self, id: &RecordId, at: Timestamp) -> Result<(), StoreError> {
+        let writer = self.writer.as_ref().ok_or(StoreError::Denied { op: "note a pulse" })?;
+        write::pulse(&mut writer.connection(), id, at)
+    }
+
+    fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.with(|connection| read::pulse(connection, id))
+    }
+}
+
+/// Refuses what SQLite would take for an empty database or explain badly.
+fn look(path: &Path, access: Access) -> Result<(), StoreError> {
+    match path.metadata() {
+        Ok(file) if file.is_dir() => Err(not_openable(path, "it is a folder")),
+        Ok(file) if file.len() == 0 && access != Access::Create => Err(not_openable(path, "it is empty")),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound && access == Access::Create => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            match folder {
+                Some(folder) if !folder.is_dir() => Err(not_openable(path, "its folder does not exist")),
+                _ => Ok(()),
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(not_openable(path, "there is no such file")),
+        Err(error) => Err(not_openable(path, error.to_string())),
+    }
+}
+
+/// The connection that writes.
+fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
+    let mut flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    if access == Access::Create {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    }
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| opening(path, &error))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    pragma::set_connection(&connection, path)?;
+    if access == Access::Create {
+        schema::create_or_update(&mut connection, path)?;
+    } else {
+        schema::update(&mut connection, path)?;
+    }
+    pragma::set_file(&connection, path)?;
+    pragma::verify(&connection, path)?;
+    Ok(connection)
+}

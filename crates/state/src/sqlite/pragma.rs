@@ -1,0 +1,124 @@
+//! How a connection is set up: one table, every line of which is read back.
+//!
+//! SQLite ignores a pragma that it does not know and a value that it cannot take, so nothing counts as set that was not
+//! read back. Nothing else in the crate sets a pragma, but for the two that identify the file.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::error::{not_openable, opening};
+use crate::store::StoreError;
+
+/// One line of the table.
+struct Pragma {
+    name: &'static str,
+    value: &'static str,
+    scope: Scope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// Set on every connection.
+    Connection,
+    /// Kept in the file; set by a connection that may write.
+    File,
+    /// Cannot be changed in a file that exists.
+    Fixed,
+}
+
+const PRAGMAS: &[Pragma] = &[
+    // First, so that whatever follows waits for its turn. Milliseconds.
+    Pragma { name: "busy_timeout", value: "10000", scope: Scope::Connection },
+    // FULL: a commit that was reported is on disk, also after a power cut.
+    Pragma { name: "synchronous", value: "2", scope: Scope::Connection },
+    // On macOS, fsync alone does not reach the disk. Elsewhere these two say nothing.
+    Pragma { name: "fullfsync", value: "1", scope: Scope::Connection },
+    Pragma { name: "checkpoint_fullfsync", value: "1", scope: Scope::Connection },
+    Pragma { name: "foreign_keys", value: "1", scope: Scope::Connection },
+    // A schema that somebody tampered with calls no function with side effects.
+    Pragma { name: "trusted_schema", value: "0", scope: Scope::Connection },
+    Pragma { name: "cell_size_check", value: "1", scope: Scope::Connection },
+    Pragma { name: "journal_mode", value: "wal", scope: Scope::File },
+    // The order of texts is that of their bytes in UTF-8.
+    Pragma { name: "encoding", value: "UTF-8", scope: Scope::Fixed },
+];
+
+/// How often the file's own pragmas are tried again while others have the file. Each turn waits for `busy_timeout`.
+const TURNS_MAX: u32 = 100;
+
+/// Sets what a connection needs before it touches the file.
+pub(super) fn set_connection(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    set(connection, path, Scope::Connection)
+}
+
+/// Sets what is kept in the file.
+///
+/// Changing the journal mode is the one thing that does not wait for its turn. So where others are at it, this takes a
+/// turn in the ordinary way, and tries again.
+pub(super) fn set_file(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    for _ in 0..TURNS_MAX {
+        match set(connection, path, Scope::File) {
+            Err(StoreError::Busy { .. }) => {
+                connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|error| opening(path, &error))?;
+            }
+            done => return done,
+        }
+    }
+    set(connection, path, Scope::File)
+}
+
+/// Refuses a connection on which any line of the table does not hold.
+pub(super) fn verify(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    for Pragma { name, value, .. } in PRAGMAS {
+        let actual = read(connection, name).map_err(|error| opening(path, &error))?;
+        if actual != *value {
+            return Err(not_openable(path, format!("its {name} is {actual}, not {value}")));
+        }
+    }
+    Ok(())
+}
+
+fn set(connection: &Connection, path: &Path, scope: Scope) -> Result<(), StoreError> {
+    for Pragma { name, value, .. } in PRAGMAS.iter().filter(|pragma| pragma.scope == scope) {
+        // Some answer with a row, some do not; what counts is what `verify` reads.
+        connection.pragma(None, name, value, |_| Ok(())).map_err(|error| opening(path, &error))?;
+    }
+    Ok(())
+}
+
+fn read(connection: &Connection, name: &str) -> rusqlite::Result<String> {
+    connection.pragma_query_value(None, name, |row| {
+        Ok(match row.get(0)? {
+            Value::Null => String::new(),
+            Value::Integer(number) => number.to_string(),
+            Value::Real(number) => number.to_string(),
+            Value::Text(text) => text,
+            Value::Blob(_) => "a blob".to_owned(),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_of_the_table_is_compared_with_what_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let connection = Connection::open(&path).unwrap();
+        set_connection(&connection, &path).unwrap();
+        set_file(&connection, &path).unwrap();
+        verify(&connection, &path).unwrap();
+
+        for (name, other) in [("synchronous", "1"), ("foreign_keys", "0"), ("busy_timeout", "5"), ("fullfsync", "0")] {
+            connection.pragma(None, name, other, |_| Ok(())).unwrap();
+            let refusal = verify(&connection, &path).unwrap_err().to_string();
+            assert!(refusal.contains(&format!("its {name} is {other}, not ")), "{refusal}");
+            set_connection(&connection, &path).unwrap();
+        }
+        verify(&connection, &path).unwrap();
+    }
+}

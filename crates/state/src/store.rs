@@ -1,0 +1,248 @@
+//! The trait that every ledger implements, and what crosses it.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tollhouse_core::{Commit, Event, Kind, Record, RecordId, RunId, Stream, Timestamp, Version};
+
+/// A store: it remembers records and the events that made them, and knows no rule.
+///
+/// All methods may be called from several threads at once. A call that returned `Ok` is durable to the degree that the
+/// backend says, and is seen by every later call on any handle of the same ledger.
+pub trait Store: Send + Sync {
+    /// Makes all changes of a commit true, or none.
+    ///
+    /// In order: a commit that is malformed by itself is refused; one whose id is known is answered as it was the first
+    /// time, if its content is the same; every version that it relies on and then every version that it moves is compared;
+    /// a record that would leave its run or parent is refused; the events get their places in their streams and their
+    /// hashes; records and events are written. A commit that was refused leaves no trace: its id is still free.
+    ///
+    /// The first change of a record relies on the version below its own (0: the record is made), whether `relies_on` says
+    /// so or not.
+    ///
+    /// # Errors
+    /// [`CommitError::Stale`] names the first record that is not as the commit relied on;
+    /// [`CommitError::IdReused`] and [`CommitError::Malformed`] are the caller's mistakes and change nothing;
+    /// [`CommitError::Backend`] says whether it may be tried again.
+    fn commit(&self, commit: &Commit) -> Result<Committed, CommitError>;
+
+    /// The records with these ids, in the order asked for; `None` where there is none.
+    ///
+    /// # Errors
+    /// A backend that cannot read, or a record that is damaged.
+    fn get(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, StoreError>;
+
+    /// The records that match, in the order of [`Find::order`].
+    ///
+    /// # Errors
+    /// A backend that cannot read, or a record that is damaged.
+    fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError>;
+
+    /// The events that match, by position. No event ever appears behind a position that was already given out.
+    ///
+    /// # Errors
+    /// A backend that cannot read, or an event that is damaged.
+    fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError>;
+
+    /// Waits until the ledger holds an event after `position`, or the time is up. The answer is the newest position (0:
+    /// there is none yet).
+    ///
+    /// # Errors
+    /// A backend that cannot read.
+    fn wait_for(&self, position: u64, timeout: Duration) -> Result<u64, StoreError>;
+
+    /// Notes that something was alive at a time. Not history: no event, no version; the next note replaces it, whatever
+    /// its time. The store does not ask whether there is such a record.
+    ///
+    /// # Errors
+    /// A backend that cannot write.
+    fn pulse(&self, id: &RecordId, at: Timestamp) -> Result<(), StoreError>;
+
+    /// When something was last noted alive.
+    ///
+    /// # Errors
+    /// A backend that cannot read.
+    fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError>;
+}
+
+/// Where a commit's events ended up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The position of its first event.
+    pub first: u64,
+    /// The position of its last event.
+    pub last: u64,
+    /// Whether it was made by this call or by an earlier one with the same id and content.
+    pub novelty: Novelty,
+}
+
+/// Whether a commit was new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Novelty {
+    /// This call made it.
+    Fresh,
+    /// It had been made before, and nothing was written.
+    Repeated,
+}
+
+/// Which records to find. An empty one matches all; the parts narrow it together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Find {
+    /// Of this kind.
+    pub kind: Option<Kind>,
+    /// Of this run.
+    pub run: Option<RunId>,
+    /// Hanging on this record.
+    pub parent: Option<RecordId>,
+    /// In one of these states; empty: in any.
+    pub states: Vec<String>,
+    /// With this declared key.
+    pub key: Option<(String, String)>,
+    /// With a declared key of this name that starts like this.
+    pub key_prefix: Option<(String, String)>,
+    /// Whose id's random part starts like this (upper case).
+    pub random_prefix: Option<String>,
+    /// Newest id first, or oldest.
+    pub order: Order,
+    /// Only ids that come after this one, in that order.
+    pub after: Option<RecordId>,
+    /// At most so many; `None`: all.
+    pub limit: Option<u32>,
+}
+
+/// In which order records come: by the text of their ULID (time, then random bits), then by kind name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Oldest,
+    /// Newest first.
+    Newest,
+}
+
+/// Which events to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// Only events after this position; 0: from the start.
+    pub after: u64,
+    /// Only events of this stream.
+    pub stream: Option<Stream>,
+    /// Only events of this record.
+    pub record: Option<RecordId>,
+    /// Only events of records of this kind.
+    pub kind: Option<Kind>,
+    /// At most so many; `None`: all. Together with [`Order::Newest`]: the last so many, still given oldest first.
+    pub limit: Option<u32>,
+    /// From which end the limit counts.
+    pub order: Order,
+}
+
+/// A commit that was not made.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// Somebody was faster: decide again on what is true now.
+    #[error("{id} is at version {actual}, not {expected}")]
+    Stale {
+        /// Which record.
+        id: RecordId,
+        /// What the commit relied on.
+        expected: Version,
+        /// What is true (0: there is none).
+        actual: Version,
+    },
+    /// The commit's id names another one.
+    #[error("commit id {id:?} was used before, for other content")]
+    IdReused {
+        /// The id.
+        id: String,
+    },
+    /// The commit contradicts itself or core's words: a jump in versions, an unknown state, no change at all, too many of
+    /// them, a body that is not JSON or too long, a record that leaves its run or parent.
+    #[error("malformed commit: {what}")]
+    Malformed {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The backend failed.
+    #[error(transparent)]
+    Backend(#[from] StoreError),
+}
+
+/// A backend that did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// What is stored is not what was written.
+    #[error("{place} is damaged: {what}")]
+    Damaged {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The ledger cannot be opened as it is.
+    #[error("{path} cannot be opened as a ledger: {what}")]
+    NotOpenable {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Nothing is left to write on.
+    #[error("{op} failed: the disk is full")]
+    DiskFull {
+        /// What was being done.
+        op: &'static str,
+    },
+    /// The file or its folder may not be written.
+    #[error("{op} failed: permission denied")]
+    Denied {
+        /// What was being done.
+        op: &'static str,
+    },
+    /// Others kept the ledger locked for longer than we wait. May be tried again.
+    #[error("{op} failed: the ledger is busy")]
+    Busy {
+        /// What was being done.
+        op: &'static str,
+    },
+    /// Anything else the backend says.
+    #[error("{op} failed: {what}")]
+    Failed {
+        /// What was being done.
+        op: &'static str,
+        /// In the backend's words.
+        what: String,
+    },
+}
+
+impl<S: Store + ?Sized> Store for &S {
+    fn commit(&self, commit: &Commit) -> Result<Committed, CommitError> {
+        (**self).commit(commit)
+    }
+
+    fn get(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, StoreError> {
+        (**self).get(ids)
+    }
+
+    fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError> {
+        (**self).find(find)
+    }
+
+    fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {
+        (**self).events(cursor)
+    }
+
+    fn wait_for(&self, position: u64, timeout: Duration) -> Result<u64, StoreError> {
+        (**self).wait_for(position, timeout)
+    }
+
+    fn pulse(&self, id: &RecordId, at: Timestamp) -> Result<(), StoreError> {
+        (**self).pulse(id, at)
+    }
+
+    fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
+        (**self).last_pulse(id)
+    }
+}

@@ -1,0 +1,9 @@
+//! The stores against the suite, against each other, and against files that are not as they should be.
+#![cfg(all(feature = "sqlite", feature = "testing"))]
+#![expect(clippy::unwrap_used, reason = "what the tests share is a test too")]
+
+mod differential;
+mod memory;
+mod opening;
+mod sharing;
+mod sqlite;

@@ -1,0 +1,1 @@
+"""Adds up prices and prints a receipt."""

@@ -1,0 +1,40 @@
+//! Tollhouse: a gate and a ledger for coding agents.
+//!
+//! This crate re-exports the public API of the workspace. A Rust program links it to drive runs, to embed the engine over
+//! a store of its own, or to read a ledger.
+//!
+//! ```
+//! use tollhouse::plan::{Source, read_project};
+//!
+//! let source = Source::new("tollhouse.toml", "[agents.fix]\ncommand = [\"./fix\"]\n");
+//! let project = read_project(&source).expect("the text has no problem");
+//! assert_eq!(project.agents[0].name, "fix");
+//! ```
+
+pub use tollhouse_core::{
+    Actor, AttemptId, Change, ChangeKind, Commit, Description, EffectId, Event, FileChange, GENESIS, GateRunId,
+    Happening, InvalidActor, InvalidId, InvalidMoney, Kind, Money, PatchId, Record, RecordId, RepoPath, RunId,
+    Severity, Span, Stream, TaskId, Timestamp, TreeFacts, Version, commit_digest, entity, event_hash, lifecycle,
+    limits, spec,
+};
+pub use tollhouse_engine::{
+    Apply, At, AttemptFacts, Command, Decision, Engine, EngineError, GateFacts, NewPatch, Outcome, Refusal, View,
+    ViewError, Viewed, decide, next_deadline, patch, plan, policy, report, secret, trace_of,
+};
+#[cfg(feature = "sqlite")]
+pub use tollhouse_state::SqliteStore;
+pub use tollhouse_state::{CommitError, Committed, Cursor, Find, Novelty, Order, Store, StoreError};
+#[cfg(feature = "testing")]
+pub use tollhouse_state::{MemoryStore, conformance};
+
+#[cfg(feature = "runner")]
+pub use tollhouse_runner::{
+    clock,
+    conductor::{Conductor, Place, Progress, landing_head, run_gate},
+    detect,
+    environment::Environment,
+    error::{RunnerError, Trouble},
+    git, process,
+    site::Site,
+    workspace,
+};
