@@ -9,11 +9,11 @@ use tollhouse_core::{Commit, Kind, Record, RecordId, RunId, Version};
 
 use crate::store::CommitError;
 
-/// How many bytes the body of a record or an event may have.
-pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// How many bytes the body of a record or an event may have: more is content, and belongs in git or in a file.
+pub const BODY_BYTES_MAX: usize = 16 << 20;
 
-/// How many changes a commit may have.
-pub const CHANGES_MAX: usize = 1000;
+/// How many changes a commit may have: a plan of so many tasks is made in one.
+pub const CHANGES_MAX: usize = 20_000;
 
 /// Whether the lifecycle of this kind has a state with this name.
 pub(crate) fn known_state(kind: Kind, state: &str) -> bool {

@@ -28,7 +28,7 @@ pub struct Run {
     pub id: RunId,
     /// Where it is.
     pub state: RunState,
-    /// What it was asked for.
+    /// What it was asked for, but for its tasks: each of them is a record of its own.
     pub spec: RunSpec,
     /// Who started it.
     pub started_by: String,

@@ -31,6 +31,8 @@ pub struct Task {
     pub id: TaskId,
     /// The run that it belongs to.
     pub run: RunId,
+    /// Its place in the plan: 0, 1, 2, …
+    pub place: u32,
     /// What is to be done.
     pub spec: TaskSpec,
     /// Where it is.

@@ -155,13 +155,13 @@ pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal>
         .collect();
     let mut moved = false;
     for patch in applied {
-        let moves: Vec<(GateRunId, Move)> = {
+        let steps: Vec<(GateRunId, Move)> = {
             let gate_runs = newest(draft, patch);
-            gate_runs.values().filter_map(|one| next_move(draft, run, one, &gate_runs).map(|m| (one.id, m))).collect()
+            gate_runs.values().filter_map(|one| Some((one.id, next_move(draft, run, one, &gate_runs)?))).collect()
         };
-        for (id, next) in moves {
+        for (id, step) in steps {
             moved = true;
-            match next {
+            match step {
                 Move::Event(event) => draft.emit::<GateRun>(id, &event)?,
                 Move::Request => draft.request(Some(run), Work::Gate { gate_run: id })?,
                 Move::Skip(reason) => {

@@ -11,14 +11,20 @@ use crate::refusal::Refusal;
 /// Makes a run and its tasks.
 pub(super) fn create(draft: &mut Draft<'_>, id: RunId, spec: &RunSpec, started_by: &str) -> Result<(), Refusal> {
     draft.rely_on::<Run>(id.into());
+    // The run changes with every lease, so what is large and never changes is not in it.
+    let without_tasks = RunSpec { tasks: Vec::new(), ..spec.clone() };
     if let Some(known) = draft.peek::<Run>(id) {
-        let same = known.spec == *spec && known.started_by == started_by;
+        let mut tasks = draft.of_run::<Task>(id);
+        tasks.sort_by_key(|task| task.place);
+        let same = known.spec == without_tasks
+            && known.started_by == started_by
+            && tasks.iter().map(|task| &task.spec).eq(&spec.tasks);
         return if same { Ok(()) } else { Err(Refusal::IdReused { id: id.into() }) };
     }
     let run = Box::new(Run {
         id,
         state: RunState::Pending,
-        spec: spec.clone(),
+        spec: without_tasks,
         started_by: started_by.to_owned(),
         reason: None,
         outcome: None,
@@ -30,17 +36,18 @@ pub(super) fn create(draft: &mut Draft<'_>, id: RunId, spec: &RunSpec, started_b
         finished_at: None,
     });
     draft.emit::<Run>(id, &RunEvent::Created { run })?;
-    for task in &spec.tasks {
-        create_task(draft, id, task)?;
+    for (place, task) in (0..).zip(&spec.tasks) {
+        create_task(draft, id, place, task)?;
     }
     Ok(())
 }
 
-fn create_task(draft: &mut Draft<'_>, run: RunId, spec: &TaskSpec) -> Result<(), Refusal> {
+fn create_task(draft: &mut Draft<'_>, run: RunId, place: u32, spec: &TaskSpec) -> Result<(), Refusal> {
     let id = TaskId::from_parts(draft.now, draft.random_id_bits());
     let task = Box::new(Task {
         id,
         run,
+        place,
         spec: spec.clone(),
         state: TaskState::Pending,
         blocked_by: Vec::new(),

@@ -102,21 +102,18 @@ pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> 
     if critical_miss(draft, run).is_some() {
         return Ok(false);
     }
-    let queued: Vec<TaskId> = draft
+    let mut queued: Vec<(u32, TaskId)> = draft
         .of_run::<Task>(run)
         .into_iter()
         .filter(|task| task.state == TaskState::Queued)
-        .map(|task| task.id)
+        .map(|task| (task.place, task.id))
         .collect();
-    if queued.is_empty() {
-        return Ok(false);
-    }
-    let spec = draft.run(run)?.spec;
-    let place = |name: &str| spec.tasks.iter().position(|task| task.name == name);
-    let mut queued = queued;
-    queued.sort_by_key(|id| draft.peek::<Task>(*id).and_then(|task| place(&task.spec.name)));
+    queued.sort_unstable();
     let mut leased = false;
-    for id in queued {
+    for (_, id) in queued {
+        if is_full(draft, run) {
+            break;
+        }
         let task = draft.get::<Task>(id)?;
         if has_room(draft, &task) {
             grant(draft, &task)?;
@@ -126,15 +123,18 @@ pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> 
     Ok(leased)
 }
 
+/// Whether as many attempts are alive as may be. One whose task is already overdue still occupies the machine until its
+/// processes are gone.
+fn is_full(draft: &Draft<'_>, run: RunId) -> bool {
+    let alive = draft.unsettled(run).filter(|effect| matches!(effect.work, Work::Spawn { .. })).count();
+    let most = draft.peek::<Run>(run).map_or(0, |run| run.spec.max_parallel);
+    alive >= usize::try_from(most).unwrap_or(usize::MAX)
+}
+
 /// Whether a queued task may start beside what runs now.
 fn has_room(draft: &Draft<'_>, task: &Task) -> bool {
     let Some(run) = draft.peek::<Run>(task.run) else { return false };
-    // An attempt whose task is already overdue still occupies the machine until its processes are gone.
-    let alive = draft.unsettled(task.run).filter(|effect| matches!(effect.work, Work::Spawn { .. })).count();
     let limit = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
-    if alive >= limit(run.spec.max_parallel) {
-        return false;
-    }
     let others = draft.of_run::<Task>(task.run);
     let agent = run.spec.agents.iter().find(|agent| agent.name == task.spec.agent);
     if let Some(most) = agent.and_then(|agent| agent.max_parallel) {

@@ -144,9 +144,9 @@ impl GitHeader {
         }
     }
 
-    /// Whether `---` and `+++` lines were there.
-    pub(super) fn has_names(&self) -> bool {
-        self.names.is_some()
+    /// Whether hunks must follow. libgit2 writes `---` and `+++` lines for empty files, too.
+    pub(super) fn needs_hunks(&self) -> bool {
+        self.names.is_some() && self.added_mode.is_none() && self.deleted_mode.is_none()
     }
 
     /// Takes one line; false where it is no extended header.

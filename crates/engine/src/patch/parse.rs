@@ -96,7 +96,7 @@ impl Parser<'_> {
             Content::Binary(read_binary(&mut self.lines)?)
         } else if line.starts_with(b"Binary files ") && line.ends_with(b" differ") {
             return Err(missing_binary(content_at));
-        } else if header.has_names() {
+        } else if header.needs_hunks() {
             return Err(PatchProblem::new(content_at, "no hunk follows the names of the file"));
         } else {
             Content::None

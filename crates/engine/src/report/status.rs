@@ -59,8 +59,7 @@ pub struct RunStatus {
 pub fn run_status(view: &View, id: RunId, now: Timestamp) -> Option<RunStatus> {
     let run = view.get::<Run>(id)?;
     let mut tasks: Vec<&Task> = view.all::<Task>().filter(|task| task.run == id).collect();
-    let place = |task: &Task| run.spec.tasks.iter().position(|spec| spec.name == task.spec.name);
-    tasks.sort_by_key(|task| place(task));
+    tasks.sort_by_key(|task| task.place);
     let patches: Vec<&Patch> = view.all::<Patch>().filter(|patch| patch.run == Some(id)).collect();
     let gate_runs: Vec<&GateRun> = view.all::<GateRun>().filter(|gate_run| gate_run.run == Some(id)).collect();
     let count = |states: &[TaskState]| tasks.iter().filter(|task| states.contains(&task.state)).count() as u64;

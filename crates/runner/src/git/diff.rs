@@ -1,6 +1,6 @@
 //! The text of a patch between two trees, proven by applying it.
 
-use git2::{Diff, DiffFindOptions, DiffFormat, DiffOptions, Error, Oid};
+use git2::{Delta, Diff, DiffFindOptions, DiffFormat, DiffLineType, DiffOptions, Error, Oid};
 use thiserror::Error;
 use tollhouse_engine::patch::{PatchProblem, parse};
 
@@ -56,13 +56,20 @@ fn find(repo: &LedgerRepo, old: Oid, new: Oid) -> Result<Diff<'_>, Error> {
 }
 
 fn print(diff: &Diff<'_>) -> Result<Vec<u8>, Error> {
-    let mut text = Vec::new();
-    diff.print(DiffFormat::Patch, |_, _, line| {
+    // Deletions first: where one file takes the place of another, git reads them in this order only.
+    let (mut deletions, mut rest) = (Vec::new(), Vec::new());
+    diff.print(DiffFormat::Patch, |delta, _, line| {
+        let text = if delta.status() == Delta::Deleted { &mut deletions } else { &mut rest };
+        // libgit2 says that binary files differ where only their mode or name does.
+        if line.origin_value() == DiffLineType::Binary && delta.old_file().id() == delta.new_file().id() {
+            return true;
+        }
         if let origin @ ('+' | '-' | ' ') = line.origin() {
             text.push(u8::try_from(origin).expect("the mark is ASCII"));
         }
         text.extend_from_slice(line.content());
         true
     })?;
-    Ok(text)
+    deletions.append(&mut rest);
+    Ok(deletions)
 }

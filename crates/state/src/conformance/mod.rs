@@ -3,7 +3,6 @@
 //! A backend's tests hold one line. It must never know which backend it runs on, and it never sleeps.
 //!
 //! ```
-//! # #[cfg(test)]
 //! mod memory {
 //!     use tollhouse_state::{MemoryStore, Store, conformance::Fixture};
 //!
@@ -141,8 +140,8 @@ macro_rules! conformance_tests {
                 a_record_that_leaves_its_parent
                 relying_on_two_versions_of_one_record
                 relying_on_one_version_and_moving_another
-                a_body_of_1_mib_is_kept_and_one_more_byte_is_not
-                a_commit_of_1000_changes_is_kept_and_one_more_is_not
+                the_longest_body_is_kept_and_one_more_byte_is_not
+                the_largest_commit_is_kept_and_one_more_change_is_not
             }
         }
     };

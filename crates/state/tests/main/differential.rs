@@ -118,7 +118,9 @@ fn commit(store: &impl Store, id: String, steps: &[Step], relies_on: &[(u64, i8)
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: u32::try_from(rounds()).unwrap(), failure_persistence: None, ..ProptestConfig::default()
+        cases: u32::try_from(rounds()).unwrap(),
+        failure_persistence: None,
+        ..ProptestConfig::default()
     })]
 
     #[test]

@@ -16,7 +16,8 @@ fn done(spec: &RunSpec, luck: &[(&str, &[Luck])]) -> World {
 }
 
 fn patch_of<'w>(world: &'w World, name: &str) -> &'w Patch {
-    world.view().get::<Patch>(world.task(name).patch.unwrap()).unwrap()
+    let id = world.task(name).patch.expect("its attempt made one");
+    world.view().get::<Patch>(id).expect("the ledger holds it")
 }
 
 #[test]
@@ -183,13 +184,7 @@ fn the_same_call_gives_the_same_decision() {
     assert_eq!(decide(world.view(), &tick, at), decide(world.view(), &tick, at));
 }
 
-fn rounds() -> u32 {
-    std::env::var("TOLLHOUSE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(64)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(rounds()))]
-
     /// Any plan with any luck, in any order of ends: the invariants of `World::check` hold at every step, the run ends, and
     /// folding its events gives its records.
     #[test]

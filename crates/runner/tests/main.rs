@@ -1,0 +1,3 @@
+//! What the runner does to real repositories, files and processes.
+
+mod git;
