@@ -33,33 +33,33 @@ impl Context {
     pub(crate) fn site(&self) -> Result<Site, CliError> {
         Ok(Site::discover(&self.dir, self.ledger.as_deref())?)
     }
+}
 
-    /// The ledger, to read; an error where there is none.
-    pub(crate) fn read_ledger(&self, site: &Site) -> Result<SqliteStore, CliError> {
-        site.read_ledger()?.ok_or_else(|| {
-            CliError::new(ErrorKind::NotFound, "no_ledger", "nothing was ever recorded here")
-                .hint("`toll do PROMPT` or `toll run PLAN` starts a ledger")
-                .fact("ledger", site.ledger.display())
-        })
-    }
+/// The ledger, to read; an error where there is none.
+pub(crate) fn read_ledger(site: &Site) -> Result<SqliteStore, CliError> {
+    site.read_ledger()?.ok_or_else(|| {
+        CliError::new(ErrorKind::NotFound, "no_ledger", "nothing was ever recorded here")
+            .hint("`toll do PROMPT` or `toll run PLAN` starts a ledger")
+            .fact("ledger", &site.ledger.display())
+    })
+}
 
-    /// The project's configuration as it stands in the working copy; an empty one where there is no file.
-    pub(crate) fn project(&self, site: &Site) -> Result<ProjectSpec, CliError> {
-        let path = site.root.join(CONFIG);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(unreadable(&path, &error)),
-        };
-        read_project(&Source::new(CONFIG, text)).map_err(CliError::problems)
-    }
+/// The project's configuration as it stands in the working copy; an empty one where there is no file.
+pub(crate) fn project(site: &Site) -> Result<ProjectSpec, CliError> {
+    let path = site.root.join(CONFIG);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(unreadable(&path, &error)),
+    };
+    read_project(&Source::new(CONFIG, text)).map_err(CliError::problems)
+}
 
-    /// What holds where the configuration says nothing.
-    pub(crate) fn defaults(&self, site: &Site) -> Result<Defaults, CliError> {
-        let project = site.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let target = site.project()?.default_branch().map_err(tollhouse::RunnerError::from)?;
-        Ok(Defaults { project, target, ..Defaults::default() })
-    }
+/// What holds where the configuration says nothing.
+pub(crate) fn defaults(site: &Site) -> Result<Defaults, CliError> {
+    let project = site.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let target = site.project()?.default_branch().map_err(tollhouse::RunnerError::from)?;
+    Ok(Defaults { project, target, ..Defaults::default() })
 }
 
 /// A file that cannot be read.

@@ -101,13 +101,15 @@ named! {
     InitReport => "init_report", SyncReport => "sync_report", DemoReport => "demo_report", ErrorBody => "error",
 }
 
-/// A schema by its name.
-fn entry<T: Named + JsonSchema>() -> (&'static str, fn() -> Schema) {
+/// A schema's name, and what makes it.
+type Entry = (&'static str, fn() -> Schema);
+
+fn entry<T: Named + JsonSchema>() -> Entry {
     (T::NAME, || schema_for!(Document<T>))
 }
 
 /// Every schema there is, by name.
-pub(crate) fn schemas() -> Vec<(&'static str, fn() -> Schema)> {
+pub(crate) fn schemas() -> Vec<Entry> {
     let mut all = vec![
         entry::<Runs>(),
         entry::<Tasks>(),

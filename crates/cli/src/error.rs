@@ -38,7 +38,7 @@ pub(crate) enum ErrorKind {
 #[derive(Debug)]
 pub(crate) struct CliError {
     pub(crate) kind: ErrorKind,
-    pub(crate) body: ErrorBody,
+    pub(crate) body: Box<ErrorBody>,
 }
 
 /// An error, as programs read it.
@@ -58,13 +58,13 @@ pub(crate) struct ErrorBody {
 
 impl CliError {
     pub(crate) fn new(kind: ErrorKind, code: &str, message: impl Into<String>) -> Self {
-        let body = ErrorBody {
+        let body = Box::new(ErrorBody {
             code: code.to_owned(),
             message: message.into(),
             hint: None,
             facts: BTreeMap::new(),
             problems: Vec::new(),
-        };
+        });
         Self { kind, body }
     }
 
@@ -73,7 +73,7 @@ impl CliError {
         self
     }
 
-    pub(crate) fn fact(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn fact(mut self, name: &str, value: &impl ToString) -> Self {
         self.body.facts.insert(name.to_owned(), value.to_string());
         self
     }
@@ -98,7 +98,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         let body = CliError::new(ErrorKind::Usage, "usage", message).hint("`toll --help` shows what there is").body;
-        eprint_json(body);
+        eprint_json(*body);
     }
     ExitCode::from(if asked { 0 } else { ErrorKind::Usage as u8 })
 }
@@ -118,7 +118,7 @@ pub(crate) fn finish(answer: Result<Answer, CliError>, printer: &mut Printer) ->
         Err(error) => {
             let code = ExitCode::from(error.kind as u8);
             if printer.json {
-                eprint_json(error.body);
+                eprint_json(*error.body);
             } else {
                 print_error(&error.body, printer);
             }

@@ -8,10 +8,19 @@ use crate::args::{Color, Everywhere};
 #[derive(Debug)]
 pub(crate) struct Printer {
     pub(crate) json: bool,
-    pub(crate) quiet: bool,
-    pub(crate) verbose: bool,
+    pub(crate) voice: Voice,
     color_out: bool,
     color_err: bool,
+    out: io::Stdout,
+    err: io::Stderr,
+}
+
+/// How much is said beside the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    Quiet,
+    Plain,
+    Verbose,
 }
 
 /// How a piece of text is to look where there is colour. Never the only signal.
@@ -33,10 +42,15 @@ impl Printer {
         };
         Self {
             json: args.json,
-            quiet: args.quiet || args.json,
-            verbose: args.verbose,
+            voice: match (args.quiet || args.json, args.verbose) {
+                (true, _) => Voice::Quiet,
+                (false, false) => Voice::Plain,
+                (false, true) => Voice::Verbose,
+            },
             color_out: wanted(io::stdout().is_terminal()) && !args.json,
             color_err: wanted(io::stderr().is_terminal()) && !args.json,
+            out: io::stdout(),
+            err: io::stderr(),
         }
     }
 
@@ -47,26 +61,26 @@ impl Printer {
 
     /// A result that is not text, or not ours to end with a newline.
     pub(crate) fn out_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = self.out.lock();
         out.write_all(bytes)?;
         out.flush()
     }
 
     /// Everything else. Where nobody listens any more, there is nobody to tell.
     pub(crate) fn note(&mut self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(self.err.lock(), "{text}");
     }
 
     /// What is nice to know, and left out where quiet is wanted.
     pub(crate) fn remark(&mut self, text: &str) {
-        if !self.quiet {
+        if self.voice != Voice::Quiet {
             self.note(text);
         }
     }
 
     /// Whether a person sees standard error as it comes.
     pub(crate) fn is_watched(&self) -> bool {
-        !self.quiet && io::stderr().is_terminal()
+        self.voice != Voice::Quiet && self.err.is_terminal()
     }
 
     /// Text for standard output.

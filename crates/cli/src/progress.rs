@@ -10,7 +10,7 @@ use tollhouse::report::EventRow;
 use tollhouse::spec::RunSpec;
 use tollhouse::{Event, Kind, Progress, RecordId, View};
 
-use crate::printer::{Look, Printer};
+use crate::printer::{Look, Printer, Voice};
 use crate::table::brief;
 
 /// How often the picture is drawn anew, so that the seconds move.
@@ -40,7 +40,7 @@ impl<'p> Watcher<'p> {
 
     /// Shows what happened.
     pub(crate) fn see(&mut self, progress: &Progress<'_>) {
-        if self.printer.quiet {
+        if self.printer.voice == Voice::Quiet {
             return;
         }
         for event in progress.events {
@@ -65,7 +65,7 @@ impl<'p> Watcher<'p> {
     }
 
     fn line(&self, event: &Event, view: &View) -> Option<String> {
-        if self.printer.verbose {
+        if self.printer.voice == Voice::Verbose {
             return Some(crate::commands::log::line(&EventRow::from(event), self.printer));
         }
         let (task, look, text) = telling(event, view)?;

@@ -14,7 +14,7 @@ use tollhouse::spec::RunSpec;
 use tollhouse::{Conductor, Site};
 
 use super::status;
-use crate::context::{Context, person, require_person, unreadable};
+use crate::context::{Context, defaults, person, project, require_person, unreadable};
 use crate::error::{Answer, CliError, ErrorKind};
 use crate::progress::Watcher;
 
@@ -84,8 +84,8 @@ pub(crate) fn run_single(args: &DoArgs, context: &mut Context) -> Result<Answer,
     require_person("do")?;
     let prompt = read_prompt(&args.prompt, &context.dir)?;
     let site = context.site()?;
-    let project = context.project(&site)?;
-    let mut defaults = context.defaults(&site)?;
+    let project = project(&site)?;
+    let mut defaults = defaults(&site)?;
     defaults.labels = args.common.label.iter().cloned().collect();
     let task = SingleTask { prompt, agent: args.agent.clone(), write: args.write.clone() };
     let spec = single(&project, &task, &defaults).map_err(CliError::problems)?;
@@ -101,7 +101,7 @@ pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, 
     let path = context.dir.join(&args.plan);
     let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
     let plan = read_plan(&Source::new(args.plan.display().to_string(), text));
-    let project = match context.project(&site) {
+    let project = match project(&site) {
         Ok(project) => project,
         // Every problem at once: those of the plan, too.
         Err(mut error) if !error.body.problems.is_empty() => {
@@ -110,7 +110,7 @@ pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, 
         }
         Err(error) => return Err(error),
     };
-    let mut defaults = context.defaults(&site)?;
+    let mut defaults = defaults(&site)?;
     defaults.max_parallel = args.max_parallel;
     defaults.labels = args.common.label.iter().cloned().collect();
     let prompts = read_prompts(&plan.prompt_files(), path.parent().unwrap_or(&context.dir));

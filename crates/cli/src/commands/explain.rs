@@ -4,9 +4,9 @@ use clap::Args;
 use tollhouse::entity::{Entity, Patch};
 use tollhouse::lifecycle::PatchState;
 use tollhouse::report::{Explanation, explain};
-use tollhouse::{Find, Kind, Order, Record, RunId, Store, View};
+use tollhouse::{Find, Kind, Order, Record, Store, View};
 
-use crate::context::Context;
+use crate::context::{Context, read_ledger};
 use crate::document::Document;
 use crate::error::{Answer, CliError, ErrorKind};
 use crate::lookup::{find_any, newest};
@@ -21,13 +21,13 @@ pub(crate) struct ExplainArgs {
 
 pub(crate) fn run(args: &ExplainArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
-    let store = context.read_ledger(&site)?;
+    let store = read_ledger(&site)?;
     let record = match &args.id {
         Some(text) => find_any(&store, text)?,
         None => newest_refusal(&store)?,
     };
     let view = match record.run {
-        Some(run) => View::load(&store, RunId::from(run))?,
+        Some(run) => View::load(&store, run)?,
         None => View::of(&store, &[record.id])?,
     };
     let Some(explanation) = explain(&view, record.id) else {

@@ -10,7 +10,7 @@ use tollhouse::{
     process::KillSwitch, run_gate,
 };
 
-use crate::context::{Context, person, require_person};
+use crate::context::{Context, person, project, read_ledger, require_person};
 use crate::document::{Document, GateRuns, Gates};
 use crate::error::{Answer, CliError, ErrorKind};
 use crate::lookup::find_one;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &GateArgs, context: &mut Context) -> Result<Answer, CliE
 
 fn list(context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
-    let gates = context.project(&site)?.gates;
+    let gates = project(&site)?.gates;
     if context.printer.json {
         context.printer.out(&Document::new(Gates { gates, next: None }).to_json())?;
     } else if gates.is_empty() {
@@ -71,7 +71,7 @@ fn list(context: &mut Context) -> Result<Answer, CliError> {
 fn run_by_hand(names: &[String], rev: &str, context: &mut Context) -> Result<Answer, CliError> {
     require_person("gate run")?;
     let site = context.site()?;
-    let config = context.project(&site)?;
+    let config = project(&site)?;
     let chosen = choose(&config.gates, names)?;
     let commit = site.project()?.resolve(rev).map_err(tollhouse::RunnerError::from)?;
     let tree = site.open_repo()?.tree_of(commit).map_err(tollhouse::RunnerError::from)?;
@@ -158,7 +158,7 @@ fn one(
 
 fn show(text: &str, context: &mut Context) -> Result<Answer, CliError> {
     let site: Site = context.site()?;
-    let store = context.read_ledger(&site)?;
+    let store = read_ledger(&site)?;
     let record = find_one(&store, Kind::GateRun, text)?;
     let gate_run = GateRun::from_record(&record).map_err(ViewError::from)?;
     if context.printer.json {

@@ -39,18 +39,18 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Answer, CliE
     let site = context.site()?;
     let target = site.project()?.default_branch().map_err(tollhouse::RunnerError::from)?;
     let found = detect(&site.root);
-    let content = render(&found, &target);
+    let file = render(&found, &target);
     let path = site.root.join(CONFIG);
     if !args.print {
         require_person("init")?;
-        write(&path, &content, args.force)?;
+        write(&path, &file, args.force)?;
     }
     let gates = found.gates.iter().map(|gate| gate.name.clone()).collect::<Vec<_>>();
     if context.printer.json {
         let written = (!args.print).then(|| path.display().to_string());
-        context.printer.out(&Document::new(InitReport { written, gates, content }).to_json())?;
+        context.printer.out(&Document::new(InitReport { written, gates, content: file }).to_json())?;
     } else if args.print {
-        context.printer.out_bytes(content.as_bytes())?;
+        context.printer.out_bytes(file.as_bytes())?;
     } else {
         let found = if gates.is_empty() {
             "no gates found: add some".to_owned()

@@ -5,7 +5,7 @@ use tollhouse::entity::{Attempt, Entity, GateRun, Output};
 use tollhouse::report::EventRow;
 use tollhouse::{Cursor, Kind, Order, Record, Severity, Store, ViewError};
 
-use crate::context::Context;
+use crate::context::{Context, read_ledger};
 use crate::document::{Document, OutputDocument};
 use crate::error::{Answer, CliError, ErrorKind};
 use crate::lookup::find_any;
@@ -40,7 +40,7 @@ fn kind(text: &str) -> Result<Kind, String> {
 
 pub(crate) fn run(args: &LogArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
-    let store = context.read_ledger(&site)?;
+    let store = read_ledger(&site)?;
     let record = args.id.as_ref().map(|text| find_any(&store, text)).transpose()?;
     if let (true, Some(record)) = (args.output, &record) {
         return output(&store, record, context);

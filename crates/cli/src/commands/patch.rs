@@ -5,7 +5,7 @@ use tollhouse::entity::{Entity, Patch, RuleOutcome};
 use tollhouse::report::{PatchRow, short_id};
 use tollhouse::{Find, Kind, Order, RecordId, RunId, ViewError};
 
-use crate::context::Context;
+use crate::context::{Context, read_ledger};
 use crate::document::{Document, PatchDocument, Patches};
 use crate::error::{Answer, CliError};
 use crate::lookup::find_one;
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &PatchArgs, context: &mut Context) -> Result<Answer, Cli
 
 fn list(run: Option<&str>, limit: u32, after: Option<&str>, context: &mut Context) -> Result<(), CliError> {
     let site = context.site()?;
-    let store = context.read_ledger(&site)?;
+    let store = read_ledger(&site)?;
     let run = run.map(|run| find_one(&store, Kind::Run, run)).transpose()?;
     let run = run.map(|run| RunId::try_from(run.id).expect("only runs were looked for"));
     let after = after.map(|patch| find_one(&store, Kind::Patch, patch)).transpose()?.map(|patch| patch.id);
@@ -111,7 +111,7 @@ fn show_diff(text: &str, context: &mut Context) -> Result<(), CliError> {
 
 fn find(text: &str, context: &Context) -> Result<Patch, CliError> {
     let site = context.site()?;
-    let store = context.read_ledger(&site)?;
+    let store = read_ledger(&site)?;
     let record = find_one(&store, Kind::Patch, text)?;
     Ok(Patch::from_record(&record).map_err(ViewError::from)?)
 }

@@ -6,7 +6,7 @@ use tollhouse::lifecycle::{GateRunState, PatchState, RunState, TaskState};
 use tollhouse::report::{PatchRow, RunRow, RunStatus, TaskRow, run_status, short_id};
 use tollhouse::{Kind, RecordId, RunId, View, clock};
 
-use crate::context::Context;
+use crate::context::{Context, read_ledger};
 use crate::document::Document;
 use crate::error::{Answer, CliError, ErrorKind};
 use crate::lookup::find_one;
@@ -22,7 +22,7 @@ pub(crate) struct StatusArgs {
 
 pub(crate) fn run(args: &StatusArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
-    let store = context.read_ledger(&site)?;
+    let store = read_ledger(&site)?;
     let record = find_one(&store, Kind::Run, args.run.as_deref().unwrap_or("@"))?;
     let id = RunId::try_from(record.id).expect("only runs were looked for");
     let view = View::load(&store, id)?;

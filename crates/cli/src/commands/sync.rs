@@ -4,7 +4,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::context::{Context, require_person};
+use crate::context::{Context, defaults, project, require_person};
 use crate::document::Document;
 use crate::error::{Answer, CliError};
 
@@ -32,8 +32,8 @@ pub(crate) struct SyncReport {
 pub(crate) fn run(_: &SyncArgs, context: &mut Context) -> Result<Answer, CliError> {
     require_person("sync")?;
     let site = context.site()?;
-    let config = context.project(&site)?;
-    let defaults = context.defaults(&site)?;
+    let config = project(&site)?;
+    let defaults = defaults(&site)?;
     let target = config.target.unwrap_or(defaults.target);
     let land_on = config.land_on.unwrap_or_else(|| format!("toll/{target}"));
     let project = site.project()?;

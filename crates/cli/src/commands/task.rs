@@ -5,7 +5,7 @@ use tollhouse::entity::{Attempt, Entity, Task};
 use tollhouse::report::{TaskRow, short_id};
 use tollhouse::{Find, Kind, RecordId, RunId, Store, ViewError};
 
-use crate::context::Context;
+use crate::context::{Context, read_ledger};
 use crate::document::{Document, TaskDocument, Tasks};
 use crate::error::{Answer, CliError};
 use crate::lookup::find_one;
@@ -36,7 +36,7 @@ enum TaskCommand {
 
 pub(crate) fn run(args: &TaskArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
-    let store = context.read_ledger(&site)?;
+    let store = read_ledger(&site)?;
     match &args.command {
         TaskCommand::List { run } => {
             let run = find_one(&store, Kind::Run, run)?;

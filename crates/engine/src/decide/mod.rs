@@ -4,6 +4,7 @@ mod draft;
 mod effect;
 mod gate;
 mod patch;
+mod redaction;
 mod run;
 mod settle;
 mod task;
@@ -41,7 +42,7 @@ pub struct Decision {
 /// ```
 pub fn decide(view: &View, command: &Command, at: At) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(view, at);
-    if let Some(run) = handle(&mut draft, command)? {
+    if let Some(run) = handle(&mut draft, &redaction::redacted(command))? {
         settle::settle(&mut draft, run)?;
     }
     let (changes, relies_on) = draft.finish();

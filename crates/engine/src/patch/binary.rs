@@ -13,6 +13,17 @@ const BYTES_MAX: usize = 256 << 20;
 /// Git's alphabet for base 85.
 const ALPHABET: &[u8; 85] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
 
+/// The value of each letter of the alphabet; 85 for any other byte.
+const VALUES: [u8; 256] = {
+    let mut values = [85; 256];
+    let mut value = 0;
+    while value < 85 {
+        values[ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
 /// A binary change, forwards and, where the patch has it, backwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BinaryPatch {
@@ -159,8 +170,8 @@ fn decode_line(line: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut bytes = Vec::with_capacity(length + 3);
     for group in digits.chunks_exact(5) {
         let number = group.iter().try_fold(0u64, |number, digit| {
-            let value = ALPHABET.iter().position(|letter| letter == digit)?;
-            Some(number * 85 + value as u64)
+            let value = VALUES[usize::from(*digit)];
+            (value < 85).then_some(number * 85 + u64::from(value))
         })?;
         bytes.extend_from_slice(&u32::try_from(number).ok()?.to_be_bytes());
     }

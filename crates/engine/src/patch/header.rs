@@ -226,6 +226,11 @@ impl GitHeader {
 
     fn paths(&self) -> Result<(RepoPath, RepoPath), &'static str> {
         const DIFFERENT: &str = "the paths of the header do not agree";
+        // Two quoted paths as long as any system takes; each blank more is one more way to read the line.
+        const LINE_BYTES_MAX: usize = 64 << 10;
+        if self.both_names.len() > LINE_BYTES_MAX {
+            return Err("the header line is too long");
+        }
         let pairs = splits(&self.both_names).ok_or("the quoting of the path is broken")?;
         let from = self.rename_from.as_ref().or(self.copy_from.as_ref());
         let to = self.rename_to.as_ref().or(self.copy_to.as_ref());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Scope;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use tollhouse_core::lifecycle::EffectState;
 use tollhouse_core::spec::RunSpec;
 use tollhouse_core::{Actor, EffectId, Event, RecordId, RunId, Span, limits};
 use tollhouse_engine::report::{RunStatus, run_status};
-use tollhouse_engine::{Command, Engine, EngineError, Outcome, Refusal, View, next_deadline};
+use tollhouse_engine::{At, Command, Engine, EngineError, Outcome, Refusal, View, next_deadline};
 use tollhouse_state::Store;
 
 use super::head::landing_head;
-use super::perform::{Hands, perform};
+use super::perform::{Assignment, Hands, perform};
 use crate::clock;
 use crate::error::RunnerError;
 use crate::process::KillSwitch;
@@ -80,107 +80,104 @@ impl<'a> Conductor<'a> {
         let id = RunId::from_parts(at.now, clock::random_id_bits());
         // Pinned in the lender before anything borrows.
         project.pin(&format!("runs/{id}/base"), head.commit)?;
-        let mut engine = Engine::open(self.store, id)?;
+        let engine = Engine::open(self.store, id)?;
         let person = Actor::Person(self.person.clone());
         let create = Command::CreateRun { run: id, spec: Box::new(spec.clone()), started_by: self.person.clone() };
-        engine.execute(&create, &person, at)?;
+        let mut drive = Drive { engine, run: id, watch, interrupted: self.interrupted };
+        drive.execute(&create, &person, at)?;
         let start = Command::StartRun { run: id, base: head.commit.to_string() };
-        let events = engine.execute(&start, &person, clock::at())?;
-        watch(&Progress { events: &events, view: engine.view(), run: id });
-        self.drive(&mut engine, id, watch)?;
-        Ok(run_status(engine.view(), id, clock::now()).expect("the run was just made"))
+        drive.execute(&start, &person, clock::at())?;
+        let switches = Switches::default();
+        let hands = Hands { site: self.site, person: &self.person, switches: &switches };
+        drive.go(&hands)?;
+        Ok(run_status(drive.engine.view(), id, clock::now()).expect("the run was just made"))
+    }
+}
+
+/// One run on its way.
+struct Drive<'d> {
+    engine: Engine<&'d dyn Store>,
+    run: RunId,
+    watch: &'d mut dyn FnMut(&Progress<'_>),
+    interrupted: &'d AtomicBool,
+}
+
+impl Drive<'_> {
+    /// Has a command decided, and shows what came of it.
+    fn execute(&mut self, command: &Command, actor: &Actor, at: At) -> Result<(), EngineError> {
+        let events = self.engine.execute(command, actor, at)?;
+        self.show(&events);
+        Ok(())
     }
 
-    fn drive(
-        &self,
-        engine: &mut Engine<&dyn Store>,
-        run: RunId,
-        watch: &mut dyn FnMut(&Progress<'_>),
-    ) -> Result<(), RunnerError> {
-        let switches = Switches::default();
+    fn catch_up(&mut self) -> Result<(), EngineError> {
+        let events = self.engine.catch_up()?;
+        self.show(&events);
+        Ok(())
+    }
+
+    fn show(&mut self, events: &[Event]) {
+        (self.watch)(&Progress { events, view: self.engine.view(), run: self.run });
+    }
+
+    fn go(&mut self, hands: &Hands<'_>) -> Result<(), RunnerError> {
         let (sender, reports) = channel();
-        let hands = Hands { site: self.site, person: &self.person, switches: &switches };
         let driven = std::thread::scope(|scope| {
-            let looped = self.turn(
-                engine,
-                run,
-                watch,
-                &mut |effect, view| {
-                    start(scope, &hands, effect, view, &sender);
-                },
-                &reports,
-            );
+            let looped = self.turn(&reports, &mut |effect, view| start(scope, hands, effect, view, &sender));
             if looped.is_err() {
                 // Nothing is left running that nobody listens to.
-                switches.throw_all();
+                hands.switches.throw_all();
             }
             looped
         });
         // Empty by now, unless something was kept as evidence.
-        let _ = std::fs::remove_dir(self.site.run_dir(run));
+        let _ = std::fs::remove_dir(hands.site.run_dir(self.run));
         driven
     }
 
     /// Ask, do, report, until the run is finished.
-    fn turn(
-        &self,
-        engine: &mut Engine<&dyn Store>,
-        run: RunId,
-        watch: &mut dyn FnMut(&Progress<'_>),
-        begin: &mut dyn FnMut(&Effect, &View),
-        reports: &Receiver<Report>,
-    ) -> Result<(), RunnerError> {
+    fn turn(&mut self, reports: &Receiver<Report>, begin: &mut dyn FnMut(&Effect, &View)) -> Result<(), RunnerError> {
         let worker = Actor::Worker(WORKER.to_owned());
         loop {
-            for effect in requested(engine.view(), run) {
+            for effect in requested(self.engine.view(), self.run) {
                 let until = clock::now().after(lease_of(&effect));
                 let claim = Command::Claim { effect: effect.id, owner: WORKER.to_owned(), until };
-                let events = engine.execute(&claim, &worker, clock::at())?;
-                watch(&Progress { events: &events, view: engine.view(), run });
-                let claimed = engine.view().get::<Effect>(effect.id).expect("it was just claimed").clone();
-                begin(&claimed, engine.view());
+                self.execute(&claim, &worker, clock::at())?;
+                let view = self.engine.view();
+                begin(view.get::<Effect>(effect.id).expect("it was just claimed"), view);
             }
-            let finished = engine.view().get::<Run>(run).is_none_or(|run| run.state.is_finished());
-            if finished {
+            if self.engine.view().get::<Run>(self.run).is_none_or(|run| run.state.is_finished()) {
                 return Ok(());
             }
-            let events = match reports.recv_timeout(self.patience(engine.view(), run)) {
-                Ok(report) => self.report(engine, report, &worker)?,
-                Err(RecvTimeoutError::Timeout) if self.interrupted.load(Ordering::Relaxed) => {
-                    return Err(RunnerError::Interrupted);
+            match reports.recv_timeout(patience(self.engine.view(), self.run)) {
+                Ok(report) => self.report(report, &worker)?,
+                Err(_) if self.interrupted.load(Ordering::Relaxed) => return Err(RunnerError::Interrupted),
+                Err(_) if is_due(self.engine.view(), self.run) => {
+                    self.execute(&Command::Tick { run: self.run }, &Actor::Engine, clock::at())?;
                 }
-                Err(_) if is_due(engine.view(), run) => {
-                    engine.execute(&Command::Tick { run }, &Actor::Engine, clock::at())?
-                }
-                Err(_) => engine.catch_up()?,
-            };
-            watch(&Progress { events: &events, view: engine.view(), run });
+                Err(_) => self.catch_up()?,
+            }
         }
     }
 
-    fn report(
-        &self,
-        engine: &mut Engine<&dyn Store>,
-        report: Report,
-        worker: &Actor,
-    ) -> Result<Vec<Event>, RunnerError> {
+    fn report(&mut self, report: Report, worker: &Actor) -> Result<(), RunnerError> {
         let Report { effect, epoch, outcome } = report;
         let command = Command::Report { effect, epoch, outcome: Box::new(outcome) };
-        match engine.execute(&command, worker, clock::at()) {
+        match self.execute(&command, worker, clock::at()) {
             // Somebody else settled it: what we did changes nothing any more.
             Err(EngineError::Refused(Refusal::AlreadyFinished { .. } | Refusal::StaleLease { .. })) => {
-                Ok(engine.catch_up()?)
+                Ok(self.catch_up()?)
             }
             other => Ok(other?),
         }
     }
+}
 
-    /// How long to wait for a report before looking up.
-    fn patience(&self, view: &View, run: RunId) -> Duration {
-        let now = clock::now();
-        let until = next_deadline(view, run).map_or(LOOK_UP, |deadline| deadline.since(now).as_duration());
-        until.min(LOOK_UP)
-    }
+/// How long to wait for a report before looking up.
+fn patience(view: &View, run: RunId) -> Duration {
+    let now = clock::now();
+    let until = next_deadline(view, run).map_or(LOOK_UP, |deadline| deadline.since(now).as_duration());
+    until.min(LOOK_UP)
 }
 
 fn is_due(view: &View, run: RunId) -> bool {
@@ -212,10 +209,10 @@ fn start<'scope, 'env>(
     sender: &Sender<Report>,
 ) {
     let (id, epoch) = (effect.id, effect.epoch);
-    let job = hands.job(effect, view);
+    let assignment = Assignment::of(effect, view);
     let sender = sender.clone();
     scope.spawn(move || {
-        let outcome = perform(hands, job);
+        let outcome = perform(hands, assignment);
         // The loop listens until every effect has reported, or it has given up.
         let _ = sender.send(Report { effect: id, epoch, outcome });
     });

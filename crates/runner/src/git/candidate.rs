@@ -14,7 +14,7 @@ use super::LedgerRepo;
 use super::clashes::case_clashes;
 use super::older::older_contents;
 use super::overlay::{Overlay, content, store};
-use super::tree::{EditProblem, Edits, Entry, edit_tree, is_reserved};
+use super::tree::{DEPTH_MAX, EditProblem, Edits, Entry, edit_tree, is_reserved};
 
 /// The tree that a patch makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +135,8 @@ struct Applying<'a> {
 
 impl Applying<'_> {
     fn file(&mut self, file: &FilePatch) -> Result<(), Trouble> {
-        if file.path().parts().any(is_reserved) {
+        // Deeper folders would not be read back, and a path without end must not end the stack.
+        if file.path().parts().count() > DEPTH_MAX || file.path().parts().any(is_reserved) {
             return conflict("a path that no tree may have");
         }
         match (&file.old, &file.new) {

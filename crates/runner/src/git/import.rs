@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-use git2::{ObjectType, Odb, Oid};
+use git2::{ObjectType, Odb, OdbLookupFlags, Oid};
 
 use super::ledger_repo::sync_dir;
 use super::tree::{Entries, read_entries};
@@ -82,7 +82,8 @@ impl Import<'_> {
     }
 
     fn object(&mut self, id: Oid) -> Result<(), ProjectProblem> {
-        if !self.to.exists(id) {
+        // Looking at the packs anew for each missing object would take longer than writing it.
+        if !self.to.exists_ext(id, OdbLookupFlags::NO_REFRESH) {
             let object = self.from.read(id)?;
             let kind: ObjectType = object.kind();
             self.to.write(kind, object.data())?;

@@ -59,6 +59,14 @@ pub enum LandProblem {
         /// Where; there is at least one.
         worktrees: Vec<PathBuf>,
     },
+    /// The parent does not have the branch in its history, so landing would take commits off it.
+    #[error("{parent} is not ahead of {expected}, where the branch is")]
+    NotAhead {
+        /// The parent of what should land.
+        parent: Oid,
+        /// Where the branch is.
+        expected: Oid,
+    },
     /// Git allows no branch of this name.
     #[error("{name:?} is no name for a branch")]
     BranchName {
@@ -99,6 +107,12 @@ pub fn land(project: &Project, ledger: &LedgerRepo, landing: &Landing) -> Result
     let found = project.branch(&landing.branch)?;
     if found != landing.expected {
         return Ok(LandOutcome::Lost { found });
+    }
+    if let Some(expected) = landing.expected
+        && expected != landing.parent
+        && !ledger.repo().graph_descendant_of(landing.parent, expected)?
+    {
+        return Err(LandProblem::NotAhead { parent: landing.parent, expected });
     }
     let commit = make_commit(ledger, landing)?;
     project.import(ledger, commit)?;

@@ -39,7 +39,7 @@ impl Capture {
         let omitted = self.total - kept;
         let mut text = String::from_utf8_lossy(&self.head).into_owned();
         if omitted > 0 {
-            text.push_str(&format!("\n… {omitted} bytes left out …\n"));
+            text = format!("{text}\n… {omitted} bytes left out …\n");
         }
         text.push_str(&String::from_utf8_lossy(self.tail.make_contiguous()));
         Output { text: redact(&text).into_owned(), bytes: self.total, omitted_bytes: omitted }

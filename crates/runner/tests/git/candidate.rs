@@ -181,7 +181,8 @@ fn link_targets_and_modes_are_told() {
 fn path_that_no_tree_may_have_conflicts() {
     let world = World::new(&[("a", "1\n"), ("d/x", "1\n")]);
     let add = |path: &str| parse(format!("--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n").as_bytes()).unwrap();
-    for path in [".git/hooks/x", "a/../../x", "/etc/x", "a//b", ".GIT", "x/git~1/y", "a/b", "d"] {
-        assert_eq!(conflicts(apply(&world, &add(path), None, world.rev("HEAD"))).len(), 1, "{path}");
+    let deep = "d/".repeat(100_000) + "x";
+    for path in [deep.as_str(), ".git/hooks/x", "a/../../x", "/etc/x", "a//b", ".GIT", "x/git~1/y", "a/b", "d"] {
+        assert_eq!(conflicts(apply(&world, &add(path), None, world.rev("HEAD"))).len(), 1, "{path:.40}");
     }
 }

@@ -137,3 +137,12 @@ fn what_is_kept_survives_a_collection_in_the_ledger() {
     ledger.unpin("attempts/1").unwrap();
     assert_eq!(ledger.pinned("attempts/1"), None);
 }
+
+#[test]
+fn landing_never_takes_commits_off_the_branch() {
+    let world = World::new(&[("a", "1\n")]);
+    let (one, two, main) = (new_tree(&world, "one"), new_tree(&world, "two"), world.rev("main"));
+    let LandOutcome::Landed { commit } = world.land("pat_1", one, main) else { panic!("it lost") };
+    let problem = land(&world.project(), &world.ledger(), &landing("pat_2", two, main, Some(commit))).unwrap_err();
+    assert!(matches!(problem, LandProblem::NotAhead { .. }));
+}

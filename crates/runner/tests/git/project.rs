@@ -101,3 +101,16 @@ fn new_repository_is_clean_and_has_its_files() {
     assert_eq!(world.git(&dir, &["log", "--format=%s"]), "Begin");
     world.git(&dir, &["fsck", "--strict"]);
 }
+
+#[test]
+fn repository_of_somebody_else_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give a folder away.
+    }
+    let world = World::new(&[("a", "1")]);
+    let somebody = Some(rustix::fs::Uid::from_raw(12_345));
+    for path in [world.root(), world.root().join(".git")] {
+        rustix::fs::chown(path, somebody, None).unwrap();
+    }
+    assert_eq!(code(&world.root()), "repository_owned_by_another");
+}

@@ -35,7 +35,7 @@ fn roundtrip(world: &World, ledger: &LedgerRepo, workspace: &Workspace) -> Oid {
 }
 
 fn build(root: &Path) {
-    let lines: String = (0..60).map(|n| format!("line {n}\n")).collect();
+    let lines = (0..60).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
     for (name, content) in [
         ("changed", lines.as_bytes()),
         ("deleted", b"gone\n"),
@@ -119,7 +119,7 @@ fn disturb(rng: &mut Rng, root: &Path) {
     match rng.u8(..6) {
         0 => drop(fs::remove_file(&path)),
         1 if path.is_file() => {
-            drop(fs::set_permissions(&path, fs::Permissions::from_mode(if rng.bool() { 0o755 } else { 0o644 })))
+            drop(fs::set_permissions(&path, fs::Permissions::from_mode(if rng.bool() { 0o755 } else { 0o644 })));
         }
         2 => drop(fs::rename(&path, root.join(name(rng)))),
         3 if path.parent().is_some_and(Path::exists) => drop(symlink(name(rng), &path)),

@@ -12,7 +12,7 @@ fn landed() -> World {
     let dir = world.path("w");
     let workspace = Workspace::create(&world.ledger(), world.rev("main"), &dir, "x").expect("a workspace");
     write(&dir.join("a"), "2\n");
-    write(&dir.join("dir/new"), "2\n");
+    write(&dir.join("dir/new"), "two\n");
     fs::remove_file(dir.join("gone")).expect("a file");
     let tree = workspace.snapshot(&world.ledger(), &[]).expect("a snapshot").tree;
     assert!(matches!(world.land("pat_1", tree, world.rev("main")), LandOutcome::Landed { .. }));
@@ -36,7 +36,7 @@ fn sync_brings_branch_and_files_forward() {
     assert_eq!((synced.branch.as_str(), synced.from, synced.commits), ("main", before, 1));
     assert_eq!(synced.files.len(), 3);
     assert_eq!(world.rev("main"), world.rev("toll/main"));
-    assert_eq!(fs::read_to_string(world.root().join("dir/new")).unwrap(), "2\n");
+    assert_eq!(fs::read_to_string(world.root().join("dir/new")).unwrap(), "two\n");
     assert_eq!(world.git(&world.root(), &["status", "--porcelain"]), " M b\n?? notes", "only what was mine differs");
     assert_eq!(sync(&world.project(), "toll/main").unwrap().commits, 0);
 }
@@ -92,5 +92,6 @@ fn hooks_do_not_run_and_filters_of_the_user_do() {
     write(&hook, format!("#!/bin/sh\ntouch '{}'\n", world.path("ran").display()));
     fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     sync(&world.project(), "toll/main").unwrap();
+    assert_eq!(fs::read_to_string(world.root().join("dir/new")).unwrap(), "TWO\n");
     assert!(!world.path("ran").exists());
 }

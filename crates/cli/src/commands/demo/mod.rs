@@ -14,7 +14,7 @@ use tollhouse::report::{RunStatus, TaskRow};
 use tollhouse::{RunnerError, Site};
 
 use super::execute::execute;
-use crate::context::{CONFIG, Context, require_person};
+use crate::context::{CONFIG, Context, defaults, project, require_person};
 use crate::document::Document;
 use crate::error::{Answer, CliError, ErrorKind};
 use crate::printer::{Look, Printer};
@@ -60,9 +60,9 @@ pub(crate) fn run(args: &DemoArgs, context: &mut Context) -> Result<Answer, CliE
     // Nothing of a demo is left in anybody's home.
     site.workspaces = scratch.path().join("workspaces");
     let spec = {
-        let project = context.project(&site)?;
+        let project = project(&site)?;
         let plan = read_plan(&Source::new("plan.toml", files::PLAN));
-        let defaults = context.defaults(&site)?;
+        let defaults = defaults(&site)?;
         resolve(&project, &plan, &PromptTexts::new(), &defaults).map_err(CliError::problems)?
     };
     let status = execute(&spec, &site, context)?;

@@ -66,15 +66,15 @@ pub(super) enum Assignment {
     },
 }
 
-impl Hands<'_> {
+impl Assignment {
     /// Gathers what an effect needs from the records.
-    pub(super) fn job(&self, effect: &Effect, view: &View) -> Assignment {
-        self.gather(effect, view).unwrap_or_else(|| Assignment::Impossible {
+    pub(super) fn of(effect: &Effect, view: &View) -> Self {
+        Self::gather(effect, view).unwrap_or_else(|| Self::Impossible {
             what: format!("the ledger does not hold what effect {} is about", effect.id),
         })
     }
 
-    fn gather(&self, effect: &Effect, view: &View) -> Option<Assignment> {
+    fn gather(effect: &Effect, view: &View) -> Option<Self> {
         let run = view.get::<Run>(effect.run?)?;
         let facts = RunFacts {
             id: run.id,
@@ -89,24 +89,22 @@ impl Hands<'_> {
                 let attempt = view.get::<Attempt>(attempt)?;
                 let agent = run.spec.agents.iter().find(|agent| agent.name == attempt.agent)?.clone();
                 let task = Box::new(view.get::<Task>(attempt.task)?.clone());
-                Assignment::Spawn { run: facts, task, attempt: Box::new(attempt.clone()), agent }
+                Self::Spawn { run: facts, task, attempt: Box::new(attempt.clone()), agent }
             }
-            Work::Kill { attempt } => Assignment::Kill { attempt },
-            Work::Apply { patch } => {
-                Assignment::Apply { run: facts, patch: Box::new(view.get::<Patch>(patch)?.clone()) }
-            }
+            Work::Kill { attempt } => Self::Kill { attempt },
+            Work::Apply { patch } => Self::Apply { run: facts, patch: Box::new(view.get::<Patch>(patch)?.clone()) },
             Work::Gate { gate_run } => {
                 let gate_run = view.get::<GateRun>(gate_run)?;
                 let patch = gate_run.patch.and_then(|patch| view.get::<Patch>(patch));
                 let task = patch.and_then(|patch| patch.task).and_then(|task| view.get::<Task>(task));
                 let task = task.map(|task| task.spec.name.clone());
-                Assignment::Gate { run: facts, task, gate_run: Box::new(gate_run.clone()) }
+                Self::Gate { run: facts, task, gate_run: Box::new(gate_run.clone()) }
             }
             Work::Land { patch } => {
                 let patch = view.get::<Patch>(patch)?;
                 let attempt = patch.attempt.and_then(|attempt| view.get::<Attempt>(attempt));
                 let agent = attempt.map(|attempt| attempt.agent.clone());
-                Assignment::Land { run: facts, patch: Box::new(patch.clone()), agent }
+                Self::Land { run: facts, patch: Box::new(patch.clone()), agent }
             }
         })
     }

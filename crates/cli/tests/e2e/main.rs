@@ -1,0 +1,8 @@
+//! What `toll` promises to those who call it, tried with the real program in real repositories.
+
+mod bad_input;
+mod flow;
+mod harness;
+mod help;
+mod json;
+mod safety;

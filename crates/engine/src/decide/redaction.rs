@@ -1,0 +1,56 @@
+//! Every text about work passes the redactor on its way in: what is decided, stored and shown is what it lets through.
+//!
+//! Work itself (patches, trees, paths) is kept as it is.
+
+use tollhouse_core::entity::Output;
+use tollhouse_core::spec::RunSpec;
+
+use crate::command::{Command, Outcome};
+use crate::secret::redact;
+
+/// The command with every text about work redacted.
+pub(super) fn redacted(command: &Command) -> Command {
+    let mut command = command.clone();
+    match &mut command {
+        Command::CreateRun { spec, .. } => run(spec),
+        Command::Report { outcome, .. } => self::outcome(outcome),
+        Command::StartRun { .. } | Command::Tick { .. } | Command::CreateGateRun { .. } | Command::Claim { .. } => {}
+    }
+    command
+}
+
+fn run(spec: &mut RunSpec) {
+    if let Some(objective) = &mut spec.objective {
+        text(objective);
+    }
+    for task in &mut spec.tasks {
+        text(&mut task.prompt);
+    }
+}
+
+fn outcome(outcome: &mut Outcome) {
+    match outcome {
+        Outcome::Spawned(facts) => printed(facts.output.as_mut()),
+        Outcome::Gated(facts) => {
+            printed(facts.output.as_mut());
+            if let Some(trouble) = &mut facts.trouble {
+                text(trouble);
+            }
+        }
+        Outcome::Conflicted { files, .. } => files.iter_mut().for_each(|(_, why)| text(why)),
+        Outcome::Lost { reason } | Outcome::Failed { reason, .. } => text(reason),
+        Outcome::Killed | Outcome::Applied { .. } | Outcome::Landed { .. } => {}
+    }
+}
+
+fn printed(output: Option<&mut Output>) {
+    if let Some(output) = output {
+        text(&mut output.text);
+    }
+}
+
+fn text(text: &mut String) {
+    if let std::borrow::Cow::Owned(redacted) = redact(text) {
+        *text = redacted;
+    }
+}
