@@ -12,11 +12,37 @@ pub struct Head {
     pub landing: Option<Oid>,
 }
 
-/// Where the landing branch stands, the target taken in where it moved ahead.
+/// Where the landing branch stands when a run begins, the target taken in where it moved ahead.
 ///
 /// # Errors
 /// There is no target, or both branches have commits that the other lacks.
 pub fn landing_head(project: &Project, target: &str, land_on: &str) -> Result<Head, RunnerError> {
+    match look(project, target, land_on)? {
+        Look::One(head) => Ok(head),
+        Look::Diverged { .. } => {
+            Err(RunnerError::Diverged { land_on: land_on.to_owned(), target: target.to_owned() })
+        }
+    }
+}
+
+/// Where the landing branch stands while a run goes on. What a person commits to the target meanwhile, beside what has
+/// landed already, waits for the next run: it must not stop this one.
+///
+/// # Errors
+/// There is no target.
+pub(super) fn head_in_run(project: &Project, target: &str, land_on: &str) -> Result<Head, RunnerError> {
+    Ok(match look(project, target, land_on)? {
+        Look::One(head) => head,
+        Look::Diverged { landing } => Head { commit: landing, landing: Some(landing) },
+    })
+}
+
+enum Look {
+    One(Head),
+    Diverged { landing: Oid },
+}
+
+fn look(project: &Project, target: &str, land_on: &str) -> Result<Look, RunnerError> {
     let landing = project.branch(land_on)?;
     let Some(target_commit) = project.branch(target)? else {
         return Err(RunnerError::NoTarget { branch: target.to_owned() });
@@ -25,9 +51,7 @@ pub fn landing_head(project: &Project, target: &str, land_on: &str) -> Result<He
         None => target_commit,
         Some(landing) if project.is_ancestor(target_commit, landing)? => landing,
         Some(landing) if project.is_ancestor(landing, target_commit)? => target_commit,
-        Some(_) => {
-            return Err(RunnerError::Diverged { land_on: land_on.to_owned(), target: target.to_owned() });
-        }
+        Some(landing) => return Ok(Look::Diverged { landing }),
     };
-    Ok(Head { commit, landing })
+    Ok(Look::One(Head { commit, landing }))
 }

@@ -11,7 +11,7 @@ use tollhouse_engine::secret::redact;
 use tollhouse_engine::{AttemptFacts, NewPatch, Outcome};
 
 use super::{Hands, RunFacts};
-use crate::conductor::head::landing_head;
+use crate::conductor::head::head_in_run;
 use crate::environment::Environment;
 use crate::error::RunnerError;
 use crate::git::{LedgerRepo, Workspace, diff_text};
@@ -29,7 +29,7 @@ pub(super) fn spawn(
     let switch = hands.switches.of(attempt.id);
     let repo = hands.site.open_repo()?;
     let project = hands.site.project()?;
-    let head = landing_head(&project, &run.target, &run.land_on)?;
+    let head = head_in_run(&project, &run.target, &run.land_on)?;
     project.pin(&format!("runs/{}/{}", run.id, attempt.id), head.commit)?;
     let desk = Desk::new(&hands.site.run_dir(run.id), task, attempt)?;
     let workspace = Workspace::create(&repo, head.commit, &desk.workspace, &format!("task/{}", task.spec.name))?;
@@ -100,7 +100,7 @@ impl Desk {
     /// Gives the place back. What was done is reachable from a ref of the ledger by now.
     fn clear(&self) {
         // What cannot be removed is no reason to lose the attempt; it stays where `toll` will find it.
-        let _ = fs::remove_dir_all(&self.workspace);
+        let _ = Workspace::remove(&self.workspace);
         let _ = fs::remove_dir_all(&self.notes);
     }
 }

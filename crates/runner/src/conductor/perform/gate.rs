@@ -76,7 +76,7 @@ pub fn run_gate(
         Prepared::Ready { .. } => judge(gate_run, &dir, &environment, switch),
     };
     // A checkout holds nothing that is not in the object database.
-    let _ = fs::remove_dir_all(&dir);
+    let _ = Workspace::remove(&dir);
     Ok(facts)
 }
 

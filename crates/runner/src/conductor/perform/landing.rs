@@ -7,7 +7,7 @@ use tollhouse_engine::patch::parse;
 
 use super::{Hands, RunFacts};
 use crate::clock;
-use crate::conductor::head::landing_head;
+use crate::conductor::head::head_in_run;
 use crate::error::RunnerError;
 use crate::git::{self, GitError, LandOutcome, Landing, Oid, Signature, candidate, with_trailers};
 
@@ -15,7 +15,7 @@ use crate::git::{self, GitError, LandOutcome, Landing, Oid, Signature, candidate
 pub(super) fn apply(hands: &Hands<'_>, run: &RunFacts, patch: &Patch) -> Result<Outcome, RunnerError> {
     let repo = hands.site.open_repo()?;
     let project = hands.site.project()?;
-    let head = landing_head(&project, &run.target, &run.land_on)?;
+    let head = head_in_run(&project, &run.target, &run.land_on)?;
     project.pin(&format!("runs/{}/{}", run.id, patch.id), head.commit)?;
     let text = repo.blob(&patch.blob)?;
     let diff = parse(&text).map_err(|problems| GitError::unreadable_diff(&problems))?;
@@ -46,7 +46,7 @@ pub(super) fn land(
     if let Some(commit) = project.find_landed(&run.land_on, &patch.id.to_string())? {
         return Ok(Outcome::Landed { commit: commit.to_string() });
     }
-    let head = landing_head(&project, &run.target, &run.land_on)?;
+    let head = head_in_run(&project, &run.target, &run.land_on)?;
     if head.commit.to_string() != stands.parent {
         return Ok(Outcome::Lost { reason: format!("{} moved to {}", run.land_on, head.commit) });
     }

@@ -11,6 +11,7 @@ use tollhouse_engine::{Outcome, View};
 
 use super::drive::Switches;
 use crate::error::RunnerError;
+use crate::git::{GitError, LandProblem};
 use crate::site::Site;
 
 pub use gate::{Place, run_gate};
@@ -130,7 +131,8 @@ pub(super) fn perform(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
 fn class_of(error: &RunnerError) -> ErrorClass {
     match error {
         RunnerError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorClass::ResourceLimit,
-        RunnerError::Diverged { .. } | RunnerError::CheckedOut { .. } => ErrorClass::Conflict,
+        // Somebody checked the landing branch out: paying an agent again would not help.
+        RunnerError::Git(GitError::Land(LandProblem::CheckedOut { .. })) => ErrorClass::PlanInconsistent,
         _ => ErrorClass::Unknown,
     }
 }
