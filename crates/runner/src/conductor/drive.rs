@@ -15,11 +15,12 @@ use tollhouse_engine::report::{RunStatus, run_status};
 use tollhouse_engine::{At, Command, Engine, EngineError, Outcome, Refusal, View, next_deadline};
 use tollhouse_state::Store;
 
-use super::head::landing_head;
+use super::head::{Head, landing_head};
 use super::perform::{Assignment, Hands, perform};
 use crate::clock;
 use crate::error::RunnerError;
 use crate::process::KillSwitch;
+use crate::git::Project;
 use crate::site::Site;
 
 /// How often the loop looks up when nothing happens: so that an interruption is seen.
@@ -66,16 +67,24 @@ impl<'a> Conductor<'a> {
         Self { site, store, person, interrupted }
     }
 
+    /// Where a run would start. To be asked before a ledger is made, so that what is refused leaves nothing behind.
+    ///
+    /// # Errors
+    /// The branches are not as they must be.
+    pub fn head_for(project: &Project, spec: &RunSpec) -> Result<Head, RunnerError> {
+        if let Some(worktree) = project.worktrees_with_branch_checked_out(&spec.land_on).into_iter().next() {
+            return Err(RunnerError::CheckedOut { branch: spec.land_on.clone(), worktree });
+        }
+        landing_head(project, &spec.target, &spec.land_on)
+    }
+
     /// Makes a run of what was asked for and drives it to its end.
     ///
     /// # Errors
     /// The branches are not as they must be, the ledger fails, or somebody interrupts it.
     pub fn run(&self, spec: &RunSpec, watch: &mut dyn FnMut(&Progress<'_>)) -> Result<RunStatus, RunnerError> {
         let project = self.site.project()?;
-        if let Some(worktree) = project.worktrees_with_branch_checked_out(&spec.land_on).into_iter().next() {
-            return Err(RunnerError::CheckedOut { branch: spec.land_on.clone(), worktree });
-        }
-        let head = landing_head(&project, &spec.target, &spec.land_on)?;
+        let head = Self::head_for(&project, spec)?;
         let at = clock::at();
         let id = RunId::from_parts(at.now, clock::random_id_bits());
         // Pinned in the lender before anything borrows.

@@ -321,11 +321,19 @@ mod tests {
         assert_eq!(error.to_string(), "program \"no-such-program-anywhere\" was not found");
     }
 
-    /// Gone, or dead and only waiting to be reaped by whoever adopted it.
+    /// Gone, or dead and only waiting to be reaped by whoever adopted it. A process that was killed takes a moment to die.
     fn is_gone(pid: i32) -> bool {
-        match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-            Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
-            Err(_) => rustix::process::test_kill_process(Pid::from_raw(pid).unwrap()).is_err(),
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline {
+            let dead = match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+                Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
+                Err(_) => rustix::process::test_kill_process(Pid::from_raw(pid).unwrap()).is_err(),
+            };
+            if dead {
+                return true;
+            }
+            thread::yield_now();
         }
+        false
     }
 }
