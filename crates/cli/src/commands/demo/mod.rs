@@ -2,6 +2,7 @@
 
 mod files;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +66,12 @@ pub(crate) fn run(args: &DemoArgs, context: &mut Context) -> Result<Answer, CliE
         let defaults = defaults(&site)?;
         resolve(&project, &plan, &PromptTexts::new(), &defaults).map_err(CliError::problems)?
     };
+    let before = checkout_of(&dir)?;
     let status = execute(&spec, &site, context)?;
+    if checkout_of(&dir)? != before {
+        return Err(CliError::new(ErrorKind::Bug, "bug", "the run touched the working copy")
+            .hint("this is a mistake of ours; `toll demo --keep DIR` leaves it for a look"));
+    }
     let report = DemoReport {
         dir: args.keep.as_ref().map(|_| dir.display().to_string()),
         commits: landed(&status),
@@ -101,6 +107,23 @@ fn make_project(dir: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
+/// What a run must not touch: every file of the working copy, its index and its HEAD.
+fn checkout_of(dir: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, CliError> {
+    let git = dir.join(".git");
+    let mut files = BTreeMap::new();
+    let mut left = vec![dir.to_owned(), git.join("HEAD"), git.join("index"), git.join("refs/heads/main")];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            for entry in fs::read_dir(&path)? {
+                left.extend(Some(entry?.path()).filter(|path| *path != git));
+            }
+        } else {
+            files.insert(path.clone(), fs::read(&path)?);
+        }
+    }
+    Ok(files)
+}
+
 fn landed(status: &RunStatus) -> Vec<LandedCommit> {
     let mut landed: Vec<_> = status.patches.iter().filter(|patch| patch.state == PatchState::Committed).collect();
     let finished = |id| status.tasks.iter().find(|task| task.patch == Some(id)).and_then(|task| task.finished_at);
@@ -118,7 +141,7 @@ fn tell(report: &DemoReport, dir: &Path, printer: &Printer) -> String {
     let mut lines = vec![
         printer.paint(Look::Bold, "What happened"),
         format!(
-            "  {} agents' attempts at {} tasks, {} gate runs, {}.",
+            "  {} attempts at {} tasks, {} gate runs, {}.",
             counts.attempts, counts.tasks, counts.gate_runs, status.elapsed
         ),
         String::new(),
