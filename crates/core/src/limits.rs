@@ -35,5 +35,14 @@ pub const REBASES_BEFORE_FIRST: u32 = 3;
 /// How much of what a program printed is kept, in bytes: the first and the last half of it.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
+/// A patch that touches more files is no change that anybody reviews; it is refused with that reason.
+pub const PATCH_FILES_MAX: usize = 20_000;
+
+/// A longer prompt belongs in a file of the repository, in bytes.
+pub const PROMPT_BYTES_MAX: usize = 1 << 20;
+
+/// How many of the things that a tree cannot hold are told.
+pub const UNREPRESENTABLE_TOLD_MAX: usize = 100;
+
 /// How much of a gate's output goes into the next attempt's feedback, in bytes: its end, where the failure stands.
 pub const FEEDBACK_BYTES_MAX: usize = 8 * 1024;

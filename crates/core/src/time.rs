@@ -162,7 +162,10 @@ impl Serialize for Span {
         if self.ms.is_multiple_of(1000) {
             serializer.serialize_u64(self.ms / 1000)
         } else {
-            serializer.serialize_f64(self.as_duration().as_secs_f64())
+            // Read from decimals, so that it is the nearest number and prints as what it is.
+            let seconds =
+                format!("{}.{:03}", self.ms / 1000, self.ms % 1000).parse().map_err(serde::ser::Error::custom)?;
+            serializer.serialize_f64(seconds)
         }
     }
 }

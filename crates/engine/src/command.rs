@@ -37,6 +37,13 @@ pub enum Command {
         /// Of which run.
         run: RunId,
     },
+    /// Nothing new starts; what agents do is stopped and does not count. Said again of a paused run, nothing changes.
+    PauseRun {
+        /// Which run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
     /// Run a gate by hand, on a tree of one's choice.
     CreateGateRun {
         /// The id it gets.
@@ -123,6 +130,8 @@ pub struct AttemptFacts {
     pub output: Option<Output>,
     /// What it changed; none where nothing changed.
     pub change: Option<NewPatch>,
+    /// Why what it changed cannot be read, where it cannot.
+    pub trouble: Option<String>,
 }
 
 /// A patch as it comes in.

@@ -31,6 +31,15 @@ impl Environment {
         self.0.insert(name.into(), value.into());
     }
 
+    /// Passes on variables of ours that the configuration names, where we have them.
+    pub fn pass_on(&mut self, names: &[String]) {
+        for name in names {
+            if let Some(value) = std::env::var_os(name) {
+                self.set(name, value);
+            }
+        }
+    }
+
     /// Sets the variables that the configuration gives.
     pub fn set_all(&mut self, env: &BTreeMap<String, String>) {
         for (name, value) in env {

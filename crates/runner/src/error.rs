@@ -58,6 +58,22 @@ pub enum RunnerError {
         /// Where.
         worktree: PathBuf,
     },
+    /// Git cannot have both branches.
+    #[error("{branch} cannot be made beside the branch {other}")]
+    BranchInTheWay {
+        /// The branch to land on.
+        branch: String,
+        /// The one that is there.
+        other: String,
+    },
+    /// What landed in this run is not on the branch any more.
+    #[error("{branch} was moved by somebody: {commit}, which landed in this run, is not on it any more")]
+    LandingRewritten {
+        /// Where changes land.
+        branch: String,
+        /// What is missing.
+        commit: String,
+    },
     /// Both branches have commits that the other lacks.
     #[error("{land_on} and {target} have both moved on")]
     Diverged {
@@ -76,6 +92,16 @@ pub enum RunnerError {
         /// What the machine says.
         source: io::Error,
     },
+    /// More than a person would ever look at.
+    #[error("{found} {what}, and {most} are the most")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// How much was found.
+        found: usize,
+        /// How much there may be.
+        most: usize,
+    },
     /// Somebody stopped it.
     #[error("interrupted; what landed stays landed")]
     Interrupted,
@@ -86,10 +112,14 @@ impl RunnerError {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::Engine(EngineError::Refused(Refusal::NotFound { .. })) | Self::NoTarget { .. } => Trouble::NotFound,
-            Self::Engine(_) | Self::CheckedOut { .. } | Self::Diverged { .. } => Trouble::Conflict,
+            Self::Engine(_)
+            | Self::CheckedOut { .. }
+            | Self::BranchInTheWay { .. }
+            | Self::LandingRewritten { .. }
+            | Self::Diverged { .. } => Trouble::Conflict,
             Self::Store(_) => Trouble::Ledger,
             Self::Git(error) => error.trouble(),
-            Self::NoStateHome | Self::Io { .. } => Trouble::Machine,
+            Self::NoStateHome | Self::Io { .. } | Self::TooMuch { .. } => Trouble::Machine,
             Self::Interrupted => Trouble::Interrupted,
         }
     }
@@ -104,8 +134,11 @@ impl RunnerError {
             Self::NoStateHome => "no_state_home",
             Self::NoTarget { .. } => "no_target",
             Self::CheckedOut { .. } => "checked_out",
+            Self::BranchInTheWay { .. } => "branch_in_the_way",
+            Self::LandingRewritten { .. } => "landing_rewritten",
             Self::Diverged { .. } => "diverged",
             Self::Io { .. } => "io",
+            Self::TooMuch { .. } => "too_much",
             Self::Interrupted => "interrupted",
         }
     }
@@ -113,7 +146,7 @@ impl RunnerError {
     /// What the reader can do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Engine(_) | Self::Store(_) | Self::Io { .. } => None,
+            Self::Engine(_) | Self::Store(_) | Self::Io { .. } | Self::TooMuch { .. } => None,
             Self::Git(error) => error.hint(),
             Self::NoStateHome => Some("set HOME".to_owned()),
             Self::NoTarget { branch } => Some(format!(
@@ -122,6 +155,12 @@ impl RunnerError {
             Self::CheckedOut { .. } => Some(
                 "check out another branch there, or set `land_on` in tollhouse.toml to a branch of its own".to_owned(),
             ),
+            Self::BranchInTheWay { other, .. } => {
+                Some(format!("rename {other}, or set `land_on` in tollhouse.toml to another name"))
+            }
+            Self::LandingRewritten { branch, commit } => {
+                Some(format!("`git log {commit}` shows what landed; `git branch -f {branch} {commit}` puts it back"))
+            }
             Self::Diverged { land_on, target } => {
                 Some(format!("bring them together: `git switch {target} && git merge {land_on}`"))
             }

@@ -35,8 +35,11 @@ impl Site {
         let project = Project::discover(dir)?;
         let common_dir = project.common_dir().to_owned();
         let own = common_dir.join(LEDGER_DIR);
-        let ledger = ledger.map_or_else(|| own.join("ledger.db"), Path::to_owned);
-        let repo = ledger.parent().unwrap_or(&own).join("repo.git");
+        // Absolute, because workspaces elsewhere borrow from what is beside it.
+        let given = ledger.map(std::path::absolute).transpose();
+        let given = given.map_err(|source| RunnerError::Io { what: "find", path: dir.to_owned(), source })?;
+        let repo = given.as_ref().map_or_else(|| own.join("repo.git"), |ledger| beside(ledger));
+        let ledger = given.unwrap_or_else(|| own.join("ledger.db"));
         let workspaces = state_home()?.join("tollhouse").join(folder_name(&common_dir));
         Ok(Self { root: project.root().to_owned(), common_dir, ledger, repo, workspaces })
     }
@@ -87,6 +90,31 @@ impl Site {
     pub fn run_dir(&self, run: RunId) -> PathBuf {
         self.workspaces.join(run.to_string())
     }
+}
+
+/// Makes a folder that workspaces and gate checkouts are made in, if it is not there yet.
+///
+/// Ext4 makes new files near their folder, and does not use again at once what was freed there: where a large workspace was
+/// just removed, making the next beside it takes ten times as long. So each gets a place of its own on the disk.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_workspaces_dir(dir: &Path) -> Result<(), RunnerError> {
+    std::fs::create_dir_all(dir).map_err(|source| RunnerError::Io { what: "make", path: dir.to_owned(), source })?;
+    // Advice only: other file systems do not know it, and need not.
+    #[cfg(target_os = "linux")]
+    if let Ok(folder) = std::fs::File::open(dir) {
+        use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+        let _ = ioctl_getflags(&folder).and_then(|flags| ioctl_setflags(&folder, flags | IFlags::TOPDIR));
+    }
+    Ok(())
+}
+
+/// The repository that goes with a ledger of another name: named after it, so that two ledgers never share one.
+fn beside(ledger: &Path) -> PathBuf {
+    let mut name = ledger.file_name().unwrap_or_default().to_owned();
+    name.push(".repo.git");
+    ledger.with_file_name(name)
 }
 
 /// `$XDG_STATE_HOME`, or where it is where nobody says.

@@ -9,7 +9,7 @@ use tollhouse_core::spec::WorkspaceSpec;
 
 use crate::environment::Environment;
 use crate::error::RunnerError;
-use crate::git::{LedgerRepo, Workspace};
+use crate::git::{GitError, LedgerRepo, Oid, Workspace};
 use crate::process::{How, Job, KillSwitch, argv};
 use crate::site::Site;
 
@@ -18,24 +18,16 @@ use crate::site::Site;
 pub enum Prepared {
     /// Ready for work.
     Ready {
-        /// What preparation put there, as lines of a gitignore file: not the agent's work.
+        /// Lines of a gitignore file: what is no work, wherever it comes from.
         excludes: Vec<String>,
+        /// What was there when the work began: what preparation did to it is not the agent's.
+        tree: Oid,
     },
     /// It cannot be made ready.
     Failed {
         /// Why, in words.
         reason: String,
     },
-}
-
-impl Prepared {
-    /// What preparation put there.
-    pub fn excludes(&self) -> &[String] {
-        match self {
-            Self::Ready { excludes } => excludes,
-            Self::Failed { .. } => &[],
-        }
-    }
 }
 
 /// Copies what the configuration names, then runs its setup program.
@@ -53,13 +45,19 @@ pub fn prepare(
     // What the maintainer told git to ignore beside the .gitignore files.
     let mut excludes: Vec<String> =
         String::from_utf8_lossy(&site.project()?.excludes()).lines().map(str::to_owned).collect();
+    let base = workspace.base();
     for name in &spec.copy {
+        // A copy of a tracked file would carry uncommitted work into what lands.
+        if repo.holds(base, name).map_err(GitError::from)? {
+            let reason = format!("[workspace] copy: {name} is tracked by git, so it is in the workspace already");
+            return Ok(Prepared::Failed { reason });
+        }
         if let Err(reason) = copy_in(&site.root, workspace.dir(), name) {
             return Ok(Prepared::Failed { reason });
         }
         excludes.push(format!("/{name}"));
     }
-    let Some(setup) = &spec.setup else { return Ok(Prepared::Ready { excludes }) };
+    let Some(setup) = &spec.setup else { return Ok(Prepared::Ready { excludes, tree: base }) };
     let timeout = Some(limits::GATE_TIMEOUT_DEFAULT.as_duration());
     let job = Job { argv: argv(setup), dir: workspace.dir(), environment, stdin: Vec::new(), timeout };
     let failed = |why: String| Ok(Prepared::Failed { reason: format!("setup `{setup}`: {why}") });
@@ -69,27 +67,13 @@ pub fn prepare(
     };
     match (ended.how, ended.exit) {
         (How::ByItself, ExitStatus::Code(0)) => {
-            // What setup made is not the agent's work, also where nobody told git to ignore it.
-            let made = workspace.snapshot(repo, &excludes)?.added;
-            excludes.extend(made.iter().map(|path| format!("/{}", escape(&path.to_text()))));
-            Ok(Prepared::Ready { excludes })
+            let tree = workspace.snapshot(repo, &excludes)?.tree;
+            Ok(Prepared::Ready { excludes, tree })
         }
         (How::ByItself, exit) => failed(format!("{exit}\n{}", ended.output.text.trim_end())),
         (How::TimedOut, _) => failed(format!("it took longer than {}", limits::GATE_TIMEOUT_DEFAULT)),
         (How::Killed, _) => failed("it was stopped".to_owned()),
     }
-}
-
-/// A path as a line of a gitignore file that matches nothing else.
-fn escape(path: &str) -> String {
-    let mut line = String::with_capacity(path.len());
-    for c in path.chars() {
-        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '!' | '#' | ' ') {
-            line.push('\\');
-        }
-        line.push(c);
-    }
-    line
 }
 
 fn copy_in(root: &Path, workspace: &Path, name: &str) -> Result<(), String> {

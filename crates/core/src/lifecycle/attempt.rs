@@ -62,6 +62,11 @@ pub enum AttemptEvent {
         /// What is known of it.
         end: Box<AttemptEnd>,
     },
+    /// What came to be known of it after its end: it moves no state.
+    Record {
+        /// What is known of it.
+        end: Box<AttemptEnd>,
+    },
     /// Its task got `cancel`.
     Cancel {
         /// What is known of it.
@@ -80,6 +85,7 @@ impl AttemptEvent {
             Self::Interrupt { .. } => "interrupt",
             Self::Lose { .. } => "lose",
             Self::Cancel { .. } => "cancel",
+            Self::Record { .. } => "record",
         }
     }
 
@@ -92,6 +98,7 @@ impl AttemptEvent {
             | Self::TimeOut { end }
             | Self::Interrupt { end }
             | Self::Lose { end }
+            | Self::Record { end }
             | Self::Cancel { end } => Some(end),
         }
     }
@@ -117,6 +124,7 @@ impl AttemptState {
             (Some(Self::Running), E::Interrupt { .. }) => Self::Interrupted,
             (Some(Self::Running), E::Lose { .. }) => Self::Lost,
             (Some(Self::Running), E::Cancel { .. }) => Self::Canceled,
+            (Some(finished), E::Record { .. }) if finished.is_finished() => finished,
             _ => return Err(Self::illegal(state, event.name())),
         })
     }

@@ -111,6 +111,7 @@ fn attempt_events() -> Vec<AttemptEvent> {
         AttemptEvent::Interrupt { end: end() },
         AttemptEvent::Lose { end: end() },
         AttemptEvent::Cancel { end: end() },
+        AttemptEvent::Record { end: end() },
     ]
 }
 
@@ -219,12 +220,12 @@ fn grid(table: &Table, states: &[&str]) -> String {
 fn attempt_grid() {
     expect_test::expect![[r#"
         running       cancel→canceled  fail→failed  interrupt→interrupted  lose→lost  succeed→succeeded  time_out→timed_out
-        succeeded     ·
-        failed        ·
-        timed_out     ·
-        interrupted   ·
-        lost          ·
-        canceled      ·
+        succeeded     record→succeeded
+        failed        record→failed
+        timed_out     record→timed_out
+        interrupted   record→interrupted
+        lost          record→lost
+        canceled      record→canceled
     "#]].assert_eq(&grid(&table_of!(AttemptState, attempt_events()), AttemptState::NAMES));
 }
 

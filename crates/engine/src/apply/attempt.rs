@@ -13,7 +13,7 @@ impl Apply for Attempt {
         let mut attempt = fold!(current, event, AttemptState, AttemptEvent::Created { attempt } => attempt);
         if let Some(end) = event.end() {
             attempt.end = Some(end.clone());
-            attempt.finished_at = Some(at);
+            attempt.finished_at = attempt.finished_at.or(Some(at));
         }
         Ok(attempt)
     }
@@ -28,7 +28,7 @@ impl Apply for Attempt {
 
     fn event_severity(event: &AttemptEvent) -> Severity {
         match event {
-            AttemptEvent::Created { .. } | AttemptEvent::Succeed { .. } => Severity::Info,
+            AttemptEvent::Created { .. } | AttemptEvent::Succeed { .. } | AttemptEvent::Record { .. } => Severity::Info,
             _ => Severity::Warning,
         }
     }

@@ -116,7 +116,14 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
     };
     if attempt.state.is_finished() {
         // Too late: the task went on without it. What it did stays readable as evidence.
+        let known = attempt.end.unwrap_or_default();
+        let end = Box::new(AttemptEnd { error_class: known.error_class, reason: known.reason, ..end });
+        draft.emit::<Attempt>(id, &AttemptEvent::Record { end })?;
         return drop_evidence(draft, patch, "its attempt was over before it came");
+    }
+    if let Some(trouble) = &facts.trouble {
+        let reason = with_tail(trouble, facts.output.as_ref());
+        return attempt_failed(draft, id, end, ErrorClass::ToolFailure, &reason);
     }
     match facts.exit {
         Some(ExitStatus::Code(0)) => {

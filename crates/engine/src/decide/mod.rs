@@ -55,6 +55,7 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::CreateRun { run, spec, started_by } => run::create(draft, *run, spec, started_by).map(|()| None),
         Command::StartRun { run, base } => run::start(draft, *run, base).map(|()| Some(*run)),
         Command::Tick { run } => task::tick(draft, *run).map(|()| Some(*run)),
+        Command::PauseRun { run, reason } => run::pause(draft, *run, reason).map(|()| None),
         Command::CreateGateRun { gate_run, gate, tree, parent } => {
             gate::create_by_hand(draft, *gate_run, gate, tree, parent).map(|()| None)
         }

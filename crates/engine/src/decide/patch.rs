@@ -189,6 +189,11 @@ pub(super) fn could_not(
         return Ok(());
     }
     let reason = format!("{what} could not be done: {reason}");
+    // Not the agent's doing: another attempt would be paid for nothing.
+    let task = draft.peek::<Patch>(id).and_then(|patch| patch.task);
+    if let Some(task) = task {
+        task::refuse_for_good(draft, task, class, reason.clone())?;
+    }
     let event = PatchEvent::Quarantine { rule: what.to_owned(), reason, verdicts: Vec::new() };
     set_aside(draft, id, &event, class)
 }

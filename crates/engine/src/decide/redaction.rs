@@ -14,6 +14,7 @@ pub(super) fn redacted(command: &Command) -> Command {
     match &mut command {
         Command::CreateRun { spec, .. } => run(spec),
         Command::Report { outcome, .. } => self::outcome(outcome),
+        Command::PauseRun { reason, .. } => text(reason),
         Command::StartRun { .. } | Command::Tick { .. } | Command::CreateGateRun { .. } | Command::Claim { .. } => {}
     }
     command
@@ -23,14 +24,21 @@ fn run(spec: &mut RunSpec) {
     if let Some(objective) = &mut spec.objective {
         text(objective);
     }
+    spec.labels.values_mut().for_each(text);
     for task in &mut spec.tasks {
         text(&mut task.prompt);
+        task.labels.values_mut().for_each(text);
     }
 }
 
 fn outcome(outcome: &mut Outcome) {
     match outcome {
-        Outcome::Spawned(facts) => printed(facts.output.as_mut()),
+        Outcome::Spawned(facts) => {
+            printed(facts.output.as_mut());
+            if let Some(trouble) = &mut facts.trouble {
+                text(trouble);
+            }
+        }
         Outcome::Gated(facts) => {
             printed(facts.output.as_mut());
             if let Some(trouble) = &mut facts.trouble {

@@ -77,9 +77,21 @@ pub(super) fn start(draft: &mut Draft<'_>, id: RunId, base: &str) -> Result<(), 
     draft.emit::<Run>(id, &RunEvent::Start { base: base.to_owned() })
 }
 
-/// The first critical task that was missed, if one was: from then on the run only winds down.
+/// Pauses a run: what is alive in it ends.
+pub(super) fn pause(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(), Refusal> {
+    if draft.run(id)?.state == RunState::Paused {
+        return Ok(());
+    }
+    super::task::interrupt_all(draft, id, reason)?;
+    draft.emit::<Run>(id, &RunEvent::Pause { reason: reason.to_owned() })
+}
+
+/// The critical task that was missed first, if one was: from then on the run only winds down. One that failed is the
+/// cause, one that was canceled or skipped a victim.
 pub(super) fn critical_miss<'d>(draft: &'d Draft<'_>, run: RunId) -> Option<&'d Task> {
-    draft.of_run::<Task>(run).into_iter().find(|task| task.spec.weight == Weight::Critical && task.is_missed())
+    let missed = |task: &&Task| task.spec.weight == Weight::Critical && task.is_missed();
+    let cause_first = |task: &&Task| (task.state != TaskState::Failed, task.finished_at, task.place);
+    draft.of_run::<Task>(run).into_iter().filter(missed).min_by_key(cause_first)
 }
 
 /// Cancels what a run that winds down will not do any more.

@@ -10,8 +10,8 @@ use crate::refusal::Refusal;
 
 /// Applies every rule of a run until nothing follows any more.
 ///
-/// Each rule moves something forward in its lifecycle, and lifecycles only go round through a lease or a timer, so this
-/// ends.
+/// Each rule moves something forward in its lifecycle, and lifecycles only go round through an effect or a timer, so
+/// this ends.
 pub(super) fn settle(draft: &mut Draft<'_>, id: RunId) -> Result<(), Refusal> {
     draft.run(id)?;
     loop {

@@ -58,6 +58,35 @@ pub(super) fn refuse(draft: &mut Draft<'_>, id: TaskId, class: ErrorClass, reaso
     draft.emit::<Task>(id, &TaskEvent::Refuse { then, class, reason })
 }
 
+/// Ends a validating task: no other attempt could help.
+pub(super) fn refuse_for_good(
+    draft: &mut Draft<'_>,
+    id: TaskId,
+    class: ErrorClass,
+    reason: String,
+) -> Result<(), Refusal> {
+    if draft.get::<Task>(id)?.state != TaskState::Validating {
+        return Ok(());
+    }
+    draft.emit::<Task>(id, &TaskEvent::Refuse { then: RetryOr::Failed, class, reason })
+}
+
+/// Stops every attempt of a run; none of them counts.
+pub(super) fn interrupt_all(draft: &mut Draft<'_>, run: RunId, reason: &str) -> Result<(), Refusal> {
+    let leased: Vec<(TaskId, AttemptId)> = draft
+        .of_run::<Task>(run)
+        .into_iter()
+        .filter_map(|task| Some((task.id, task.lease.as_ref()?.attempt)))
+        .collect();
+    for (task, attempt) in leased {
+        draft.emit::<Task>(task, &TaskEvent::Interrupt { reason: reason.to_owned() })?;
+        let end = Box::new(AttemptEnd { reason: Some(reason.to_owned()), ..AttemptEnd::default() });
+        draft.emit::<Attempt>(attempt, &AttemptEvent::Interrupt { end })?;
+        draft.request(Some(run), Work::Kill { attempt })?;
+    }
+    Ok(())
+}
+
 /// Moves tasks whose dependencies moved.
 pub(super) fn unblock(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
     let tasks = draft.of_run::<Task>(run);

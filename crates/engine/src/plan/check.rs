@@ -14,12 +14,19 @@ const NAME_MAX: usize = 100;
 const LINE_MAX: usize = 200;
 
 /// What a name of a task, gate or agent looks like.
-const NAME_HINT: &str = "1 to 100 of: letters without accents, digits, `.`, `_`, `-`";
+const NAME_HINT: &str =
+    "1 to 100 of: letters without accents, digits, `.`, `_`, `-`; no `.` or `-` first, no `.` or `.lock` last, no `..`";
 
-/// Whether a name may go into ids, file names and commands as it is.
+/// Whether a name may go into ids, file names, branch names and commands as it is.
 pub(super) fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(plain) && !name.bytes().all(|byte| byte == b'.')
+    let is_branch = || {
+        !name.starts_with('.')
+            && !name.ends_with('.')
+            && !name.contains("..")
+            && !name.to_ascii_lowercase().ends_with(".lock")
+    };
+    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with('-') && is_branch()
 }
 
 /// Tells a name that is none.

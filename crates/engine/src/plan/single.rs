@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT};
+use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, PROMPT_BYTES_MAX};
 use tollhouse_core::spec::{OnDependencyFailure, RunSpec, TaskSpec, Weight};
 
 use super::check;
@@ -36,6 +36,10 @@ pub fn single(project: &ProjectSpec, task: &SingleTask, defaults: &Defaults) -> 
     let place = |pointer: &str| Place { at: 0, pointer: pointer.to_owned() };
     if task.prompt.trim().is_empty() || task.prompt.contains('\0') {
         problems.wrong(&place("/prompt"), "an empty prompt, or one with a NUL character", "say what is to be done");
+    }
+    if task.prompt.len() > PROMPT_BYTES_MAX {
+        let message = format!("a prompt of {} bytes; {PROMPT_BYTES_MAX} are the most", task.prompt.len());
+        problems.wrong(&place("/prompt"), message, "put the material into a file of the repository and name it");
     }
     let agent = match &task.agent {
         None => only_agent(project, &place("/agent"), &mut problems),

@@ -40,6 +40,7 @@ pub struct RunCounts {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunStatus {
     /// The run.
+    #[serde(flatten)]
     pub run: RunRow,
     /// The commit that it started from.
     pub base: Option<String>,

@@ -57,7 +57,7 @@ fn syntax_and_meaning_are_told_together() {
         "plan = retry\n[[task]]\nid = \"a b\"\nprompt\nattempts = -1\n[[task]]\nid = \"c\"\nneeds = [\"d\"]\n",
         &expect![[r#"
             plan.toml:1:8: string values must be quoted, expected literal string []
-            plan.toml:3:6: `a b` is no name for a task; 1 to 100 of: letters without accents, digits, `.`, `_`, `-` [/task/0/id]
+            plan.toml:3:6: `a b` is no name for a task; 1 to 100 of: letters without accents, digits, `.`, `_`, `-`; no `.` or `-` first, no `.` or `.lock` last, no `..` [/task/0/id]
             plan.toml:4:7: key with no value, expected `=` []
             plan.toml:5:12: -1 is out of range; from 1 to 100 [/task/0/attempts]
         "#]],

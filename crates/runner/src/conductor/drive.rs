@@ -7,20 +7,20 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::Scope;
 use std::time::Duration;
 
-use tollhouse_core::entity::{Effect, Run, Work};
-use tollhouse_core::lifecycle::EffectState;
+use tollhouse_core::entity::{Effect, ErrorClass, Run, Work};
+use tollhouse_core::lifecycle::{EffectState, RunState};
 use tollhouse_core::spec::RunSpec;
 use tollhouse_core::{Actor, EffectId, Event, RecordId, RunId, Span, limits};
 use tollhouse_engine::report::{RunStatus, run_status};
 use tollhouse_engine::{At, Command, Engine, EngineError, Outcome, Refusal, View, next_deadline};
-use tollhouse_state::Store;
+use tollhouse_state::{CommitError, Store};
 
 use super::head::{Head, landing_head};
 use super::perform::{Assignment, Hands, perform};
 use crate::clock;
 use crate::error::RunnerError;
-use crate::process::KillSwitch;
 use crate::git::Project;
+use crate::process::KillSwitch;
 use crate::site::Site;
 
 /// How often the loop looks up when nothing happens: so that an interruption is seen.
@@ -75,6 +75,9 @@ impl<'a> Conductor<'a> {
         if let Some(worktree) = project.worktrees_with_branch_checked_out(&spec.land_on).into_iter().next() {
             return Err(RunnerError::CheckedOut { branch: spec.land_on.clone(), worktree });
         }
+        if let Some(other) = project.branch_in_the_way(&spec.land_on) {
+            return Err(RunnerError::BranchInTheWay { branch: spec.land_on.clone(), other });
+        }
         landing_head(project, &spec.target, &spec.land_on)
     }
 
@@ -92,11 +95,18 @@ impl<'a> Conductor<'a> {
         let engine = Engine::open(self.store, id)?;
         let person = Actor::Person(self.person.clone());
         let create = Command::CreateRun { run: id, spec: Box::new(spec.clone()), started_by: self.person.clone() };
-        let mut drive = Drive { engine, run: id, watch, interrupted: self.interrupted };
+        let switches = Switches::default();
+        let mut drive = Drive {
+            engine,
+            run: id,
+            watch,
+            interrupted: self.interrupted,
+            person: person.clone(),
+            switches: &switches,
+        };
         drive.execute(&create, &person, at)?;
         let start = Command::StartRun { run: id, base: head.commit.to_string() };
         drive.execute(&start, &person, clock::at())?;
-        let switches = Switches::default();
         let hands = Hands { site: self.site, person: &self.person, switches: &switches };
         drive.go(&hands)?;
         Ok(run_status(drive.engine.view(), id, clock::now()).expect("the run was just made"))
@@ -109,6 +119,8 @@ struct Drive<'d> {
     run: RunId,
     watch: &'d mut dyn FnMut(&Progress<'_>),
     interrupted: &'d AtomicBool,
+    person: Actor,
+    switches: &'d Switches,
 }
 
 impl Drive<'_> {
@@ -144,29 +156,51 @@ impl Drive<'_> {
         driven
     }
 
-    /// Ask, do, report, until the run is finished.
+    /// Ask, do, report, until the run is finished. Interrupted, it pauses the run, ends what agents and gates do, and waits
+    /// for what was alive: how it ended is on the ledger before this returns.
     fn turn(&mut self, reports: &Receiver<Report>, begin: &mut dyn FnMut(&Effect, &View)) -> Result<(), RunnerError> {
         let worker = Actor::Worker(WORKER.to_owned());
+        let mut alive = 0_usize;
         loop {
+            if self.interrupted.load(Ordering::Relaxed) && self.state() == Some(RunState::Running) {
+                let reason = "interrupted by a signal".to_owned();
+                let person = self.person.clone();
+                self.execute(&Command::PauseRun { run: self.run, reason }, &person, clock::at())?;
+                self.switches.throw_all();
+            }
+            let paused = self.state() == Some(RunState::Paused);
             for effect in requested(self.engine.view(), self.run) {
+                if paused && !matches!(effect.work, Work::Kill { .. }) {
+                    continue;
+                }
                 let until = clock::now().after(lease_of(&effect));
                 let claim = Command::Claim { effect: effect.id, owner: WORKER.to_owned(), until };
                 self.execute(&claim, &worker, clock::at())?;
                 let view = self.engine.view();
                 begin(view.get::<Effect>(effect.id).expect("it was just claimed"), view);
+                alive += 1;
             }
-            if self.engine.view().get::<Run>(self.run).is_none_or(|run| run.state.is_finished()) {
+            if self.state().is_none_or(RunState::is_finished) {
                 return Ok(());
             }
+            if paused && alive == 0 {
+                return Err(RunnerError::Interrupted);
+            }
             match reports.recv_timeout(patience(self.engine.view(), self.run)) {
-                Ok(report) => self.report(report, &worker)?,
-                Err(_) if self.interrupted.load(Ordering::Relaxed) => return Err(RunnerError::Interrupted),
+                Ok(report) => {
+                    alive = alive.saturating_sub(1);
+                    self.report(report, &worker)?;
+                }
                 Err(_) if is_due(self.engine.view(), self.run) => {
                     self.execute(&Command::Tick { run: self.run }, &Actor::Engine, clock::at())?;
                 }
                 Err(_) => self.catch_up()?,
             }
         }
+    }
+
+    fn state(&self) -> Option<RunState> {
+        self.engine.view().get::<Run>(self.run).map(|run| run.state)
     }
 
     fn report(&mut self, report: Report, worker: &Actor) -> Result<(), RunnerError> {
@@ -176,6 +210,13 @@ impl Drive<'_> {
             // Somebody else settled it: what we did changes nothing any more.
             Err(EngineError::Refused(Refusal::AlreadyFinished { .. } | Refusal::StaleLease { .. })) => {
                 Ok(self.catch_up()?)
+            }
+            // What came back does not fit into the ledger. That it was too much is a fact that does.
+            Err(EngineError::Commit(CommitError::Malformed { what })) => {
+                let reason = format!("what came back cannot be recorded: {what}");
+                let outcome = Box::new(Outcome::Failed { class: ErrorClass::ResourceLimit, reason });
+                let command = Command::Report { effect, epoch, outcome };
+                Ok(self.execute(&command, worker, clock::at())?)
             }
             other => Ok(other?),
         }

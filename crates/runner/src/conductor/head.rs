@@ -1,7 +1,9 @@
 //! Where work starts and what the next landing stands on.
 
 use crate::error::RunnerError;
-use crate::git::{Oid, Project};
+use crate::git::{GitError, Oid, Project};
+
+use super::perform::RunFacts;
 
 /// The commit that work starts from, and the landing branch as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +21,7 @@ pub struct Head {
 pub fn landing_head(project: &Project, target: &str, land_on: &str) -> Result<Head, RunnerError> {
     match look(project, target, land_on)? {
         Look::One(head) => Ok(head),
-        Look::Diverged { .. } => {
-            Err(RunnerError::Diverged { land_on: land_on.to_owned(), target: target.to_owned() })
-        }
+        Look::Diverged { .. } => Err(RunnerError::Diverged { land_on: land_on.to_owned(), target: target.to_owned() }),
     }
 }
 
@@ -29,12 +29,19 @@ pub fn landing_head(project: &Project, target: &str, land_on: &str) -> Result<He
 /// landed already, waits for the next run: it must not stop this one.
 ///
 /// # Errors
-/// There is no target.
-pub(super) fn head_in_run(project: &Project, target: &str, land_on: &str) -> Result<Head, RunnerError> {
-    Ok(match look(project, target, land_on)? {
+/// There is no target, or what this run landed is not on the branch any more.
+pub(super) fn head_in_run(project: &Project, run: &RunFacts) -> Result<Head, RunnerError> {
+    let head = match look(project, &run.target, &run.land_on)? {
         Look::One(head) => head,
         Look::Diverged { landing } => Head { commit: landing, landing: Some(landing) },
-    })
+    };
+    if let Some(landed) = &run.landed {
+        let id = Oid::from_str(landed).map_err(GitError::from)?;
+        if !project.is_ancestor(id, head.commit)? {
+            return Err(RunnerError::LandingRewritten { branch: run.land_on.clone(), commit: landed.clone() });
+        }
+    }
+    Ok(head)
 }
 
 enum Look {

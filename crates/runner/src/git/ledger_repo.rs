@@ -28,7 +28,12 @@ const CONFIG: &str = "\
 \thooksPath = /dev/null
 [gc]
 \tauto = 0
+[tollhouse]
+\townRepository = true
 ";
+
+/// The line by which we know what we made.
+const MARK: &str = "ownRepository = true";
 
 /// Why the ledger's repository cannot be opened.
 #[derive(Debug, Error)]
@@ -41,6 +46,9 @@ pub enum LedgerRepoProblem {
         /// What the system says.
         source: io::Error,
     },
+    /// Something that we did not make is in its place.
+    #[error("{0} is there already, and is not a repository that a ledger made")]
+    Foreign(PathBuf),
     /// A line end in a path cannot be written to git's list of lenders.
     #[error("the path of the repository has a line end in it: {0:?}")]
     LineEnd(PathBuf),
@@ -65,6 +73,9 @@ impl LedgerRepo {
     ///
     /// [`LedgerRepoProblem`].
     pub fn open_or_create(dir: &Path, project_objects: &Path) -> Result<Self, LedgerRepoProblem> {
+        if is_foreign(dir) {
+            return Err(LedgerRepoProblem::Foreign(dir.to_owned()));
+        }
         for folder in [dir.to_owned(), dir.join("objects/info"), dir.join("objects/pack"), dir.join("refs/heads")] {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             made.map_err(|source| LedgerRepoProblem::Io { path: folder, source })?;
@@ -101,6 +112,19 @@ impl LedgerRepo {
     /// libgit2's, where there is no such commit.
     pub fn tree_of(&self, commit: Oid) -> Result<Oid, Error> {
         Ok(self.repo.find_commit(commit)?.tree_id())
+    }
+
+    /// Whether a tree holds something at a path.
+    ///
+    /// # Errors
+    ///
+    /// libgit2's, where there is no such tree.
+    pub fn holds(&self, tree: Oid, path: &str) -> Result<bool, Error> {
+        match self.repo.find_tree(tree)?.get_path(Path::new(path)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The content of a blob.
@@ -168,6 +192,17 @@ impl LedgerRepo {
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Whether a folder holds something that is not ours: then nothing of it is touched. An empty one is free, and so is one
+/// whose making was cut off.
+fn is_foreign(dir: &Path) -> bool {
+    match fs::read_to_string(dir.join("config")) {
+        Ok(config) => !config.contains(MARK),
+        Err(_) => fs::read_dir(dir).is_ok_and(|entries| {
+            entries.flatten().any(|entry| !matches!(entry.file_name().as_bytes(), b"objects" | b"refs"))
+        }),
     }
 }
 

@@ -275,9 +275,26 @@ impl Project {
         found.ok_or_else(|| ProjectProblem::NoBranch { name: "main".to_owned() })
     }
 
-    /// The text of the repository's own `info/exclude`, empty where there is none.
+    /// A branch that git cannot have beside the one of this name: `toll` beside `toll/main`, or the other way round.
+    pub fn branch_in_the_way(&self, name: &str) -> Option<String> {
+        let parents = name.match_indices('/').map(|(at, _)| name[..at].to_owned());
+        let is_branch = |name: &String| self.repo.find_reference(&format!("refs/heads/{name}")).is_ok();
+        let below = || {
+            let mut inside = self.repo.references_glob(&format!("refs/heads/{name}/*")).ok()?;
+            let first = inside.next()?.ok()?;
+            first.name().ok().map(|name| name.trim_start_matches("refs/heads/").to_owned())
+        };
+        parents.into_iter().find(is_branch).or_else(below)
+    }
+
+    /// What the maintainer told git to ignore beside the `.gitignore` files: the text of the file that `core.excludesFile`
+    /// names, then that of the repository's own `info/exclude`.
     pub fn excludes(&self) -> Vec<u8> {
-        fs::read(self.place.common_dir.join("info/exclude")).unwrap_or_default()
+        let named = self.repo.config().and_then(|config| config.get_path("core.excludesfile"));
+        let mut text = named.ok().and_then(|path| fs::read(path).ok()).unwrap_or_default();
+        text.push(b'\n');
+        text.extend(fs::read(self.place.common_dir.join("info/exclude")).unwrap_or_default());
+        text
     }
 
     /// Who commits here, where git is told so.

@@ -5,17 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tollhouse_core::entity::{Attempt, ErrorClass, Task};
+use tollhouse_core::limits;
 use tollhouse_core::spec::AgentSpec;
 use tollhouse_engine::patch::{content_hash, parse, patch_id};
 use tollhouse_engine::secret::redact;
 use tollhouse_engine::{AttemptFacts, NewPatch, Outcome};
 
-use super::{Hands, RunFacts};
+use super::{Hands, RunFacts, traceparent};
 use crate::conductor::head::head_in_run;
 use crate::environment::Environment;
 use crate::error::RunnerError;
-use crate::git::{LedgerRepo, Workspace, diff_text};
+use crate::git::{GitError, LedgerRepo, Oid, Workspace, diff_text};
 use crate::process::Job;
+use crate::site::make_workspaces_dir;
 use crate::workspace::{Prepared, prepare};
 
 /// Runs an agent for an attempt.
@@ -29,22 +31,17 @@ pub(super) fn spawn(
     let switch = hands.switches.of(attempt.id);
     let repo = hands.site.open_repo()?;
     let project = hands.site.project()?;
-    let head = head_in_run(&project, &run.target, &run.land_on)?;
+    let head = head_in_run(&project, run)?;
     project.pin(&format!("runs/{}/{}", run.id, attempt.id), head.commit)?;
     let desk = Desk::new(&hands.site.run_dir(run.id), task, attempt)?;
     let workspace = Workspace::create(&repo, head.commit, &desk.workspace, &format!("task/{}", task.spec.name))?;
     let mut environment = environment(run, task, attempt, &desk);
-    let prepared = prepare(hands.site, &repo, &workspace, &run.workspace, &environment, &switch)?;
-    if let Prepared::Failed { reason } = prepared {
-        desk.clear();
-        return Ok(Outcome::Failed { class: ErrorClass::ToolFailure, reason });
-    }
+    environment.pass_on(&agent.env_pass);
     environment.set_all(&agent.env);
-    for (name, value) in Environment::base(&agent.env_pass).vars() {
-        if agent.env_pass.iter().any(|pass| name == pass.as_str()) {
-            environment.set(&name.to_string_lossy(), value.clone());
-        }
-    }
+    let (excludes, before) = match prepare(hands.site, &repo, &workspace, &run.workspace, &environment, &switch)? {
+        Prepared::Ready { excludes, tree } => (excludes, tree),
+        Prepared::Failed { reason } => return Ok(Outcome::Failed { class: ErrorClass::ToolFailure, reason }),
+    };
     let job = Job {
         argv: agent.command.iter().map(|word| fill_in(word, task, &desk)).collect(),
         dir: &desk.workspace,
@@ -55,19 +52,21 @@ pub(super) fn spawn(
     let ended = match job.run(&switch) {
         Ok(ended) => ended,
         Err(error) => {
-            desk.clear();
             let reason = format!("agent {}: {error}", agent.name);
             return Ok(Outcome::Failed { class: ErrorClass::ToolFailure, reason });
         }
     };
-    let change = read_change(&repo, &workspace, attempt, head.commit, &prepared)?;
-    desk.clear();
-    Ok(Outcome::Spawned(AttemptFacts {
+    let facts = AttemptFacts {
         base: Some(head.commit.to_string()),
-        workspace: None,
         exit: Some(ended.exit),
         output: Some(ended.output),
-        change,
+        ..AttemptFacts::default()
+    };
+    let read = Reading { repo: &repo, workspace: &workspace, excludes: &excludes, before, base: head.commit };
+    Ok(Outcome::Spawned(match read.change(attempt) {
+        Ok(change) => AttemptFacts { change, ..facts },
+        // What the agent printed is kept; what it left cannot be read, so the attempt did not end well.
+        Err(error) => AttemptFacts { trouble: Some(format!("what it changed cannot be read: {error}")), ..facts },
     }))
 }
 
@@ -79,6 +78,7 @@ struct Desk {
 
 impl Desk {
     fn new(run_dir: &Path, task: &Task, attempt: &Attempt) -> Result<Self, RunnerError> {
+        make_workspaces_dir(run_dir)?;
         // Short, because some programs cannot take long paths; the random part keeps it apart from all others.
         let name = format!("{}-{}", task.spec.name, &attempt.id.random_part()[..8]);
         let desk = Self { workspace: run_dir.join(&name), notes: run_dir.join(format!("{name}.notes")) };
@@ -96,10 +96,12 @@ impl Desk {
         write("report.jsonl", "")?;
         Ok(desk)
     }
+}
 
-    /// Gives the place back. What was done is reachable from a ref of the ledger by now.
-    fn clear(&self) {
-        // What cannot be removed is no reason to lose the attempt; it stays where `toll` will find it.
+impl Drop for Desk {
+    /// Gives the place back, however the attempt ended. What could be read of it is reachable from a ref of the ledger.
+    fn drop(&mut self) {
+        // What cannot be removed is no reason to lose the attempt.
         let _ = Workspace::remove(&self.workspace);
         let _ = fs::remove_dir_all(&self.notes);
     }
@@ -115,9 +117,7 @@ fn environment(run: &RunFacts, task: &Task, attempt: &Attempt, desk: &Desk) -> E
     environment.set("TOLLHOUSE_PROMPT_FILE", desk.notes.join("prompt.md"));
     environment.set("TOLLHOUSE_FEEDBACK_FILE", desk.notes.join("feedback.md"));
     environment.set("TOLLHOUSE_REPORT", desk.notes.join("report.jsonl"));
-    // The span is the attempt: the first 64 bits of its id's hash.
-    let span = &content_hash(attempt.id.to_string().as_bytes())[..16];
-    environment.set("TRACEPARENT", format!("00-{}-{span}-01", run.trace));
+    environment.set("TRACEPARENT", traceparent(&run.trace, &attempt.id.to_string()));
     environment
 }
 
@@ -136,29 +136,38 @@ fn fill_in(word: &str, task: &Task, desk: &Desk) -> OsString {
         .into()
 }
 
-/// Reads what the agent changed into the ledger's repository; none where nothing changed.
-fn read_change(
-    repo: &LedgerRepo,
-    workspace: &Workspace,
-    attempt: &Attempt,
-    base: crate::git::Oid,
-    prepared: &Prepared,
-) -> Result<Option<NewPatch>, RunnerError> {
-    let snapshot = workspace.snapshot(repo, prepared.excludes())?;
-    let base_tree = repo.tree_of(base)?;
-    if snapshot.tree == base_tree && snapshot.unrepresentable.is_empty() {
-        return Ok(None);
+/// Reading what an agent changed.
+struct Reading<'r> {
+    repo: &'r LedgerRepo,
+    workspace: &'r Workspace,
+    excludes: &'r [String],
+    /// The tree before the agent began.
+    before: Oid,
+    base: Oid,
+}
+
+impl Reading<'_> {
+    /// Reads it into the ledger's repository; none where nothing changed.
+    fn change(&self, attempt: &Attempt) -> Result<Option<NewPatch>, RunnerError> {
+        let mut snapshot = self.workspace.snapshot(self.repo, self.excludes)?;
+        if snapshot.tree == self.before && snapshot.unrepresentable.is_empty() {
+            return Ok(None);
+        }
+        let text = diff_text(self.repo, self.before, snapshot.tree)?;
+        let diff = parse(&text).map_err(|problems| GitError::unreadable_diff(&problems))?;
+        if diff.files.len() > limits::PATCH_FILES_MAX {
+            return Err(RunnerError::TooMuch { what: "files", found: diff.files.len(), most: limits::PATCH_FILES_MAX });
+        }
+        let blob = self.repo.keep(&format!("attempts/{}", attempt.id), self.base, snapshot.tree, &text)?;
+        snapshot.unrepresentable.truncate(limits::UNREPRESENTABLE_TOLD_MAX);
+        Ok(Some(NewPatch {
+            content: content_hash(&text),
+            blob: blob.to_string(),
+            bytes: text.len() as u64,
+            patch_id: patch_id(&diff),
+            base: self.base.to_string(),
+            description: diff.describe(),
+            unrepresentable: snapshot.unrepresentable,
+        }))
     }
-    let text = diff_text(repo, base_tree, snapshot.tree)?;
-    let diff = parse(&text).map_err(|problems| crate::git::GitError::unreadable_diff(&problems))?;
-    let blob = repo.keep(&format!("attempts/{}", attempt.id), base, snapshot.tree, &text)?;
-    Ok(Some(NewPatch {
-        content: content_hash(&text),
-        blob: blob.to_string(),
-        bytes: text.len() as u64,
-        patch_id: patch_id(&diff),
-        base: base.to_string(),
-        description: diff.describe(),
-        unrepresentable: snapshot.unrepresentable,
-    }))
 }

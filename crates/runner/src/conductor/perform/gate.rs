@@ -1,18 +1,19 @@
 //! A gate: a checkout of exactly one tree, and a program that judges it.
 
-use std::fs;
 use std::path::Path;
 
+use tollhouse_core::ChangeKind;
 use tollhouse_core::entity::GateRun;
 use tollhouse_core::spec::WorkspaceSpec;
+use tollhouse_engine::patch::parse;
 use tollhouse_engine::{GateFacts, Outcome};
 
-use super::{Hands, RunFacts};
+use super::{Hands, RunFacts, traceparent};
 use crate::environment::Environment;
 use crate::error::RunnerError;
-use crate::git::Workspace;
+use crate::git::{GitError, LedgerRepo, Oid, Workspace, diff_text};
 use crate::process::{How, Job, KillSwitch, argv};
-use crate::site::Site;
+use crate::site::{Site, make_workspaces_dir};
 use crate::workspace::{Prepared, prepare};
 
 /// Runs a gate of a run.
@@ -24,6 +25,7 @@ pub(super) fn perform(
 ) -> Result<Outcome, RunnerError> {
     let mut environment = Environment::base(&[]);
     environment.set("TOLLHOUSE_RUN", run.id.to_string());
+    environment.set("TRACEPARENT", traceparent(&run.trace, &gate_run.id.to_string()));
     if let Some(task) = task {
         environment.set("TOLLHOUSE_TASK", task);
     }
@@ -57,27 +59,42 @@ pub fn run_gate(
     let commit = repo.candidate_commit(&gate_run.tree, &gate_run.parent)?;
     let name = format!("gate-{}-{}", gate_run.gate.name, &gate_run.id.random_part()[..8]);
     let dir = place.dir.join(name);
-    fs::create_dir_all(place.dir).map_err(|source| RunnerError::Io {
-        what: "make",
-        path: place.dir.to_owned(),
-        source,
-    })?;
+    make_workspaces_dir(place.dir)?;
     let checkout = Workspace::create(&repo, commit, &dir, "candidate")?;
     environment.set("TOLLHOUSE_WORKSPACE", &dir);
-    for (name, value) in Environment::base(&gate_run.gate.env_pass).vars() {
-        if gate_run.gate.env_pass.iter().any(|pass| name == pass.as_str()) {
-            environment.set(&name.to_string_lossy(), value.clone());
-        }
-    }
+    environment.pass_on(&gate_run.gate.env_pass);
     environment.set_all(&gate_run.gate.env);
-    let prepared = prepare(place.site, &repo, &checkout, place.workspace, &environment, switch)?;
-    let facts = match prepared {
-        Prepared::Failed { reason } => GateFacts { trouble: Some(reason), ..GateFacts::default() },
-        Prepared::Ready { .. } => judge(gate_run, &dir, &environment, switch),
-    };
+    let prepared = prepare(place.site, &repo, &checkout, place.workspace, &environment, switch);
+    let facts = prepared.and_then(|prepared| match prepared {
+        Prepared::Failed { reason } => Ok(GateFacts { trouble: Some(reason), ..GateFacts::default() }),
+        Prepared::Ready { tree, .. } => Ok(match touched_by_setup(&repo, &gate_run.tree, tree)? {
+            Some(trouble) => GateFacts { trouble: Some(trouble), ..GateFacts::default() },
+            None => judge(gate_run, &dir, &environment, switch),
+        }),
+    });
     // A checkout holds nothing that is not in the object database.
     let _ = Workspace::remove(&dir);
-    Ok(facts)
+    facts
+}
+
+/// What setup did to files of the tree: the gate would judge another tree than the one that lands.
+fn touched_by_setup(repo: &LedgerRepo, judged: &str, prepared: Oid) -> Result<Option<String>, RunnerError> {
+    let judged = Oid::from_str(judged).map_err(GitError::from)?;
+    if judged == prepared {
+        return Ok(None);
+    }
+    let text = diff_text(repo, judged, prepared)?;
+    let diff = parse(&text).map_err(|problems| GitError::unreadable_diff(&problems))?;
+    let touched: Vec<String> = diff
+        .describe()
+        .files
+        .iter()
+        .filter(|file| !matches!(file.kind, ChangeKind::Added | ChangeKind::Copied))
+        .take(10)
+        .map(|file| file.path.to_string())
+        .collect();
+    let told = || format!("[workspace] setup changes files of the tree that is to be judged: {}", touched.join(", "));
+    Ok((!touched.is_empty()).then(told))
 }
 
 fn judge(gate_run: &GateRun, checkout: &Path, environment: &Environment, switch: &KillSwitch) -> GateFacts {

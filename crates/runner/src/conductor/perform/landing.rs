@@ -15,7 +15,7 @@ use crate::git::{self, GitError, LandOutcome, Landing, Oid, Signature, candidate
 pub(super) fn apply(hands: &Hands<'_>, run: &RunFacts, patch: &Patch) -> Result<Outcome, RunnerError> {
     let repo = hands.site.open_repo()?;
     let project = hands.site.project()?;
-    let head = head_in_run(&project, &run.target, &run.land_on)?;
+    let head = head_in_run(&project, run)?;
     project.pin(&format!("runs/{}/{}", run.id, patch.id), head.commit)?;
     let text = repo.blob(&patch.blob)?;
     let diff = parse(&text).map_err(|problems| GitError::unreadable_diff(&problems))?;
@@ -46,13 +46,14 @@ pub(super) fn land(
     if let Some(commit) = project.find_landed(&run.land_on, &patch.id.to_string())? {
         return Ok(Outcome::Landed { commit: commit.to_string() });
     }
-    let head = head_in_run(&project, &run.target, &run.land_on)?;
+    let head = head_in_run(&project, run)?;
     if head.commit.to_string() != stands.parent {
         return Ok(Outcome::Lost { reason: format!("{} moved to {}", run.land_on, head.commit) });
     }
     let trailers = [("Tollhouse-Patch", patch.id.to_string()), ("Tollhouse-Run", run.id.to_string())];
     let time = clock::now();
-    let person = signature_of(hands.person);
+    // As git knows them, else by the name that they act under.
+    let person = project.person().unwrap_or_else(|| signature_of(hands.person));
     let landing = Landing {
         branch: run.land_on.clone(),
         expected: head.landing,
@@ -63,7 +64,15 @@ pub(super) fn land(
         committer: Signature { name: "Tollhouse".to_owned(), email: "tollhouse@localhost".to_owned() },
         time,
     };
-    Ok(match git::land(&project, &repo, &landing)? {
+    let landed = match git::land(&project, &repo, &landing) {
+        Ok(landed) => landed,
+        // It may have failed after the branch had moved: what counts is the branch.
+        Err(error) => match project.find_landed(&run.land_on, &patch.id.to_string()) {
+            Ok(Some(commit)) => LandOutcome::Landed { commit },
+            _ => return Err(error.into()),
+        },
+    };
+    Ok(match landed {
         LandOutcome::Landed { commit } => Outcome::Landed { commit: commit.to_string() },
         LandOutcome::Lost { found } => {
             let found = found.map_or("nowhere".to_owned(), |found| found.to_string());

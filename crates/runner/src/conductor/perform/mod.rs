@@ -7,6 +7,7 @@ mod landing;
 use tollhouse_core::entity::{Attempt, Effect, ErrorClass, GateRun, Patch, Run, Task, Work};
 use tollhouse_core::spec::{AgentSpec, CommitAuthor, WorkspaceSpec};
 use tollhouse_core::{AttemptId, RunId};
+use tollhouse_engine::patch::content_hash;
 use tollhouse_engine::{Outcome, View};
 
 use super::drive::Switches;
@@ -28,8 +29,10 @@ pub(super) struct Hands<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct RunFacts {
     id: RunId,
-    target: String,
-    land_on: String,
+    pub(super) target: String,
+    pub(super) land_on: String,
+    /// The newest commit that landed in this run.
+    pub(super) landed: Option<String>,
     workspace: WorkspaceSpec,
     author: CommitAuthor,
     trace: String,
@@ -81,6 +84,7 @@ impl Assignment {
             id: run.id,
             target: run.spec.target.clone(),
             land_on: run.spec.land_on.clone(),
+            landed: newest_landed(view, run.id),
             workspace: run.spec.workspace.clone(),
             author: run.spec.author.clone(),
             trace: tollhouse_engine::trace_of(tollhouse_core::Stream::Run(run.id)),
@@ -111,6 +115,16 @@ impl Assignment {
     }
 }
 
+fn newest_landed(view: &View, run: RunId) -> Option<String> {
+    let landed = view.all::<Patch>().filter(|patch| patch.run == Some(run) && patch.commit.is_some());
+    landed.max_by_key(|patch| patch.finished_at).and_then(|patch| patch.commit.clone())
+}
+
+/// The W3C trace context of an attempt or a gate run: its span is the first 64 bits of its id's hash.
+fn traceparent(trace: &str, id: &str) -> String {
+    format!("00-{trace}-{}-01", &content_hash(id.as_bytes())[..16])
+}
+
 /// Does one effect.
 pub(super) fn perform(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
     let done = match assignment {
@@ -131,6 +145,7 @@ pub(super) fn perform(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
 fn class_of(error: &RunnerError) -> ErrorClass {
     match error {
         RunnerError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorClass::ResourceLimit,
+        RunnerError::LandingRewritten { .. } => ErrorClass::PlanInconsistent,
         // Somebody checked the landing branch out: paying an agent again would not help.
         RunnerError::Git(GitError::Land(LandProblem::CheckedOut { .. })) => ErrorClass::PlanInconsistent,
         _ => ErrorClass::Unknown,
