@@ -30,9 +30,8 @@ pub use tollhouse_state::{MemoryStore, conformance};
 #[cfg(feature = "runner")]
 pub use tollhouse_runner::{
     clock,
-    conductor::{Conductor, Place, Progress, landing_head, run_gate},
+    conductor::{Conductor, DoneByHand, GatesByHand, Progress, landing_head},
     detect,
-    environment::Environment,
     error::{RunnerError, Trouble},
     git, process,
     site::Site,

@@ -55,6 +55,19 @@ pub(crate) fn project(site: &Site) -> Result<ProjectSpec, CliError> {
     read_project(&Source::new(CONFIG, text)).map_err(CliError::problems)
 }
 
+/// Refuses to go on where a person's own configuration would have to be followed, which is not built yet.
+pub(crate) fn refuse_personal_config() -> Result<(), CliError> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || absolute("HOME").map(|home| home.join(".config"));
+    let Some(dir) = absolute("XDG_CONFIG_HOME").or_else(home) else { return Ok(()) };
+    let path = dir.join("tollhouse").join("config.toml");
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let message = format!("{} is not supported yet", path.display());
+    Err(CliError::new(ErrorKind::Usage, "not_supported_yet", message).hint("move it away; the project's file is read"))
+}
+
 /// What holds where the configuration says nothing.
 pub(crate) fn defaults(site: &Site) -> Result<Defaults, CliError> {
     let project = site.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -12,6 +12,42 @@ use tollhouse::{CommitError, EngineError, Refusal, RunnerError, StoreError, View
 use crate::document::Document;
 use crate::printer::{Look, Printer};
 
+/// The code of the one error that is none: a reader that has seen enough.
+pub(crate) const CLOSED_PIPE: &str = "closed_pipe";
+
+/// What is promised and not built yet: refused in so many words, never taken for a slip.
+const NOT_YET: &[&str] = &[
+    "check",
+    "submit",
+    "vet",
+    "land",
+    "undo",
+    "resume",
+    "pause",
+    "cancel",
+    "fork",
+    "watch",
+    "cost",
+    "worker",
+    "replay",
+    "verify",
+    "gc",
+    "purge",
+    "doctor",
+    "backup",
+    "restore",
+    "completions",
+    "add",
+    "retry",
+    "skip",
+    "checkout",
+    "release",
+    "drop",
+    "--yes",
+    "--reason",
+    "--follow",
+];
+
 /// What a command that was carried out says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -32,6 +68,7 @@ pub(crate) enum ErrorKind {
     Machine = 8,
     Bug = 70,
     Interrupted = 130,
+    Terminated = 143,
 }
 
 /// A command that was not carried out.
@@ -91,16 +128,38 @@ impl CliError {
 /// What clap says of arguments that it does not understand, or of a cry for help.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let asked = !error.use_stderr();
-    if asked || std::env::args_os().all(|arg| arg != "--json") {
+    let json = std::env::args_os().any(|arg| arg == "--json");
+    let refused = not_yet(error);
+    if asked || (!json && refused.is_none()) {
         // A closed pipe ends quietly.
         let _ = error.print();
     } else {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let body = CliError::new(ErrorKind::Usage, "usage", message).hint("`toll --help` shows what there is").body;
-        eprint_json(*body);
+        let plain = || CliError::new(ErrorKind::Usage, "usage", message).hint("`toll --help` shows what there is");
+        let refusal = refused.unwrap_or_else(plain);
+        if json {
+            eprint_json(*refusal.body);
+        } else {
+            use std::io::Write;
+            let hint = refusal.body.hint.unwrap_or_default();
+            let _ = writeln!(io::stderr().lock(), "error: {}\nhint: {hint}", refusal.body.message);
+        }
     }
     ExitCode::from(if asked { 0 } else { ErrorKind::Usage as u8 })
+}
+
+/// The refusal of what is promised and not built yet, if that is what was asked for.
+fn not_yet(error: &clap::Error) -> Option<CliError> {
+    use clap::error::{ContextKind, ContextValue};
+    let named =
+        [ContextKind::InvalidSubcommand, ContextKind::InvalidArg].into_iter().find_map(|kind| error.get(kind))?;
+    let ContextValue::String(named) = named else { return None };
+    let word = named.split([' ', '=']).next().unwrap_or_default();
+    NOT_YET.contains(&word).then(|| {
+        CliError::new(ErrorKind::Usage, "not_supported_yet", format!("{word} is not supported yet"))
+            .hint("`toll --help` shows what there is")
+    })
 }
 
 fn eprint_json(body: ErrorBody) {
@@ -114,7 +173,7 @@ pub(crate) fn finish(answer: Result<Answer, CliError>, printer: &mut Printer) ->
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
         // A reader that has seen enough is no error.
-        Err(error) if error.body.code == "closed_pipe" => ExitCode::SUCCESS,
+        Err(error) if error.body.code == CLOSED_PIPE => ExitCode::SUCCESS,
         Err(error) => {
             let code = ExitCode::from(error.kind as u8);
             if printer.json {
@@ -145,7 +204,7 @@ fn print_error(body: &ErrorBody, printer: &mut Printer) {
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::new(ErrorKind::Machine, "closed_pipe", "nobody reads any more");
+            return Self::new(ErrorKind::Machine, CLOSED_PIPE, "nobody reads any more");
         }
         Self::new(ErrorKind::Machine, "io", error.to_string())
     }

@@ -8,6 +8,7 @@ mod error;
 mod lookup;
 mod printer;
 mod progress;
+mod signals;
 mod table;
 
 use std::process::ExitCode;

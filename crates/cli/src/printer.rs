@@ -38,7 +38,7 @@ impl Printer {
         let wanted = |terminal: bool| match args.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Color::Auto => terminal && !is_dumb() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         };
         Self {
             json: args.json,
@@ -54,9 +54,9 @@ impl Printer {
         }
     }
 
-    /// A result.
+    /// A result. What agents wrote is in it, so nothing of it but our colours may command a terminal.
     pub(crate) fn out(&mut self, text: &str) -> io::Result<()> {
-        self.out_bytes(format!("{text}\n").as_bytes())
+        self.out_bytes(format!("{}\n", harmless(text)).as_bytes())
     }
 
     /// A result that is not text, or not ours to end with a newline.
@@ -68,7 +68,7 @@ impl Printer {
 
     /// Everything else. Where nobody listens any more, there is nobody to tell.
     pub(crate) fn note(&mut self, text: &str) {
-        let _ = writeln!(self.err.lock(), "{text}");
+        let _ = writeln!(self.err.lock(), "{}", harmless(text));
     }
 
     /// What is nice to know, and left out where quiet is wanted.
@@ -80,7 +80,7 @@ impl Printer {
 
     /// Whether a person sees standard error as it comes.
     pub(crate) fn is_watched(&self) -> bool {
-        self.voice != Voice::Quiet && self.err.is_terminal()
+        self.voice != Voice::Quiet && !is_dumb() && self.err.is_terminal()
     }
 
     /// Text for standard output.
@@ -105,5 +105,38 @@ fn paint(color: bool, look: Look, text: &str) -> String {
         Look::Dim => "2",
         Look::Bold => "1",
     };
-    format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    format!("{MARK}{code}m{text}{MARK}0m")
+}
+
+/// Stands for the start of a colour until it is printed: a private character that no terminal obeys.
+pub(crate) const MARK: char = '\u{e000}';
+
+/// Whether the terminal understands nothing but text.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// The text with its colours, and with everything else that a terminal would obey shown instead of sent.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            MARK => clean.push_str("\u{1b}["),
+            '\n' | '\t' => clean.push(c),
+            c if c.is_control() => clean.extend(c.escape_default()),
+            c => clean.push(c),
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_an_agent_wrote_commands_a_terminal() {
+        let painted = paint(true, Look::Bad, "\u{1b}]0;title\u{7}");
+        assert_eq!(harmless(&painted), "\u{1b}[31m\\u{1b}]0;title\\u{7}\u{1b}[0m");
+    }
 }

@@ -10,7 +10,7 @@ use tollhouse::report::EventRow;
 use tollhouse::spec::RunSpec;
 use tollhouse::{Event, Kind, Progress, RecordId, View};
 
-use crate::printer::{Look, Printer, Voice};
+use crate::printer::{Look, Printer, Voice, harmless};
 use crate::table::brief;
 
 /// How often the picture is drawn anew, so that the seconds move.
@@ -47,7 +47,7 @@ impl<'p> Watcher<'p> {
             if let Some(line) = self.line(event, progress.view) {
                 match &self.picture {
                     // Through the picture, so that the line stays above it.
-                    Some(picture) => drop(picture.all.println(line)),
+                    Some(picture) => drop(picture.all.println(harmless(&line))),
                     None => eprint_line(&line),
                 }
             }
@@ -76,7 +76,7 @@ impl<'p> Watcher<'p> {
 
 fn eprint_line(line: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", harmless(line));
 }
 
 /// What is worth a line: whose, how it looks, what it says.

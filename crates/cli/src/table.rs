@@ -1,5 +1,7 @@
 //! Columns for people.
 
+use crate::printer::MARK;
+
 /// Lays rows out in columns; the last one keeps its length.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -24,7 +26,7 @@ fn shown(cell: &str) -> usize {
     let mut hidden = false;
     for c in cell.chars() {
         match c {
-            '\u{1b}' => hidden = true,
+            MARK => hidden = true,
             'm' if hidden => hidden = false,
             _ if hidden => {}
             _ => count += 1,
@@ -49,9 +51,9 @@ mod tests {
 
     #[test]
     fn columns_line_up_whatever_their_colour() {
-        let rows = [["a", "\u{1b}[32mlong\u{1b}[0m", "x"], ["bcd", "s", "y"]];
+        let rows = [["a", "\u{e000}32mlong\u{e000}0m", "x"], ["bcd", "s", "y"]];
         let rows: Vec<Vec<String>> =
             rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect();
-        assert_eq!(table(&rows), "a    \u{1b}[32mlong\u{1b}[0m  x\nbcd  s     y");
+        assert_eq!(table(&rows), "a    \u{e000}32mlong\u{e000}0m  x\nbcd  s     y");
     }
 }

@@ -86,6 +86,14 @@ impl Site {
         Ok(LedgerRepo::open_or_create(&self.repo, &self.common_dir.join("objects"))?)
     }
 
+    /// The ledger's own repository as it is; `None` where there is none.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn read_repo(&self) -> Result<Option<LedgerRepo>, RunnerError> {
+        if self.repo.exists() { self.open_repo().map(Some) } else { Ok(None) }
+    }
+
     /// Where a run's workspaces are made.
     pub fn run_dir(&self, run: RunId) -> PathBuf {
         self.workspaces.join(run.to_string())

@@ -2,8 +2,6 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use tollhouse::entity::RunOutcome;
@@ -14,19 +12,20 @@ use tollhouse::spec::RunSpec;
 use tollhouse::{Conductor, Site};
 
 use super::status;
-use crate::context::{Context, defaults, person, project, require_person, unreadable};
-use crate::error::{Answer, CliError, ErrorKind};
+use crate::context::{Context, defaults, person, project, refuse_personal_config, require_person, unreadable};
+use crate::error::{Answer, CLOSED_PIPE, CliError, ErrorKind};
 use crate::progress::Watcher;
+use crate::signals::Signals;
 
-/// Do one task, without a plan: an agent makes a change, the gates judge it, and it lands or is set aside
+/// Do one task without a plan: an agent's change lands, or is set aside with the reason
 #[derive(Debug, Args)]
 pub(crate) struct DoArgs {
-    /// What is to be done; @FILE reads a file, - reads standard input
+    /// What is to be done, in words; @FILE reads them from a file, - from standard input
     prompt: String,
-    /// The agent that does it [default: the only one there is]
+    /// The agent of tollhouse.toml that does it [default: the only one there is]
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// Only what matches may be changed; may be given more than once
+    /// Only files that match may be changed, as in "src/**"; may be given more than once
     #[arg(long, value_name = "GLOB")]
     write: Vec<String>,
     #[command(flatten)]
@@ -36,12 +35,12 @@ pub(crate) struct DoArgs {
 /// Carry out a plan: its tasks, in parallel where they may, each through the gates
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The plan's file
+    /// The plan's file: TOML, or JSON
     plan: PathBuf,
     /// How many agents may work at once [default: the plan's, else 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     max_parallel: Option<u32>,
-    /// A miss of any task is a failure, not only of a critical one
+    /// Exit with 1 if any task failed, not only a critical one
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -50,7 +49,7 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 struct CommonArgs {
-    /// Your own word on the run; may be given more than once
+    /// A label of your own for the run; may be given more than once
     #[arg(long, value_name = "K=V", value_parser = label)]
     label: Vec<(String, String)>,
     /// Not supported yet
@@ -81,6 +80,7 @@ fn refuse_unsupported(args: &CommonArgs) -> Result<(), CliError> {
 
 pub(crate) fn run_single(args: &DoArgs, context: &mut Context) -> Result<Answer, CliError> {
     refuse_unsupported(&args.common)?;
+    refuse_personal_config()?;
     require_person("do")?;
     let prompt = read_prompt(&args.prompt, &context.dir)?;
     let site = context.site()?;
@@ -90,16 +90,16 @@ pub(crate) fn run_single(args: &DoArgs, context: &mut Context) -> Result<Answer,
     let task = SingleTask { prompt, agent: args.agent.clone(), write: args.write.clone() };
     let spec = single(&project, &task, &defaults).map_err(CliError::problems)?;
     let status = execute(&spec, &site, context)?;
-    status::print(&status, context)?;
-    Ok(answer(&status, Strictness::All))
+    told(status::print(&status, context), answer(&status, Strictness::All))
 }
 
 pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, CliError> {
     refuse_unsupported(&args.common)?;
+    refuse_personal_config()?;
     require_person("run")?;
     let site = context.site()?;
     let path = context.dir.join(&args.plan);
-    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&args.plan, &error))?;
     let plan = read_plan(&Source::new(args.plan.display().to_string(), text));
     let project = match project(&site) {
         Ok(project) => project,
@@ -116,8 +116,16 @@ pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, 
     let prompts = read_prompts(&plan.prompt_files(), path.parent().unwrap_or(&context.dir));
     let spec = resolve(&project, &plan, &prompts, &defaults).map_err(CliError::problems)?;
     let status = execute(&spec, &site, context)?;
-    status::print(&status, context)?;
-    Ok(answer(&status, if args.strict { Strictness::All } else { Strictness::Critical }))
+    let strictness = if args.strict { Strictness::All } else { Strictness::Critical };
+    told(status::print(&status, context), answer(&status, strictness))
+}
+
+/// The answer stands, also where nobody reads the result.
+fn told(printed: Result<(), CliError>, answer: Answer) -> Result<Answer, CliError> {
+    match printed {
+        Err(error) if error.body.code == CLOSED_PIPE => Ok(answer),
+        printed => printed.map(|()| answer),
+    }
 }
 
 /// Which misses count.
@@ -137,18 +145,17 @@ fn answer(status: &RunStatus, strictness: Strictness) -> Answer {
 
 /// Drives a run to its end, with progress for whoever watches.
 pub(crate) fn execute(spec: &RunSpec, site: &Site, context: &mut Context) -> Result<RunStatus, CliError> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
+    Conductor::head_for(&site.project()?, spec)?;
+    let signals = Signals::listen()?;
+    if spec.gates.is_empty() {
+        context.printer.remark("no gate is configured: only policy is checked; [[gate]] in tollhouse.toml adds one");
     }
     let store = site.open_ledger()?;
     let mut watcher = Watcher::new(spec, &context.printer);
-    let conductor = Conductor::new(site, &store, person(), &interrupted);
+    let conductor = Conductor::new(site, &store, person(), signals.interrupted());
     let status = conductor.run(spec, &mut |progress| watcher.see(progress));
     watcher.finish();
-    let status = status?;
-    debug_assert!(!interrupted.load(Ordering::Relaxed) || status.run.state.is_finished());
-    Ok(status)
+    status.map_err(|error| signals.name(error))
 }
 
 fn read_prompt(text: &str, dir: &Path) -> Result<String, CliError> {
@@ -160,10 +167,7 @@ fn read_prompt(text: &str, dir: &Path) -> Result<String, CliError> {
         return Ok(prompt);
     }
     match text.strip_prefix('@') {
-        Some(file) => {
-            let path = dir.join(file);
-            std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))
-        }
+        Some(file) => std::fs::read_to_string(dir.join(file)).map_err(|error| unreadable(Path::new(file), &error)),
         None => Ok(text.to_owned()),
     }
 }

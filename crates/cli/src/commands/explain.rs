@@ -15,7 +15,8 @@ use crate::printer::{Look, Printer};
 /// Say why a run, task, patch or gate run is where it is
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// What to explain [default: the newest refusal, else the newest run]
+    /// An id or a prefix of it, a task's or gate's name, a commit, or @ for the newest run [default: the newest refusal,
+    /// else the newest run]
     id: Option<String>,
 }
 
@@ -66,10 +67,23 @@ fn show(explanation: &Explanation, printer: &Printer) -> String {
         printer.paint(Look::Bold, &explanation.state),
     )];
     lines.extend(
-        explanation.because.iter().map(|why| format!("  because  {}", why.trim_end().replace('\n', "\n           "))),
+        explanation.because.iter().map(|why| format!("  because  {}", end_of(why).replace('\n', "\n           "))),
     );
     if let Some(next) = &explanation.next {
         lines.push(format!("  next     {next}"));
     }
     lines.join("\n")
+}
+
+/// How many lines of a reason are shown: what a gate printed may be long, and its end says most.
+const LINES_MAX: usize = 20;
+
+/// The first line of a reason and the end of what follows.
+fn end_of(why: &str) -> String {
+    let lines: Vec<&str> = why.trim_end().lines().collect();
+    if lines.len() <= LINES_MAX + 2 {
+        return lines.join("\n");
+    }
+    let left_out = lines.len() - 1 - LINES_MAX;
+    format!("{}\n… {left_out} lines left out …\n{}", lines[0], lines[lines.len() - LINES_MAX..].join("\n"))
 }

@@ -1,20 +1,20 @@
 //! `toll gate`: the gates, by hand.
 
 use clap::{Args, Subcommand};
-use tollhouse::entity::{Effect, Entity, GateRun, Work};
+use tollhouse::entity::{Entity, GateRun};
 use tollhouse::lifecycle::GateRunState;
+use tollhouse::plan::gates_in_order;
+use tollhouse::process::KillSwitch;
 use tollhouse::report::GateRow;
 use tollhouse::spec::GateSpec;
-use tollhouse::{
-    Actor, Command, Environment, GateRunId, Kind, Outcome, Place, Site, SqliteStore, ViewError, clock,
-    process::KillSwitch, run_gate,
-};
+use tollhouse::{GatesByHand, Kind, RunnerError, Site, ViewError};
 
 use crate::context::{Context, person, project, read_ledger, require_person};
 use crate::document::{Document, GateRuns, Gates};
 use crate::error::{Answer, CliError, ErrorKind};
 use crate::lookup::find_one;
 use crate::printer::{Look, Printer};
+use crate::signals::Signals;
 use crate::table::{brief, table};
 
 /// List the gates, run them by hand, or show what one saw
@@ -28,11 +28,11 @@ pub(crate) struct GateArgs {
 enum GateCommand {
     /// List the gates of the configuration
     List,
-    /// Run gates on a tree, in a checkout of its own
+    /// Run gates on a commit, in a checkout of its own
     Run {
-        /// Which ones [default: all]
+        /// Their names [default: all]
         names: Vec<String>,
-        /// The commit whose tree they judge
+        /// The commit whose files they judge; uncommitted work is not looked at
         #[arg(long, value_name = "REV", default_value = "HEAD")]
         tree: String,
     },
@@ -72,88 +72,28 @@ fn run_by_hand(names: &[String], rev: &str, context: &mut Context) -> Result<Ans
     require_person("gate run")?;
     let site = context.site()?;
     let config = project(&site)?;
-    let chosen = choose(&config.gates, names)?;
-    let commit = site.project()?.resolve(rev).map_err(tollhouse::RunnerError::from)?;
-    let tree = site.open_repo()?.tree_of(commit).map_err(tollhouse::RunnerError::from)?;
+    let chosen = gates_in_order(&config.gates, names).map_err(|unknown| {
+        let message = format!("there is no gate {}", unknown.join(", "));
+        CliError::new(ErrorKind::NotFound, "not_found", message).hint("`toll gate list` shows them")
+    })?;
+    let commit = site.project()?.resolve(rev).map_err(RunnerError::from)?;
     let store = site.open_ledger()?;
-    let dir = site.workspaces.join("by-hand");
-    let place = Place { site: &site, dir: &dir, workspace: &config.workspace };
-    let mut rows: Vec<GateRow> = Vec::new();
-    for gate in chosen {
-        let missed = gate
-            .needs
-            .iter()
-            .find(|need| rows.iter().any(|row| row.gate == **need && row.state != GateRunState::Passed));
-        if let Some(missed) = missed {
-            context.printer.note(&format!("{} is left out: it needs {missed}, which did not pass", gate.name));
-            continue;
-        }
-        let done = one(&store, &place, gate, (&tree.to_string(), &commit.to_string()))?;
-        rows.push((&done).into());
+    let signals = Signals::listen()?;
+    let switch = KillSwitch::default();
+    signals.throw(switch.clone());
+    let by_hand = GatesByHand { site: &site, store: &store, person: person(), workspace: &config.workspace, switch };
+    let done = by_hand.run(&chosen, commit).map_err(|error| signals.name(error))?;
+    for gate in &done.left_out {
+        context.printer.note(&format!("{gate} is left out: a gate that it needs did not pass"));
     }
-    let all_passed = rows.iter().all(|row| row.state == GateRunState::Passed);
+    let rows: Vec<GateRow> = done.gate_runs.iter().map(GateRow::from).collect();
     if context.printer.json {
         context.printer.out(&Document::new(GateRuns { gate_runs: rows, next: None }).to_json())?;
     } else {
         let text = show_rows(&rows, &context.printer);
         context.printer.out(&text)?;
     }
-    Ok(if all_passed { Answer::Yes } else { Answer::No })
-}
-
-/// The gates that were asked for, each after those it needs.
-fn choose<'g>(gates: &'g [GateSpec], names: &[String]) -> Result<Vec<&'g GateSpec>, CliError> {
-    let unknown: Vec<&str> =
-        names.iter().filter(|name| gates.iter().all(|gate| gate.name != **name)).map(String::as_str).collect();
-    if !unknown.is_empty() {
-        return Err(CliError::new(
-            ErrorKind::NotFound,
-            "not_found",
-            format!("there is no gate {}", unknown.join(", ")),
-        )
-        .hint("`toll gate list` shows them"));
-    }
-    let mut left: Vec<&GateSpec> = gates.iter().filter(|gate| names.is_empty() || names.contains(&gate.name)).collect();
-    let mut ordered: Vec<&GateSpec> = Vec::new();
-    // Reading the configuration refused cycles, so each round finds one.
-    while !left.is_empty() {
-        let waits = |gate: &&GateSpec| gate.needs.iter().any(|need| left.iter().any(|other| other.name == *need));
-        let next = left.iter().position(|gate| !waits(gate)).unwrap_or(0);
-        ordered.push(left.remove(next));
-    }
-    Ok(ordered)
-}
-
-/// One gate run, on the ledger from its beginning to its end.
-fn one(
-    store: &SqliteStore,
-    place: &Place<'_>,
-    gate: &GateSpec,
-    (tree, commit): (&str, &str),
-) -> Result<GateRun, CliError> {
-    let actor = Actor::Person(person());
-    let at = clock::at();
-    let id = GateRunId::from_parts(at.now, clock::random_id_bits());
-    let mut engine = tollhouse::Engine::open_project(store)?;
-    let create = Command::CreateGateRun {
-        gate_run: id,
-        gate: Box::new(gate.clone()),
-        tree: tree.to_owned(),
-        parent: commit.to_owned(),
-    };
-    engine.execute(&create, &actor, at)?;
-    let wanted = |effect: &&Effect| effect.work == Work::Gate { gate_run: id };
-    let effect = engine.view().all::<Effect>().find(wanted).expect("it was just asked for").id;
-    let until = clock::now().after(gate.timeout);
-    engine.execute(&Command::Claim { effect, owner: person(), until }, &actor, clock::at())?;
-    let gate_run = engine.view().get::<GateRun>(id).expect("it was just made").clone();
-    let outcome = match run_gate(place, &gate_run, Environment::base(&[]), &KillSwitch::default()) {
-        Ok(facts) => Outcome::Gated(facts),
-        Err(error) => Outcome::Failed { class: tollhouse::entity::ErrorClass::Unknown, reason: error.to_string() },
-    };
-    let epoch = engine.view().get::<Effect>(effect).map_or(0, |effect| effect.epoch);
-    engine.execute(&Command::Report { effect, epoch, outcome: Box::new(outcome) }, &actor, clock::at())?;
-    Ok(engine.view().get::<GateRun>(id).expect("it was just made").clone())
+    Ok(if done.is_yes() { Answer::Yes } else { Answer::No })
 }
 
 fn show(text: &str, context: &mut Context) -> Result<Answer, CliError> {

@@ -15,18 +15,18 @@ use crate::table::brief;
 /// Show what happened, or what an agent or a gate printed
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// Of what: a run, or anything that belongs to one [default: everything]
+    /// Of what: a run, task, attempt, patch or gate run [default: everything]
     id: Option<String>,
-    /// What an attempt's agent or a gate printed
+    /// Show what the agent or the gate printed instead of events
     #[arg(long, requires = "id")]
     output: bool,
-    /// Only events after this position
+    /// Only events after this position, the number at the beginning of a line
     #[arg(long, value_name = "SEQ", default_value_t = 0)]
     since: u64,
-    /// Only events of this kind of record
+    /// Only events of one kind: run, task, attempt, patch, `gate_run` or effect
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<Kind>,
-    /// At most the last so many; 0 for all
+    /// Show at most the last so many; 0 for all
     #[arg(long, value_name = "N", default_value_t = 200)]
     limit: u32,
 }

@@ -7,7 +7,7 @@ use tollhouse::{Find, Kind, Order, RecordId, RunId, ViewError};
 
 use crate::context::{Context, read_ledger};
 use crate::document::{Document, PatchDocument, Patches};
-use crate::error::{Answer, CliError};
+use crate::error::{Answer, CliError, ErrorKind};
 use crate::lookup::find_one;
 use crate::printer::{Look, Printer};
 use crate::table::{brief, table};
@@ -26,7 +26,7 @@ enum PatchCommand {
         /// Only those of this run
         #[arg(long, value_name = "RUN")]
         run: Option<String>,
-        /// At most so many
+        /// Show at most so many
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: u32,
         /// Only patches older than this one: where the last page ended
@@ -99,7 +99,10 @@ fn show(text: &str, context: &mut Context) -> Result<(), CliError> {
 
 fn show_diff(text: &str, context: &mut Context) -> Result<(), CliError> {
     let patch = find(text, context)?;
-    let bytes = context.site()?.open_repo()?.blob(&patch.blob).map_err(tollhouse::RunnerError::from)?;
+    let gone =
+        || CliError::new(ErrorKind::Ledger, "no_repository", "the ledger's repository is not beside it any more");
+    let repo = context.site()?.read_repo()?.ok_or_else(gone)?;
+    let bytes = repo.blob(&patch.blob).map_err(tollhouse::RunnerError::from)?;
     if context.printer.json {
         let diff = Some(String::from_utf8_lossy(&bytes).into_owned());
         context.printer.out(&Document::new(PatchDocument { patch, diff }).to_json())?;

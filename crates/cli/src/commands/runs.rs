@@ -15,7 +15,7 @@ use crate::table::{brief, table};
 /// List the runs, newest first
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
-    /// At most so many
+    /// Show at most so many
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: u32,
     /// Only runs older than this one: where the last page ended

@@ -16,7 +16,7 @@ use crate::table::{brief, table};
 /// Show one run: what it did, what was set aside and why
 #[derive(Debug, Default, Args)]
 pub(crate) struct StatusArgs {
-    /// Which run [default: the newest]
+    /// Its id or a prefix of it [default: the newest]
     run: Option<String>,
 }
 
@@ -111,7 +111,7 @@ fn row(task: &TaskRow, status: &RunStatus, ids: &[RecordId], printer: &Printer) 
 
 /// What a person wants to know of a task that its state does not say.
 fn detail(task: &TaskRow, patch: Option<&PatchRow>, status: &RunStatus) -> String {
-    if !task.blocked_by.is_empty() {
+    if task.state == TaskState::Blocked {
         return format!("waits for {}", task.blocked_by.join(", "));
     }
     if task.state == TaskState::Completed {

@@ -23,7 +23,7 @@ pub(crate) struct TaskArgs {
 enum TaskCommand {
     /// List the tasks of a run, in the order of the plan
     List {
-        /// Which run
+        /// Its id or a prefix of it; @ is the newest
         #[arg(long, value_name = "RUN", default_value = "@")]
         run: String,
     },
@@ -42,7 +42,8 @@ pub(crate) fn run(args: &TaskArgs, context: &mut Context) -> Result<Answer, CliE
             let run = find_one(&store, Kind::Run, run)?;
             let run = RunId::try_from(run.id).expect("only runs were looked for");
             let find = Find { kind: Some(Kind::Task), run: Some(run), ..Find::default() };
-            let tasks = read::<Task>(&store, &find)?;
+            let mut tasks = read::<Task>(&store, &find)?;
+            tasks.sort_by_key(|task| task.place);
             list(&tasks, context)?;
         }
         TaskCommand::Show { task } => {

@@ -15,8 +15,8 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// A folder with a repository in it, a home, and a place for what agents and gates write down.
 pub(crate) struct Bench {
-    root: tempfile::TempDir,
     dir: PathBuf,
+    _root: tempfile::TempDir,
 }
 
 /// What a program said, and how it ended.
@@ -29,16 +29,21 @@ pub(crate) struct Said {
 impl Bench {
     /// A repository of a few files with one commit, and an agent named `script` that does nothing yet.
     pub(crate) fn new() -> Self {
-        let bench = Self::empty();
+        Self::new_named("repo")
+    }
+
+    /// The same in a folder of this name.
+    pub(crate) fn new_named(name: &str) -> Self {
+        let bench = Self::empty_named(name);
         bench.git(&["init", "--quiet", "--initial-branch=main"]);
         bench.git(&["config", "user.name", "Ada"]);
         bench.git(&["config", "user.email", "ada@example.org"]);
         bench
             .write(".gitignore", "*.log\nbuild/\n")
             .write("README.md", "# A project\n\nWith a few lines.\n")
-            .write("src/app.txt", &lines("app"))
-            .write("src/old.txt", &lines("old"))
-            .write("src/name.txt", &lines("name"))
+            .write("src/app.txt", lines("app"))
+            .write("src/old.txt", lines("old"))
+            .write("src/name.txt", lines("name"))
             .write("check.sh", "test -s README.md\n")
             .agent("exit 0")
             .config(GATE)
@@ -48,17 +53,16 @@ impl Bench {
 
     /// The same without a repository: only the folder that one may be made in.
     pub(crate) fn empty() -> Self {
-        Self::named("repo")
+        Self::empty_named("repo")
     }
 
-    /// The same in a folder of this name.
-    pub(crate) fn named(name: &str) -> Self {
+    fn empty_named(name: &str) -> Self {
         let root = tempfile::tempdir().expect("a scratch folder can be made");
         let base = root.path().canonicalize().expect("it is there");
         for folder in [name, "home", "state", "tmp"] {
             fs::create_dir(base.join(folder)).expect("a folder can be made");
         }
-        Self { dir: base.join(name), root }
+        Self { dir: base.join(name), _root: root }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -113,14 +117,14 @@ impl Bench {
 
     /// Runs git and answers what it prints; it must succeed.
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        let said = self.run(self.isolated("git").args(args));
+        let said = run(self.isolated("git").args(args));
         assert_eq!(said.code, Some(0), "git {args:?}\n{said}");
         said.out.trim_end().to_owned()
     }
 
     /// Runs `toll` in the repository.
     pub(crate) fn toll(&self, args: &[&str]) -> Said {
-        self.run(&mut self.command(args))
+        run(&mut self.command(args))
     }
 
     /// Runs the plan; it must end well.
@@ -156,11 +160,6 @@ impl Bench {
         command
     }
 
-    pub(crate) fn run(&self, command: &mut Command) -> Said {
-        let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        output.into()
-    }
-
     /// The folder that agents and gates find as `$TMPDIR`.
     pub(crate) fn notes(&self) -> PathBuf {
         self.around().join("tmp")
@@ -172,7 +171,7 @@ impl Bench {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Everything below a folder as it is: content, mode and time of each file, and where each link leads.
+    /// Everything below a folder as it is: content, mode and time of each file, where each link leads, each folder.
     pub(crate) fn photograph(&self, folder: &Path) -> BTreeMap<PathBuf, Still> {
         let mut stills = BTreeMap::new();
         let mut folders = vec![folder.to_owned()];
@@ -180,17 +179,22 @@ impl Bench {
             for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
                 let path = entry.expect("a folder can be read").path();
                 let metadata = path.symlink_metadata().expect("a file that is listed is there");
-                let content = match metadata.file_type() {
+                let (changed, content) = match metadata.file_type() {
                     kind if kind.is_dir() => {
-                        folders.push(path);
-                        continue;
+                        folders.push(path.clone());
+                        // Its time says only that something came or went, and that is seen anyway.
+                        ((0, 0), Vec::new())
                     }
-                    kind if kind.is_symlink() => {
-                        fs::read_link(&path).expect("a link can be read").into_os_string().into_encoded_bytes()
+                    kind => {
+                        let content = if kind.is_symlink() {
+                            fs::read_link(&path).map(|target| target.into_os_string().into_encoded_bytes())
+                        } else {
+                            fs::read(&path)
+                        };
+                        let content = content.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                        ((metadata.mtime(), metadata.mtime_nsec()), content)
                     }
-                    _ => fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
                 };
-                let changed = (metadata.mtime(), metadata.mtime_nsec());
                 let name = path.strip_prefix(&self.dir).unwrap_or(&path).to_owned();
                 stills.insert(name, Still { mode: metadata.permissions().mode(), changed, content });
             }
@@ -198,17 +202,38 @@ impl Bench {
         stills
     }
 
+    /// All files of working copy and git folder, but for those that are Tollhouse's: its folder, its refs, objects, and
+    /// the landing branch.
+    pub(crate) fn of_the_person(&self) -> BTreeMap<PathBuf, Still> {
+        let ours = [
+            ".git/tollhouse",
+            ".git/objects",
+            ".git/refs/tollhouse",
+            ".git/refs/heads/toll",
+            ".git/logs/refs/heads/toll",
+        ];
+        let mut files = self.photograph(&self.dir);
+        files.retain(|path, _| !ours.iter().any(|ours| path.starts_with(ours)));
+        files
+    }
+
     /// What a message must not depend on, taken out of it.
     pub(crate) fn filters(&self) -> Vec<(String, &'static str)> {
         let around = self.around().to_str().expect("a scratch folder has a plain name").to_owned();
         vec![
             (around, "[AROUND]"),
-            (r"\b[0-9A-HJKMNP-TV-Z]{26}\b".to_owned(), "[ID]"),
+            (r"(\b|_)[0-9A-HJKMNP-TV-Z]{16,26}\b".to_owned(), "${1}[ID]"),
             (r"\b[0-9a-f]{40}\b".to_owned(), "[OBJECT]"),
             (r"\b\d+(\.\d+)?m?s\b".to_owned(), "[TIME]"),
-            (r"(?m)(· |^  . \w+ .* |\b)[0-9A-HJKMNP-TV-Z]{6}\b".to_owned(), "${1}[SHORT]"),
+            (r"(?m)(^|\s)[0-9A-HJKMNP-TV-Z]{6}(\s|$)".to_owned(), "${1}[SHORT]${2}"),
         ]
     }
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) -> Said {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    output.into()
 }
 
 /// A gate that every task passes through where a test does not say otherwise.
@@ -222,7 +247,8 @@ pub(crate) fn tasks(names: &[&str]) -> String {
 
 /// Enough lines for a rename to be seen.
 fn lines(word: &str) -> String {
-    (1..=20).map(|number| format!("{word} line {number}\n")).collect()
+    let lines: Vec<String> = (1..=20).map(|number| format!("{word} line {number}")).collect();
+    lines.join("\n") + "\n"
 }
 
 /// One file as it is.

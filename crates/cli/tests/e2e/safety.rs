@@ -1,12 +1,12 @@
 //! What a run and a sync leave alone, and what lands. Whoever lends Tollhouse a repository can read here what it does to it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::harness::{Bench, GATE, Still, assert_same, tasks};
+use crate::harness::{Bench, GATE, assert_same, assert_says, run, tasks};
 
 /// A task for each kind of change; each also writes something that git ignores.
 const KINDS: &[&str] = &["new", "changed", "deleted", "renamed", "binary", "mode", "link"];
@@ -68,16 +68,6 @@ fn landed() -> (Bench, Value) {
     (bench, status)
 }
 
-/// All files of working copy and git folder, but for the three that are Tollhouse's: its folder, its refs and objects,
-/// and the landing branch.
-fn of_the_person(bench: &Bench) -> BTreeMap<PathBuf, Still> {
-    let ours =
-        [".git/tollhouse", ".git/objects", ".git/refs/tollhouse", ".git/refs/heads/toll", ".git/logs/refs/heads/toll"];
-    let mut files = bench.photograph(bench.dir());
-    files.retain(|path, _| !ours.iter().any(|ours| path.starts_with(ours)));
-    files
-}
-
 fn landed_commits(bench: &Bench) -> Vec<String> {
     bench.git(&["rev-list", "--reverse", "main..toll/main"]).lines().map(str::to_owned).collect()
 }
@@ -85,9 +75,9 @@ fn landed_commits(bench: &Bench) -> Vec<String> {
 #[test]
 fn run_leaves_every_file_of_a_checkout_and_its_git_folder_as_it_was() {
     let bench = in_the_middle_of_things();
-    let before = of_the_person(&bench);
+    let before = bench.of_the_person();
     bench.run_plan(&tasks(KINDS));
-    assert_same(&before, &of_the_person(&bench));
+    assert_same(&before, &bench.of_the_person());
 }
 
 #[test]
@@ -146,7 +136,7 @@ fn tree_of_parent_with(bench: &Bench, commit: &str, patch: &str) -> String {
     let _ = std::fs::remove_file(&index);
     bench.write("../patch.diff", patch);
     let git = |args: &[&str]| {
-        let said = bench.run(bench.isolated("git").env("GIT_INDEX_FILE", &index).args(args));
+        let said = run(bench.isolated("git").env("GIT_INDEX_FILE", &index).args(args));
         assert_eq!(said.code, Some(0), "git {args:?}\n{said}\n{patch}");
         said.out.trim_end().to_owned()
     };
@@ -189,8 +179,7 @@ fn git_reads_patch_and_run_from_the_trailers_of_every_landed_commit() {
         let patches = status["patches"].as_array().expect("there is a list");
         let patch = patches.iter().find(|patch| patch["commit"] == *commit).expect("the ledger knows the commit");
         let text = |value: &Value| value.as_str().expect("an id is text").to_owned();
-        let wanted =
-            format!("Tollhouse-Patch: {}\nTollhouse-Run: {}\n", text(&patch["id"]), text(&status["run"]["id"]));
+        let wanted = format!("Tollhouse-Patch: {}\nTollhouse-Run: {}\n", text(&patch["id"]), text(&status["id"]));
         assert_eq!(String::from_utf8_lossy(&output.stdout), wanted, "of {message:?}");
     }
 }
@@ -277,15 +266,29 @@ fn work_in_the_way() -> Bench {
 fn sync_with_uncommitted_work_in_the_way_names_every_file_as_a_conflict() {
     let bench = work_in_the_way();
     let said = bench.toll(&["sync"]);
-    crate::harness::assert_says!(bench, said, @"");
+    assert_says!(bench, said, @r"
+    exit: 5
+    --- stdout
+    --- stderr
+    error: uncommitted work in [AROUND]/repo is in the way: README.md, notes.txt, src/app.txt
+    hint: commit or stash it, then sync again
+    ");
 }
 
 #[test]
 fn sync_that_is_refused_touches_nothing() {
     let bench = work_in_the_way();
-    let before = bench.photograph(bench.dir());
+    // Git may note in the index which files it has looked at; what is staged may not change.
+    let still = || {
+        let mut files = bench.photograph(bench.dir());
+        files.remove(Path::new(".git/index"));
+        (files, bench.git(&["ls-files", "--stage"]))
+    };
+    let (before, staged) = still();
     assert_eq!(bench.toll(&["sync"]).code, Some(5));
-    assert_same(&before, &bench.photograph(bench.dir()));
+    let (after, staged_after) = still();
+    assert_same(&before, &after);
+    assert_eq!(staged, staged_after);
 }
 
 #[test]
@@ -294,7 +297,13 @@ fn sync_of_a_branch_with_commits_of_its_own_is_refused_and_says_how_to_join_them
     bench.agent("echo theirs > src/app.txt").run_plan(&tasks(&["all"]));
     bench.write("mine.txt", "mine\n").commit("By hand");
     let said = bench.toll(&["sync"]);
-    crate::harness::assert_says!(bench, said, @"");
+    assert_says!(bench, said, @r"
+    exit: 5
+    --- stdout
+    --- stderr
+    error: main and toll/main have diverged
+    hint: bring them together: git merge toll/main
+    ");
 }
 
 #[test]
@@ -326,7 +335,13 @@ fn run_that_would_land_on_a_branch_checked_out_anywhere_is_refused_and_changes_n
     let said = bench.plan(&tasks(&["all"])).toll(&["run", "../plan.toml"]);
     std::fs::remove_file(bench.path("../plan.toml")).expect("the plan was just written");
     assert_same(&before, &bench.photograph(&bench.around()));
-    crate::harness::assert_says!(bench, said, @"");
+    assert_says!(bench, said, @r"
+    exit: 5
+    --- stdout
+    --- stderr
+    error: toll/main is checked out in [AROUND]/second: moving it would make the next commit there undo what landed
+    hint: check out another branch there, or set `land_on` in tollhouse.toml to a branch of its own
+    ");
 }
 
 #[test]
@@ -334,7 +349,13 @@ fn run_that_would_land_on_the_branch_checked_out_here_is_refused() {
     let bench = Bench::new();
     bench.agent("echo theirs > theirs.txt").config("[project]\nland_on = \"main\"\n");
     let said = bench.plan(&tasks(&["all"])).toll(&["run", "../plan.toml"]);
-    crate::harness::assert_says!(bench, said, @"");
+    assert_says!(bench, said, @r"
+    exit: 5
+    --- stdout
+    --- stderr
+    error: main is checked out in [AROUND]/repo: moving it would make the next commit there undo what landed
+    hint: check out another branch there, or set `land_on` in tollhouse.toml to a branch of its own
+    ");
 }
 
 #[test]
@@ -350,4 +371,66 @@ fn branch_checked_out_during_a_run_is_not_moved() {
     let said = bench.plan(&tasks(&["all"])).toll(&["run", "../plan.toml"]);
     assert_eq!(bench.git(&["rev-parse", "toll/main"]), bench.git(&["rev-parse", "main"]), "{said}");
     assert_eq!(said.code, Some(1), "{said}");
+}
+
+#[test]
+fn program_that_an_agent_plants_in_the_git_folder_of_its_workspace_never_runs() {
+    let bench = filtered();
+    bench.agent(PLANTER).run_plan(&tasks(&["one"]));
+    assert_eq!(bench.toll(&["sync"]).code, Some(0));
+    assert_eq!(bench.noted("planted"), [""; 0]);
+}
+
+#[test]
+fn programs_of_the_test_above_run_when_git_works_in_that_workspace() {
+    let bench = filtered();
+    bench.agent(&format!("{PLANTER}git add --all")).run_plan(&tasks(&["one"]));
+    let ran: BTreeSet<String> = bench.noted("planted").into_iter().collect();
+    assert!(["clean", "fsmonitor", "post-index-change"].iter().all(|name| ran.contains(*name)), "{ran:?}");
+}
+
+/// A repository whose attributes name programs that nobody has configured.
+fn filtered() -> Bench {
+    let bench = Bench::new();
+    bench.write(".gitattributes", "*.txt filter=planted diff=planted merge=planted\n").commit("Filter");
+    bench
+}
+
+/// Every way in which git can be made to run something, as far as an agent can reach it.
+const PLANTER: &str = r#"
+plant() { echo "echo $1 >> '$TMPDIR/planted'; cat"; }
+mkdir -p .git/hooks
+for hook in post-checkout post-commit reference-transaction post-index-change; do
+    { echo '#!/bin/sh'; plant $hook; } > .git/hooks/$hook
+    chmod +x .git/hooks/$hook
+done
+cat >> .git/config <<END
+[core]
+    fsmonitor = "$(plant fsmonitor)"
+[filter "planted"]
+    clean = "$(plant clean)"
+    smudge = "$(plant smudge)"
+[diff "planted"]
+    textconv = "$(plant textconv)"
+[merge "planted"]
+    driver = "$(plant driver)"
+END
+echo x > x.txt
+"#;
+
+#[test]
+fn variables_that_lead_git_elsewhere_do_not_lead_toll_there() {
+    let bench = Bench::new();
+    bench.agent("echo x > x.txt").plan(&tasks(&["one"]));
+    bench.git(&["init", "--quiet", "../elsewhere"]);
+    let elsewhere = bench.path("../elsewhere").canonicalize().unwrap();
+    let before = bench.photograph(&elsewhere);
+    for args in [&["run", "../plan.toml"][..], &["sync"]] {
+        let mut command = bench.command(args);
+        command.env("GIT_DIR", elsewhere.join(".git")).env("GIT_WORK_TREE", &elsewhere);
+        command.env("GIT_INDEX_FILE", elsewhere.join(".git/index"));
+        let said = run(&mut command);
+        assert_eq!(said.code, Some(0), "{said}");
+    }
+    assert_same(&before, &bench.photograph(&elsewhere));
 }

@@ -90,6 +90,8 @@ impl<'a> Conductor<'a> {
         let head = Self::head_for(&project, spec)?;
         let at = clock::at();
         let id = RunId::from_parts(at.now, clock::random_id_bits());
+        // Made once, before the first effects come for it together.
+        self.site.open_repo()?;
         // Pinned in the lender before anything borrows.
         project.pin(&format!("runs/{id}/base"), head.commit)?;
         let engine = Engine::open(self.store, id)?;

@@ -200,8 +200,11 @@ impl LedgerRepo {
 fn is_foreign(dir: &Path) -> bool {
     match fs::read_to_string(dir.join("config")) {
         Ok(config) => !config.contains(MARK),
+        // Ours has its configuration before anything else but folders, and files on their way there.
         Err(_) => fs::read_dir(dir).is_ok_and(|entries| {
-            entries.flatten().any(|entry| !matches!(entry.file_name().as_bytes(), b"objects" | b"refs"))
+            let names = entries.flatten().map(|entry| entry.file_name());
+            let is_ours = |name: &[u8]| matches!(name, b"objects" | b"refs" | b"config") || name.starts_with(b".tmp");
+            names.into_iter().any(|name| !is_ours(name.as_bytes()))
         }),
     }
 }

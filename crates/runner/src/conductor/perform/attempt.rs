@@ -16,7 +16,7 @@ use crate::conductor::head::head_in_run;
 use crate::environment::Environment;
 use crate::error::RunnerError;
 use crate::git::{GitError, LedgerRepo, Oid, Workspace, diff_text};
-use crate::process::Job;
+use crate::process::{Job, ProcessError};
 use crate::site::make_workspaces_dir;
 use crate::workspace::{Prepared, prepare};
 
@@ -53,7 +53,12 @@ pub(super) fn spawn(
         Ok(ended) => ended,
         Err(error) => {
             let reason = format!("agent {}: {error}", agent.name);
-            return Ok(Outcome::Failed { class: ErrorClass::ToolFailure, reason });
+            // A program that is not there will not be there for the next attempt.
+            let class = match error {
+                ProcessError::NotFound { .. } => ErrorClass::PlanInconsistent,
+                _ => ErrorClass::ResourceLimit,
+            };
+            return Ok(Outcome::Failed { class, reason });
         }
     };
     let facts = AttemptFacts {

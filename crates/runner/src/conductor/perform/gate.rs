@@ -36,20 +36,20 @@ pub(super) fn perform(
 
 /// Where a gate runs, and how its checkout is made ready.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// The repository.
-    pub site: &'a Site,
+    pub(crate) site: &'a Site,
     /// The folder that its checkout is made in.
-    pub dir: &'a Path,
+    pub(crate) dir: &'a Path,
     /// How the checkout is made ready.
-    pub workspace: &'a WorkspaceSpec,
+    pub(crate) workspace: &'a WorkspaceSpec,
 }
 
 /// Runs a gate on its tree.
 ///
 /// # Errors
 /// The machine or git fails. What the gate's program did is an answer.
-pub fn run_gate(
+pub(crate) fn run_gate(
     place: &Place<'_>,
     gate_run: &GateRun,
     mut environment: Environment,

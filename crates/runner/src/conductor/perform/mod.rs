@@ -15,7 +15,7 @@ use crate::error::RunnerError;
 use crate::git::{GitError, LandProblem};
 use crate::site::Site;
 
-pub use gate::{Place, run_gate};
+pub(super) use gate::{Place, run_gate};
 
 /// What every effect is done with.
 #[derive(Debug)]
