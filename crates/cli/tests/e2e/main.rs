@@ -6,3 +6,4 @@ mod harness;
 mod help;
 mod json;
 mod safety;
+mod surroundings;

@@ -166,8 +166,8 @@ impl Applying<'_> {
         }
         match self.target.current(&self.odb, path)?.filter(|_| !self.leaving.contains(path)) {
             None => self.target.write(path, entry),
-            // Somebody added the very same: the patch adds nothing then, which is for policy to judge.
-            Some(there) if there == entry => self.not_conserved.push(path.clone()),
+            // The patch would add nothing then, and what landed would not be the patch.
+            Some(there) if there == entry => return conflict("the very same file was added meanwhile"),
             Some(_) => return conflict("there is another file of this name already"),
         }
         Ok(())
@@ -224,7 +224,7 @@ impl Applying<'_> {
         let landed = merge(&before, &theirs, &post)?;
         let asked = Change { before: Some(&before), after: Some(&post) };
         if !conserves(asked, Change { before: Some(&theirs), after: Some(&landed) }) {
-            self.not_conserved.push(file.path().clone());
+            return conflict("a part of this change was made meanwhile by another");
         }
         self.store(mode, &landed)
     }

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use std::thread;
+use std::time::Duration;
+
 use git2::{Error, ErrorCode, Oid, Reference};
 use thiserror::Error;
 use tollhouse_core::Timestamp;
@@ -119,7 +122,7 @@ pub fn land(project: &Project, ledger: &LedgerRepo, landing: &Landing) -> Result
     // No branch is what the id of zeros means.
     let expected = landing.expected.unwrap_or(Oid::ZERO_SHA1);
     let log = format!("tollhouse: land {}", patch.replace(char::is_control, " "));
-    match project.repo().reference_matching(&name, commit, true, expected, &log) {
+    match swap(|| project.repo().reference_matching(&name, commit, true, expected, &log).map(|_| ())) {
         Ok(_) => {
             project.sync_ref(&name)?;
             Ok(LandOutcome::Landed { commit })
@@ -129,6 +132,29 @@ pub fn land(project: &Project, ledger: &LedgerRepo, landing: &Landing) -> Result
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// How often, and after how long, a ref that another program holds locked is tried again: a lock lives for milliseconds,
+/// and one that lives for longer was left behind.
+const LOCKED_TRIES: u32 = 60;
+const LOCKED_WAIT: Duration = Duration::from_millis(50);
+
+/// A compare-and-swap that waits while another program holds the ref's lock.
+fn swap(mut once: impl FnMut() -> Result<(), Error>) -> Result<(), Error> {
+    for _ in 1..LOCKED_TRIES {
+        match once() {
+            Err(error) if is_locked(&error) => thread::sleep(LOCKED_WAIT),
+            done => return done,
+        }
+    }
+    once()
+}
+
+/// Libgit2 says it in two ways: that the lock is held, and that its file could not be made.
+fn is_locked(error: &Error) -> bool {
+    error.code() == ErrorCode::Locked
+        || error.message().contains("lock file")
+        || error.message().contains("locked file")
 }
 
 fn make_commit(ledger: &LedgerRepo, landing: &Landing) -> Result<Oid, Error> {

@@ -189,6 +189,8 @@ fn git(worktree: &Path, args: &[&str]) -> Result<Output, SyncProblem> {
             command.env_remove(&name);
         }
     }
+    // A look must not write: git would refresh the index otherwise.
+    command.env("GIT_OPTIONAL_LOCKS", "0");
     command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").args(args);
     command.output().map_err(SyncProblem::NoGit)
 }

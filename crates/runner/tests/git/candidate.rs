@@ -129,14 +129,14 @@ fn same_file_twice_is_applied_in_order() {
 }
 
 #[test]
-fn change_that_the_target_has_already_is_not_conserved() {
+fn change_that_the_target_has_already_conflicts() {
     let (world, diff, base, target) = diverged(
         &[("f", &lines(&[]))],
         &[("f", &lines(&[(3, "same")])), ("new", "same\n")],
         &[("f", &lines(&[(3, "same")])), ("new", "same\n")],
     );
-    let made = apply(&world, &diff, Some(base), target).unwrap();
-    let paths: Vec<String> = made.facts.not_conserved.iter().map(ToString::to_string).collect();
+    let conflict = apply(&world, &diff, Some(base), target).unwrap_err();
+    let paths: Vec<String> = conflict.files.iter().map(|(path, _)| path.to_string()).collect();
     assert_eq!(paths, ["f", "new"]);
 }
 
