@@ -1,10 +1,11 @@
 //! What becomes of tasks, patches and runs.
 
 use proptest::prelude::*;
-use tollhouse_core::entity::{Attempt, ErrorClass, GateRun, Patch, RunOutcome, Task};
-use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::Span;
+use tollhouse_core::entity::{Attempt, Effect, ErrorClass, ExitStatus, GateRun, Patch, RunOutcome, Task};
+use tollhouse_core::lifecycle::{AttemptState, GateRunState, PatchState, RunState, TaskState};
 use tollhouse_core::spec::{RunSpec, Weight};
-use tollhouse_engine::{At, Command, View, decide};
+use tollhouse_engine::{At, AttemptFacts, Command, Outcome, View, decide};
 use tollhouse_state::{Cursor, Store};
 
 use crate::world::{ALL_LUCK, Luck, World, gate, spec, task};
@@ -173,6 +174,41 @@ fn the_same_run_made_twice_is_one_run_and_another_with_its_id_is_refused() {
         world.execute(&create(&other)).unwrap_err().to_string(),
         format!("{run} was used before, for other content")
     );
+}
+
+#[test]
+fn a_paused_run_begins_nothing_and_what_was_stopped_does_not_count() {
+    let mut world = World::new(&spec(vec![task("a", &[]), task("b", &[])], 1), &[], 7);
+    let spawn = world.view().all::<Effect>().next().unwrap().id;
+    let until = world.now.after(Span::from_secs(60));
+    world.execute(&Command::Claim { effect: spawn, owner: "local".to_owned(), until }).unwrap();
+    let pause = Command::PauseRun { run: world.run, reason: "interrupted".to_owned() };
+    world.execute(&pause).unwrap();
+    world.execute(&pause).unwrap();
+    assert_eq!((world.state_of("a"), world.task("a").attempts_used), (TaskState::Queued, 0));
+
+    let facts = AttemptFacts { exit: Some(ExitStatus::Signal(15)), ..AttemptFacts::default() };
+    let report = Command::Report { effect: spawn, epoch: 1, outcome: Box::new(Outcome::Spawned(facts)) };
+    world.execute(&report).unwrap();
+    let attempts: Vec<&Attempt> = world.view().all::<Attempt>().collect();
+    assert_eq!(attempts.len(), 1, "nothing new began");
+    assert_eq!(attempts[0].state, AttemptState::Interrupted);
+    assert_eq!(
+        attempts[0].end.as_ref().and_then(|end| end.exit),
+        Some(ExitStatus::Signal(15)),
+        "what came late is kept"
+    );
+    assert_eq!(world.run_record().state, RunState::Paused);
+}
+
+#[test]
+fn the_reason_of_a_failed_run_is_its_cause_and_not_a_victim() {
+    let mut tasks: Vec<_> = (0..8).map(|n| task(&format!("t{n}"), if n == 5 { &[] } else { &["t5"] })).collect();
+    for task in &mut tasks {
+        task.weight = Weight::Critical;
+    }
+    let world = done(&spec(tasks, 4), &[("t5", &[Luck::AgentFails, Luck::AgentFails])]);
+    assert!(world.run_record().reason.as_ref().unwrap().starts_with("t5 is critical and failed"));
 }
 
 #[test]
