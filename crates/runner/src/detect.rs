@@ -34,6 +34,19 @@ pub struct DetectedGate {
     pub run: String,
     /// The file that speaks of it.
     pub because: String,
+    /// Variables that say where its toolchain is, where they are set: a gate sees no others than it is passed.
+    pub env_pass: Vec<String>,
+}
+
+/// Where toolchains are told to be, by the program that asks.
+const TOOLCHAIN: [(&str, &[&str]); 2] =
+    [("cargo ", &["CARGO_HOME", "RUSTUP_HOME"]), ("go ", &["GOPATH", "GOCACHE", "GOMODCACHE"])];
+
+/// The variables among them that are set here.
+fn toolchain_of(run: &str) -> Vec<String> {
+    let asks = |(program, _): &&(&str, &[&str])| run.starts_with(program);
+    let names = TOOLCHAIN.iter().filter(asks).flat_map(|(_, names)| *names);
+    names.filter(|name| std::env::var_os(name).is_some()).map(|name| (*name).to_owned()).collect()
 }
 
 /// An agent that is installed.
@@ -196,7 +209,8 @@ impl Repository<'_> {
 impl Detected {
     fn add(&mut self, name: &str, kind: GateKind, run: &str, because: &str) {
         let (name, run, because) = (name.to_owned(), run.to_owned(), because.to_owned());
-        self.gates.push(DetectedGate { name, kind, run, because });
+        let env_pass = toolchain_of(&run);
+        self.gates.push(DetectedGate { name, kind, run, because, env_pass });
     }
 
     /// The first manifest names the project.
@@ -253,6 +267,10 @@ pub fn render(found: &Detected, target: &str) -> String {
         line(&mut text, format_args!("\n# Found in {}.\n[[gate]]", gate.because));
         line(&mut text, format_args!("name = {}\nkind = \"{}\"", quoted(&gate.name), kind_name(gate.kind)));
         line(&mut text, format_args!("run = {}", quoted(&gate.run)));
+        if !gate.env_pass.is_empty() {
+            let names: Vec<String> = gate.env_pass.iter().map(|name| quoted(name)).collect();
+            line(&mut text, format_args!("env_pass = [{}]", names.join(", ")));
+        }
     }
     if found.gates.is_empty() {
         text.push_str(

@@ -123,7 +123,7 @@ pub fn land(project: &Project, ledger: &LedgerRepo, landing: &Landing) -> Result
     let expected = landing.expected.unwrap_or(Oid::ZERO_SHA1);
     let log = format!("tollhouse: land {}", patch.replace(char::is_control, " "));
     match swap(|| project.repo().reference_matching(&name, commit, true, expected, &log).map(|_| ())) {
-        Ok(_) => {
+        Ok(()) => {
             project.sync_ref(&name)?;
             Ok(LandOutcome::Landed { commit })
         }
