@@ -330,3 +330,14 @@ macro_rules! assert_says {
     }};
 }
 pub(crate) use assert_says;
+
+/// Runs a plan of one task.
+pub(crate) fn run_one(bench: &Bench) -> Said {
+    bench.plan(&tasks(&["one"])).toll(&["run", "../plan.toml"])
+}
+
+/// The reason of the only task of the newest run.
+pub(crate) fn reason(bench: &Bench) -> String {
+    let status = bench.toll(&["status", "--json"]).json();
+    status["tasks"][0]["reason"].as_str().unwrap_or_else(|| panic!("no reason: {status:#}")).to_owned()
+}

@@ -1,6 +1,9 @@
 //! What `toll` promises to those who call it, tried with the real program in real repositories.
 
+mod bad_agent;
 mod bad_input;
+mod bad_plan;
+mod bad_repository;
 mod flow;
 mod harness;
 mod help;
