@@ -165,9 +165,7 @@ fn tell(report: &DemoReport, dir: &Path, printer: &Printer) -> String {
     });
     lines.push(String::new());
     lines.push(printer.paint(Look::Bold, "Untouched"));
-    lines.push(
-        "  main, the working copy and its index are what they were; every landed tree passed every gate.".to_owned(),
-    );
+    lines.push("  main, the working copy and its index are byte for byte what they were.".to_owned());
     lines.push(String::new());
     lines.push(printer.paint(Look::Bold, "Look around"));
     match &report.dir {
