@@ -23,9 +23,6 @@ pub const BACKOFF_FIRST: Span = Span::from_secs(1);
 /// No backoff is longer.
 pub const BACKOFF_MAX: Span = Span::from_secs(5 * 60);
 
-/// How often a patch that did not fit is tried again after the branch moved.
-pub const CONFLICT_RETRIES_MAX: u32 = 3;
-
 /// How often a gate that could not be judged is run again.
 pub const GATE_ERROR_RETRIES_MAX: u32 = 2;
 

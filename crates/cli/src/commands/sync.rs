@@ -34,8 +34,8 @@ pub(crate) fn run(_: &SyncArgs, context: &mut Context) -> Result<Answer, CliErro
     let site = context.site()?;
     let config = project(&site)?;
     let defaults = defaults(&site)?;
-    let target = config.target.unwrap_or(defaults.target);
-    let land_on = config.land_on.unwrap_or_else(|| format!("toll/{target}"));
+    let target = config.target.clone().unwrap_or(defaults.target);
+    let land_on = config.land_on_for(&target);
     let project = site.project()?;
     let synced = tollhouse::git::sync(&project, &land_on).map_err(tollhouse::RunnerError::from)?;
     let report = SyncReport {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{GlobBuilder, GlobSetBuilder};
-use tollhouse_core::entity::{ErrorClass, ExitStatus, GateEnd, GateRun, Patch, Run, Task, Work};
+use tollhouse_core::entity::{Candidate, ErrorClass, ExitStatus, GateEnd, GateRun, Patch, Run, Task, Work};
 use tollhouse_core::lifecycle::{GateRunEvent, GateRunState, PatchEvent, PatchState};
 use tollhouse_core::spec::{GateSpec, Requirement};
 use tollhouse_core::{Description, GateRunId, PatchId, RunId, limits};
@@ -14,12 +14,17 @@ use super::patch::set_aside;
 use crate::command::GateFacts;
 use crate::refusal::Refusal;
 
-/// Asks for every gate that a patch must pass on its candidate.
+/// Asks for every gate that a patch must pass on its candidate. What passed on this very candidate before, when the branch
+/// moved away and came back, is not asked again.
 pub(super) fn create_for(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
-    let chosen = gates_for(draft, &patch);
-    for gate in chosen {
-        create(draft, &patch, gate, 1)?;
+    for gate in gates_for(draft, &patch) {
+        let known = newest(draft, id).get(gate.name.as_str()).map(|known| (known.state, known.number));
+        match known {
+            Some((GateRunState::Passed, _)) => {}
+            Some((_, number)) => create(draft, &patch, gate, number + 1)?,
+            None => create(draft, &patch, gate, 1)?,
+        }
     }
     Ok(())
 }
@@ -69,14 +74,20 @@ fn create(draft: &mut Draft<'_>, patch: &Patch, gate: GateSpec, number: u32) -> 
         return Ok(());
     };
     let id = GateRunId::from_parts(draft.now, draft.random_id_bits());
-    let gate_run = Box::new(GateRun {
+    let gate_run = GateRun { run: patch.run, patch: Some(patch.id), number, ..pending(draft, id, gate, candidate) };
+    draft.emit::<GateRun>(id, &GateRunEvent::Created { gate_run: Box::new(gate_run) })
+}
+
+/// A gate run as it is made: the first of its gate, and of nobody.
+fn pending(draft: &Draft<'_>, id: GateRunId, gate: GateSpec, on: Candidate) -> GateRun {
+    GateRun {
         id,
-        run: patch.run,
-        patch: Some(patch.id),
+        run: None,
+        patch: None,
         gate,
-        tree: candidate.tree,
-        parent: candidate.parent,
-        number,
+        tree: on.tree,
+        parent: on.parent,
+        number: 1,
         state: GateRunState::Pending,
         blocked_by: Vec::new(),
         end: None,
@@ -84,8 +95,7 @@ fn create(draft: &mut Draft<'_>, patch: &Patch, gate: GateSpec, number: u32) -> 
         created_at: draft.now,
         started_at: None,
         finished_at: None,
-    });
-    draft.emit::<GateRun>(id, &GateRunEvent::Created { gate_run })
+    }
 }
 
 /// Makes a gate run that belongs to no run. Given again with the same id and content, nothing changes.
@@ -101,22 +111,8 @@ pub(super) fn create_by_hand(
         let same = known.gate == *gate && known.tree == tree && known.parent == parent;
         return if same { Ok(()) } else { Err(Refusal::IdReused { id: id.into() }) };
     }
-    let gate_run = Box::new(GateRun {
-        id,
-        run: None,
-        patch: None,
-        gate: gate.clone(),
-        tree: tree.to_owned(),
-        parent: parent.to_owned(),
-        number: 1,
-        state: GateRunState::Pending,
-        blocked_by: Vec::new(),
-        end: None,
-        reason: None,
-        created_at: draft.now,
-        started_at: None,
-        finished_at: None,
-    });
+    let on = Candidate { tree: tree.to_owned(), parent: parent.to_owned() };
+    let gate_run = Box::new(pending(draft, id, gate.clone(), on));
     draft.emit::<GateRun>(id, &GateRunEvent::Created { gate_run })?;
     draft.request(None, Work::Gate { gate_run: id })
 }

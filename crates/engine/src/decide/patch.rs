@@ -34,7 +34,7 @@ pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal>
         match state {
             PatchState::Created => judge(draft, id)?,
             PatchState::Validated => draft.emit::<Patch>(id, &PatchEvent::Enqueue)?,
-            PatchState::ApplyFailed => give_up_or_retry(draft, id)?,
+            PatchState::ApplyFailed => give_up(draft, id)?,
             PatchState::Applied if gate::all_passed(draft, id) => verify(draft, id)?,
             PatchState::Verified if !has_effect(draft, run, id) => {
                 draft.request(Some(run), Work::Land { patch: id })?;
@@ -166,7 +166,7 @@ pub(super) fn conflicted(
 
 /// A patch that did not fit is tried again only where the branch moved since, which only a later look can show: the
 /// candidate is always made on the branch as it is, so it is set aside at once.
-fn give_up_or_retry(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
+fn give_up(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
     let reason = patch.reason.unwrap_or_else(|| "the patch does not fit".to_owned());
     let event = PatchEvent::Quarantine { rule: "fits".to_owned(), reason, verdicts: Vec::new() };

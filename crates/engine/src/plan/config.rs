@@ -40,6 +40,13 @@ pub struct ProjectSpec {
     pub author: CommitAuthor,
 }
 
+impl ProjectSpec {
+    /// The branch that changes land on, where work starts from `target`.
+    pub fn land_on_for(&self, target: &str) -> String {
+        self.land_on.clone().unwrap_or_else(|| format!("toll/{target}"))
+    }
+}
+
 /// Reads the project's configuration. An empty text is one: no agents, no gates, no rules but the general ones.
 ///
 /// # Errors

@@ -67,7 +67,7 @@ pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<Poli
         plan: String::new(),
         objective: None,
         project: project.name.clone().unwrap_or_else(|| defaults.project.clone()),
-        land_on: project.land_on.clone().unwrap_or_else(|| format!("toll/{target}")),
+        land_on: project.land_on_for(&target),
         target,
         agents: project.agents.clone(),
         gates: project.gates.clone(),

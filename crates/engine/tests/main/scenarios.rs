@@ -128,6 +128,13 @@ fn a_lost_landing_is_applied_and_judged_again_on_the_new_branch() {
 }
 
 #[test]
+fn a_candidate_that_comes_again_is_not_judged_again() {
+    let world = done(&spec(vec![task("a", &[])], 4), &[("a", &[Luck::BranchReturns])]);
+    assert_eq!(world.state_of("a"), TaskState::Completed);
+    assert_eq!(world.view().all::<GateRun>().count(), 2, "what passed on this very tree is not run twice");
+}
+
+#[test]
 fn an_attempt_past_its_deadline_is_ended_and_tried_again() {
     let world = done(&spec(vec![task("a", &[])], 4), &[("a", &[Luck::Hangs])]);
     assert_eq!(world.state_of("a"), TaskState::Completed);

@@ -33,11 +33,13 @@ pub(crate) enum Luck {
     Conflict,
     /// The branch moved before the landing, once.
     BranchMoves,
+    /// The branch moved before the landing, and was put back: the same candidate comes again, once.
+    BranchReturns,
     /// The agent never comes back.
     Hangs,
 }
 
-pub(crate) const ALL_LUCK: [Luck; 9] = [
+pub(crate) const ALL_LUCK: [Luck; 10] = [
     Luck::Good,
     Luck::AgentFails,
     Luck::Nothing,
@@ -46,6 +48,7 @@ pub(crate) const ALL_LUCK: [Luck; 9] = [
     Luck::GateBreaks,
     Luck::Conflict,
     Luck::BranchMoves,
+    Luck::BranchReturns,
     Luck::Hangs,
 ];
 
@@ -255,7 +258,12 @@ impl World {
             }
             Work::Land { patch } => {
                 let patch = self.view().get::<Patch>(patch).expect("an effect has a subject").clone();
+                let luck = self.luck_of_patch(&patch);
                 let moved = self.moved.entry(patch.id.to_string()).or_default();
+                if luck == Luck::BranchReturns && *moved == 0 {
+                    *moved += 1;
+                    return Outcome::Lost { reason: "the branch moved".to_owned() };
+                }
                 if self.luck.values().flatten().any(|luck| *luck == Luck::BranchMoves) && *moved == 0 {
                     *moved += 1;
                     self.branch.push("somebody else's".to_owned());
