@@ -55,6 +55,10 @@ pub fn commit_digest(commit: &crate::record::Commit) -> String {
         field(id.to_string().as_bytes());
         field(&version.to_be_bytes());
     }
+    if let Some((stream, seq)) = &commit.follows {
+        field(stream.to_string().as_bytes());
+        field(&seq.to_be_bytes());
+    }
     for change in &commit.changes {
         let Record { id, run, parent, state, version, keys, body } = &change.record;
         field(id.to_string().as_bytes());

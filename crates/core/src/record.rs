@@ -137,6 +137,9 @@ pub struct Commit {
     pub trace: Option<String>,
     /// The records that it rests on, changed here or not, with the version each had (0: there was none).
     pub relies_on: Vec<(RecordId, Version)>,
+    /// The newest event of a stream that the decision saw (0: there was none). A decision that rests on the set of all
+    /// that belongs to a run names it here: whatever happened in the stream since makes the commit stale.
+    pub follows: Option<(Stream, u64)>,
     /// What changes, in order. One record may change more than once.
     pub changes: Vec<Change>,
 }

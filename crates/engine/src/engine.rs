@@ -40,6 +40,8 @@ pub struct Engine<S> {
     stream: Stream,
     view: View,
     position: u64,
+    /// The place of the newest event of the stream that the view has.
+    seq: u64,
 }
 
 impl<S: Store> Engine<S> {
@@ -51,8 +53,11 @@ impl<S: Store> Engine<S> {
         // The position first: an event that comes between the two reads is seen twice, and passed over.
         let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
         let position = newest.last().map_or(0, |event| event.position);
+        let stream = Stream::Run(run);
+        let own = Cursor { stream: Some(stream), limit: Some(1), order: Order::Newest, ..Cursor::default() };
+        let seq = store.events(&own)?.last().filter(|event| event.position <= position).map_or(0, |event| event.seq);
         let view = View::load(&store, run)?;
-        Ok(Self { store, stream: Stream::Run(run), view, position })
+        Ok(Self { store, stream, view, position, seq })
     }
 
     /// Opens the engine for what belongs to no run. Its view begins empty and holds what this engine makes.
@@ -62,7 +67,7 @@ impl<S: Store> Engine<S> {
     pub fn open_project(store: S) -> Result<Self, EngineError> {
         let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
         let position = newest.last().map_or(0, |event| event.position);
-        Ok(Self { store, stream: Stream::Project, view: View::default(), position })
+        Ok(Self { store, stream: Stream::Project, view: View::default(), position, seq: 0 })
     }
 
     /// The records as of the last command or [`catch_up`](Self::catch_up).
@@ -93,8 +98,15 @@ impl<S: Store> Engine<S> {
                 self.view.apply(event)?;
             }
             self.position = event.position;
+            self.seq = event.seq;
         }
         Ok(events)
+    }
+
+    /// What a decision on this view rests on as a whole. A run is decided on as a set; what belongs to no run stands alone,
+    /// and each decision names the records that it read.
+    fn follows(&self) -> Option<(Stream, u64)> {
+        matches!(self.stream, Stream::Run(_)).then_some((self.stream, self.seq))
     }
 
     /// Carries out a command: all that follows from it is on the ledger when this returns. The answer is the events
@@ -121,6 +133,7 @@ impl<S: Store> Engine<S> {
                 actor: actor.clone(),
                 trace: Some(trace_of(self.stream)),
                 relies_on: decision.relies_on,
+                follows: self.follows(),
                 changes: decision.changes,
             };
             match self.store.commit(&commit) {
@@ -128,7 +141,7 @@ impl<S: Store> Engine<S> {
                     seen.append(&mut self.catch_up()?);
                     return Ok(seen);
                 }
-                Err(CommitError::Stale { .. }) => {}
+                Err(CommitError::Stale { .. } | CommitError::Overtaken { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -34,6 +34,7 @@
 //!     actor: Actor::Engine,
 //!     trace: None,
 //!     relies_on: vec![],
+//!     follows: None,
 //!     changes: vec![Change { record: task.clone(), event }],
 //! };
 //! let committed = store.commit(&commit)?;

@@ -153,6 +153,12 @@ impl Ledger {
     }
 
     fn compare(&self, commit: &Commit) -> Result<(), CommitError> {
+        if let Some((stream, expected)) = commit.follows {
+            let actual = self.head(stream).map_or(0, |head| head.seq);
+            if actual != expected {
+                return Err(CommitError::Overtaken { stream, expected, actual });
+            }
+        }
         let mut moved: BTreeMap<RecordId, Version> = BTreeMap::new();
         let relied_on = commit.relies_on.iter().map(|(id, version)| (*id, *version));
         let first_changes = commit.changes.iter().filter_map(|Change { record, .. }| {
@@ -173,9 +179,14 @@ impl Ledger {
         Ok(())
     }
 
+    /// The newest event of a stream.
+    fn head(&self, stream: Stream) -> Option<&Event> {
+        self.events.iter().rev().find(|event| event.stream == stream)
+    }
+
     fn event(&self, commit: &Commit, Change { record, event }: &Change) -> Event {
         let stream = record.stream();
-        let head = self.events.iter().rev().find(|event| event.stream == stream);
+        let head = self.head(stream);
         let mut event = Event {
             position: self.newest() + 1,
             stream,

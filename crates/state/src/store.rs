@@ -13,7 +13,8 @@ pub trait Store: Send + Sync {
     /// Makes all changes of a commit true, or none.
     ///
     /// In order: a commit that is malformed by itself is refused; one whose id is known is answered as it was the first
-    /// time, if its content is the same; every version that it relies on and then every version that it moves is compared;
+    /// time, if its content is the same; the place in the stream that it follows, every version that it relies on and then every version
+    /// that it moves is compared;
     /// a record that would leave its run or parent is refused; the events get their places in their streams and their
     /// hashes; records and events are written. A commit that was refused leaves no trace: its id is still free.
     ///
@@ -21,7 +22,8 @@ pub trait Store: Send + Sync {
     /// so or not.
     ///
     /// # Errors
-    /// [`CommitError::Stale`] names the first record that is not as the commit relied on;
+    /// [`CommitError::Overtaken`] says that the stream went on since; [`CommitError::Stale`] names the first record that is not
+    /// as the commit relied on;
     /// [`CommitError::IdReused`] and [`CommitError::Malformed`] are the caller's mistakes and change nothing;
     /// [`CommitError::Backend`] says whether it may be tried again.
     fn commit(&self, commit: &Commit) -> Result<Committed, CommitError>;
@@ -150,6 +152,16 @@ pub enum CommitError {
         expected: Version,
         /// What is true (0: there is none).
         actual: Version,
+    },
+    /// The stream went on since: decide again on what is true now.
+    #[error("stream {stream} is at event {actual}, not {expected}")]
+    Overtaken {
+        /// Which stream.
+        stream: Stream,
+        /// The newest event that the commit follows.
+        expected: u64,
+        /// The newest event there is (0: none).
+        actual: u64,
     },
     /// The commit's id names another one.
     #[error("commit id {id:?} was used before, for other content")]

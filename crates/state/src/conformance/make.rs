@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollhouse_core::{Actor, Change, Commit, Happening, Kind, Record, RecordId, RunId, Severity, Timestamp};
+use tollhouse_core::{Actor, Change, Commit, Happening, Kind, Record, RecordId, RunId, Severity, Stream, Timestamp};
 
 use crate::store::{CommitError, Committed, Store};
 
@@ -64,6 +64,7 @@ pub fn commit(id: impl Into<String>, records: impl IntoIterator<Item = Record>) 
         actor: Actor::Worker("one".to_owned()),
         trace: Some("0af7651916cd43dd8448eb211c80319c".to_owned()),
         relies_on: Vec::new(),
+        follows: None,
         changes: records.into_iter().map(change).collect(),
     }
 }
@@ -73,6 +74,12 @@ pub fn commit(id: impl Into<String>, records: impl IntoIterator<Item = Record>) 
 pub fn relying<'a>(mut commit: Commit, on: impl IntoIterator<Item = &'a Record>) -> Commit {
     commit.relies_on.extend(on.into_iter().map(|record| (record.id, record.version)));
     commit
+}
+
+/// The commit, following this event of a stream.
+#[must_use]
+pub fn following(commit: Commit, stream: Stream, seq: u64) -> Commit {
+    Commit { follows: Some((stream, seq)), ..commit }
 }
 
 /// Commits these records.

@@ -90,6 +90,10 @@ macro_rules! conformance_tests {
                 two_reservations_on_one_budget
                 two_creations_of_one_record
                 relied_on_but_unchanged
+                what_follows_a_stream_is_stale_once_it_went_on
+                an_empty_stream_is_followed_at_0
+                another_stream_does_not_matter
+                of_two_that_follow_one_event_one_is_made
             }
             repetition {
                 a_commit_that_comes_again_is_answered_as_before

@@ -111,6 +111,12 @@ fn earlier(connection: &Connection, id: &str) -> Result<Option<(String, u64, u64
 
 /// Compares what the commit relied on with what is true.
 fn compare(connection: &Connection, commit: &Commit) -> Result<(), CommitError> {
+    if let Some((stream, expected)) = commit.follows {
+        let (actual, _) = head(connection, stream)?;
+        if actual != expected {
+            return Err(CommitError::Overtaken { stream, expected, actual });
+        }
+    }
     for (id, expected) in &commit.relies_on {
         let actual = standing(connection, id)?.map_or(0, |stored| stored.version);
         expect_version(*id, *expected, actual)?;

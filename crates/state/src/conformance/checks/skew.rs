@@ -136,6 +136,62 @@ fn meet<S: Store>(store: &S, round: u64, [one, other]: [&Commit; 2]) -> [Outcome
     }
 }
 
+pub fn what_follows_a_stream_is_stale_once_it_went_on<F: Fixture>(fixture: &F) {
+    let store = fixture.store();
+    let run = make::new(Kind::Run, 1);
+    make::put(&store, "made", [run.clone()]);
+    let stream = run.stream();
+    let task = make::new_in(&run, Kind::Task, 2);
+    make::must(&store, &make::following(make::commit("in time", [task]), stream, 1));
+    let late = make::following(make::commit("late", [make::new_in(&run, Kind::Task, 3)]), stream, 1);
+    let before = dump(&store);
+    assert_eq!(make::refused(&store, &late), CommitError::Overtaken { stream, expected: 1, actual: 2 });
+    assert_eq!(dump(&store), before, "a refused commit leaves no trace");
+}
+
+pub fn an_empty_stream_is_followed_at_0<F: Fixture>(fixture: &F) {
+    let store = fixture.store();
+    let run = make::new(Kind::Run, 1);
+    let stream = run.stream();
+    let early = make::following(make::commit("early", [run.clone()]), stream, 1);
+    assert_eq!(make::refused(&store, &early), CommitError::Overtaken { stream, expected: 1, actual: 0 });
+    make::must(&store, &make::following(make::commit("first", [run]), stream, 0));
+}
+
+pub fn another_stream_does_not_matter<F: Fixture>(fixture: &F) {
+    let store = fixture.store();
+    let (run, other) = (make::new(Kind::Run, 1), make::new(Kind::Run, 2));
+    make::put(&store, "run", [run.clone()]);
+    make::put(&store, "other", [other.clone()]);
+    make::put(&store, "other again", [make::moved(&other)]);
+    make::must(&store, &make::following(make::commit("on", [make::moved(&run)]), run.stream(), 1));
+}
+
+/// What a version cannot show: two decisions that each make a record, and rest on the other not being there.
+pub fn of_two_that_follow_one_event_one_is_made<F: Fixture>(fixture: &F) {
+    let store = fixture.store();
+    for round in 0..rounds() {
+        let mut setting = Setting::of(&store, round);
+        let run = setting.record(Kind::Run);
+        setting.put([&run]);
+        let [left, right] = [(); 2].map(|()| {
+            let task = setting.record_in(&run, Kind::Task);
+            make::following(setting.commit([task], []), run.stream(), 1)
+        });
+        let together = Barrier::new(2);
+        let made: Vec<Outcome> = thread::scope(|scope| {
+            let racers = [&left, &right].map(|commit| {
+                scope.spawn(|| {
+                    together.wait();
+                    store.commit(commit)
+                })
+            });
+            racers.map(|racer| racer.join().expect("a commit does not panic")).into()
+        });
+        assert_eq!(made.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{made:?}");
+    }
+}
+
 /// Makes the records and commits of one round, all with names of their own.
 struct Setting<'a, S> {
     store: &'a S,
