@@ -23,6 +23,15 @@ pub const BACKOFF_FIRST: Span = Span::from_secs(1);
 /// No backoff is longer.
 pub const BACKOFF_MAX: Span = Span::from_secs(5 * 60);
 
+/// How long a question waits for a person.
+pub const QUESTION_WAITS: Span = Span::from_secs(7 * 24 * 60 * 60);
+
+/// How often a conductor notes that it is alive.
+pub const HEARTBEAT: Span = Span::from_secs(5);
+
+/// A conductor on another machine that was silent for longer is gone.
+pub const SILENT_MAX: Span = Span::from_secs(60);
+
 /// How often a gate that could not be judged is run again.
 pub const GATE_ERROR_RETRIES_MAX: u32 = 2;
 

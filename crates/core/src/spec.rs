@@ -119,6 +119,17 @@ pub struct WorkspaceSpec {
     pub copy: Vec<String>,
 }
 
+/// Whether what is verified lands by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LandMode {
+    /// It does.
+    #[default]
+    Auto,
+    /// A person says so, patch by patch.
+    Hold,
+}
+
 /// Whose name a landed commit carries as its author.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -196,6 +207,9 @@ pub struct RunSpec {
     pub target: String,
     /// The branch that changes land on.
     pub land_on: String,
+    /// Whether what is verified lands by itself.
+    #[serde(default)]
+    pub land: LandMode,
     /// The agents that its tasks use.
     pub agents: Vec<AgentSpec>,
     /// The gates.

@@ -1,8 +1,10 @@
 //! What can be asked of the engine: a closed set.
 
-use tollhouse_core::entity::{Candidate, ErrorClass, ExitStatus, Output};
+use std::collections::BTreeMap;
+
+use tollhouse_core::entity::{Candidate, ErrorClass, ExitStatus, Fork, Output, Process};
 use tollhouse_core::spec::{GateSpec, RunSpec};
-use tollhouse_core::{Description, EffectId, GateRunId, RepoPath, RunId, Timestamp, TreeFacts};
+use tollhouse_core::{Description, EffectId, GateRunId, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts};
 
 /// The time and the randomness of a decision. The same view, command and `At` give the same decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,37 @@ pub enum Command {
         spec: Box<RunSpec>,
         /// Who starts it.
         started_by: String,
+        /// What it takes over from another run.
+        legacy: Option<Legacy>,
+    },
+    /// Make a run of one patch that no run made.
+    SubmitPatch {
+        /// The id that the run gets.
+        run: RunId,
+        /// What holds for it: gates, policy, branches. It has no tasks.
+        spec: Box<RunSpec>,
+        /// Who hands it in.
+        started_by: String,
+        /// The commit that the landing branch stands at.
+        base: String,
+        /// The patch.
+        patch: Box<Submission>,
+    },
+    /// Drive a run: be the one that claims its effects.
+    Drive {
+        /// Which run.
+        run: RunId,
+        /// The program that asks.
+        process: Process,
+        /// What is known of the program that drives it now.
+        seen: Option<Seen>,
+    },
+    /// Stop driving.
+    StepDown {
+        /// Which run.
+        run: RunId,
+        /// The epoch of the conductor that stops.
+        epoch: u64,
     },
     /// Begin: the target exists.
     StartRun {
@@ -41,6 +74,38 @@ pub enum Command {
     PauseRun {
         /// Which run.
         run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// Let a paused run go on. Said of a running one, nothing changes.
+    ResumeRun {
+        /// Which run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// End a run: what is alive is stopped, what did not land will not. Said again, nothing changes.
+    CancelRun {
+        /// Which run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// A person's word on a task.
+    OverrideTask {
+        /// Which task.
+        task: TaskId,
+        /// What they want.
+        wish: TaskWish,
+        /// Why.
+        reason: String,
+    },
+    /// A person's word on a patch.
+    OverridePatch {
+        /// Which patch.
+        patch: PatchId,
+        /// What they want.
+        wish: PatchWish,
         /// Why.
         reason: String,
     },
@@ -63,6 +128,17 @@ pub enum Command {
         owner: String,
         /// By when it must have ended.
         until: Timestamp,
+        /// The epoch of the conductor that begins it; 0 for what belongs to no run.
+        conductor: u64,
+    },
+    /// Say what became of an effect whose runner is gone, after looking at the world.
+    Settle {
+        /// Which effect.
+        effect: EffectId,
+        /// The epoch of the conductor that looked; 0 for what belongs to no run.
+        conductor: u64,
+        /// What was seen.
+        found: Found,
     },
     /// Say how an effect went.
     Report {
@@ -73,6 +149,102 @@ pub enum Command {
         /// How it went.
         outcome: Box<Outcome>,
     },
+}
+
+/// What a run takes over from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Legacy {
+    /// Which run, and from where on it is done again.
+    pub fork: Fork,
+    /// The tasks that were completed there, by plan id.
+    pub done: BTreeMap<String, TaskId>,
+}
+
+/// A patch that is handed in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// The id it gets.
+    pub id: PatchId,
+    /// What it changes.
+    pub change: NewPatch,
+    /// The first line of what lands.
+    pub title: String,
+    /// Whose change it is, as in `Ada <ada@example.org>`.
+    pub author: Option<String>,
+    /// The patch that it is handed in for.
+    pub replaces: Option<PatchId>,
+}
+
+/// What is known of the program that drives a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The epoch of the conductor that was looked at.
+    pub epoch: u64,
+    /// What was seen of it.
+    pub liveness: Liveness,
+}
+
+/// What was seen of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// It runs.
+    Alive,
+    /// It does not run any more.
+    Gone,
+    /// It is on a machine that cannot be looked at.
+    OutOfSight {
+        /// When it last said that it is alive, if it ever did.
+        last_seen: Option<Timestamp>,
+    },
+}
+
+/// What a person wants of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskWish {
+    /// One more attempt, with some words more.
+    Retry {
+        /// What the attempt is told on top.
+        say: Option<String>,
+    },
+    /// Leave it out: what needs it may go on.
+    Skip,
+    /// End it: what needs it is missed.
+    Cancel,
+}
+
+/// What a person wants of a patch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PatchWish {
+    /// Land it: it was held.
+    Land,
+    /// Never apply it again.
+    Drop,
+    /// Let it in again, from the start.
+    Release {
+        /// The rules that it may break.
+        waive: Vec<String>,
+        /// The paths that it may change, whatever the rules on paths say.
+        allow: Vec<String>,
+    },
+}
+
+/// What was seen of an effect whose runner is gone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// It has an outcome.
+    Outcome(Box<Outcome>),
+    /// It was not done, and nothing of it is left.
+    NotDone {
+        /// What was seen.
+        reason: String,
+    },
+}
+
+impl Found {
+    /// An effect that went like this.
+    pub fn outcome(outcome: Outcome) -> Self {
+        Self::Outcome(Box::new(outcome))
+    }
 }
 
 /// How an effect went: facts, no judgement.
@@ -106,6 +278,18 @@ pub enum Outcome {
     /// Of `land`: the branch is not where the candidate stands any more.
     Lost {
         /// What was found, in words.
+        reason: String,
+    },
+    /// Of `spawn`, seen later: its runner is gone, what was left of the agent was ended.
+    Vanished {
+        /// What was found of it.
+        facts: AttemptFacts,
+        /// In words.
+        reason: String,
+    },
+    /// Of `gate`: it was stopped by us, or lost with its runner. Not the gate's doing.
+    Stopped {
+        /// In words.
         reason: String,
     },
     /// Of any: it could not be done.

@@ -1,7 +1,7 @@
 //! The loop that every embedding shares: catch up, decide, commit; again when somebody was faster.
 
 use thiserror::Error;
-use tollhouse_core::{Actor, Commit, RunId, Stream};
+use tollhouse_core::{Actor, Commit, RunId, Stream, Timestamp};
 use tollhouse_state::{CommitError, Cursor, Order, Store, StoreError};
 
 use crate::command::{At, Command};
@@ -42,6 +42,8 @@ pub struct Engine<S> {
     position: u64,
     /// The place of the newest event of the stream that the view has.
     seq: u64,
+    /// When the newest event was: no decision is made before it, whatever a clock that was set back says.
+    newest_at: Timestamp,
 }
 
 impl<S: Store> Engine<S> {
@@ -57,7 +59,8 @@ impl<S: Store> Engine<S> {
         let own = Cursor { stream: Some(stream), limit: Some(1), order: Order::Newest, ..Cursor::default() };
         let seq = store.events(&own)?.last().filter(|event| event.position <= position).map_or(0, |event| event.seq);
         let view = View::load(&store, run)?;
-        Ok(Self { store, stream, view, position, seq })
+        let newest_at = newest.last().map_or(Timestamp::EPOCH, |event| event.at);
+        Ok(Self { store, stream, view, position, seq, newest_at })
     }
 
     /// Opens the engine for what belongs to no run. Its view begins empty and holds what this engine makes.
@@ -67,7 +70,8 @@ impl<S: Store> Engine<S> {
     pub fn open_project(store: S) -> Result<Self, EngineError> {
         let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
         let position = newest.last().map_or(0, |event| event.position);
-        Ok(Self { store, stream: Stream::Project, view: View::default(), position, seq: 0 })
+        let newest_at = newest.last().map_or(Timestamp::EPOCH, |event| event.at);
+        Ok(Self { store, stream: Stream::Project, view: View::default(), position, seq: 0, newest_at })
     }
 
     /// The records as of the last command or [`catch_up`](Self::catch_up).
@@ -85,6 +89,11 @@ impl<S: Store> Engine<S> {
         self.position
     }
 
+    /// When the newest event was that is known here. No decision is made for an earlier time.
+    pub const fn newest_at(&self) -> Timestamp {
+        self.newest_at
+    }
+
     /// Brings the view up to date; the answer is the events that did it.
     ///
     /// # Errors
@@ -99,6 +108,7 @@ impl<S: Store> Engine<S> {
             }
             self.position = event.position;
             self.seq = event.seq;
+            self.newest_at = self.newest_at.max(event.at);
         }
         Ok(events)
     }
@@ -123,6 +133,7 @@ impl<S: Store> Engine<S> {
         let mut seen = Vec::new();
         for _ in 0..STALE_RETRIES_MAX {
             seen.append(&mut self.catch_up()?);
+            let at = At { now: at.now.max(self.newest_at), ..at };
             let decision = decide(&self.view, command, at)?;
             if decision.changes.is_empty() {
                 return Ok(seen);
@@ -157,7 +168,7 @@ pub fn trace_of(stream: Stream) -> String {
 }
 
 /// The next time at which a run wants to be looked at, if nothing else happens: a deadline or the end of a backoff.
-pub fn next_deadline(view: &View, run: RunId) -> Option<tollhouse_core::Timestamp> {
+pub fn next_deadline(view: &View, run: RunId) -> Option<Timestamp> {
     view.all::<tollhouse_core::entity::Task>()
         .filter(|task| task.run == run)
         .flat_map(|task| [task.due_at, task.lease.as_ref().map(|lease| lease.deadline)])

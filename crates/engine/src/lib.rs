@@ -7,6 +7,7 @@ mod apply;
 mod command;
 mod decide;
 mod engine;
+mod fork;
 pub mod patch;
 pub mod plan;
 pub mod policy;
@@ -16,8 +17,12 @@ pub mod secret;
 mod view;
 
 pub use apply::Apply;
-pub use command::{At, AttemptFacts, Command, GateFacts, NewPatch, Outcome};
+pub use command::{
+    At, AttemptFacts, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Outcome, PatchWish, Seen, Submission,
+    TaskWish,
+};
 pub use decide::{Decision, decide};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};
+pub use fork::fork_of;
 pub use refusal::Refusal;
 pub use view::{View, ViewError, Viewed};

@@ -41,6 +41,84 @@ pub enum Refusal {
         /// The id.
         id: RecordId,
     },
+    /// Another program drives the run.
+    #[error("{id} is driven by {by}")]
+    AlreadyDriven {
+        /// Which run.
+        id: RecordId,
+        /// The program.
+        by: String,
+    },
+    /// It is on its way to the branch, and nothing overtakes that.
+    #[error("{id} is landing right now")]
+    Landing {
+        /// Which patch.
+        id: RecordId,
+    },
+    /// It does not wait for a person's word to land.
+    #[error("{id} does not wait to be landed: it is {state}")]
+    NotHeld {
+        /// Which patch.
+        id: RecordId,
+        /// Where it is.
+        state: &'static str,
+    },
+    /// Its task may still bring another patch, or has brought one.
+    #[error("{id} cannot be let in again while its task {task} is {state}")]
+    TaskInTheWay {
+        /// Which patch.
+        id: RecordId,
+        /// The task's plan id.
+        task: String,
+        /// Where the task is.
+        state: &'static str,
+    },
+    /// What needs it was given up already.
+    #[error("{id} cannot be tried again: {dependents} ended with it")]
+    DependentsMissed {
+        /// Which task.
+        id: RecordId,
+        /// The plan ids of those that needed it.
+        dependents: String,
+    },
+    /// Its run is over.
+    #[error("{id} belongs to a run that is over: it is {state}")]
+    RunOver {
+        /// Which record.
+        id: RecordId,
+        /// How the run ended.
+        state: &'static str,
+    },
+    /// It goes on, so there is nothing to go on from.
+    #[error("{id} is not over: it is {state}")]
+    NotOver {
+        /// Which run.
+        id: RecordId,
+        /// Where it is.
+        state: &'static str,
+    },
+    /// A run has no task of this name.
+    #[error("{id} has no task {task:?}")]
+    NoSuchTask {
+        /// Which run.
+        id: RecordId,
+        /// The name.
+        task: String,
+    },
+    /// No such rule, or one that nobody may waive.
+    #[error("rule {rule:?} cannot be waived")]
+    NotWaivable {
+        /// Its name.
+        rule: String,
+    },
+    /// What is no glob.
+    #[error("{glob:?} is no glob: {what}")]
+    BadGlob {
+        /// As it was given.
+        glob: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The outcome is not one that the effect can have.
     #[error("effect {id} is a {work}; it cannot end as {outcome}")]
     WrongOutcome {
@@ -62,6 +140,16 @@ impl Refusal {
             Self::NotInTable(_) => "not_in_table",
             Self::NotFound { .. } => "not_found",
             Self::IdReused { .. } => "id_reused",
+            Self::AlreadyDriven { .. } => "already_driven",
+            Self::Landing { .. } => "landing",
+            Self::NotHeld { .. } => "not_held",
+            Self::TaskInTheWay { .. } => "task_in_the_way",
+            Self::DependentsMissed { .. } => "dependents_missed",
+            Self::RunOver { .. } => "run_over",
+            Self::NotOver { .. } => "not_over",
+            Self::NoSuchTask { .. } => "no_such_task",
+            Self::NotWaivable { .. } => "not_waivable",
+            Self::BadGlob { .. } => "bad_glob",
             Self::WrongOutcome { .. } => "wrong_outcome",
         }
     }
@@ -74,6 +162,18 @@ impl Refusal {
             Self::NotInTable(_) => "`toll explain` says what it waits for",
             Self::NotFound { .. } => "`toll runs` and `toll task list` show what there is",
             Self::IdReused { .. } => "use another id",
+            Self::AlreadyDriven { .. } => "`toll status` shows how far it is; `toll pause` or `toll cancel` ends that",
+            Self::Landing { .. } => "wait a moment: `toll status` shows when it has landed",
+            Self::NotHeld { .. } => "`toll status` shows what waits; `toll explain` says why it is where it is",
+            Self::TaskInTheWay { .. } => "`toll task cancel` ends the task; `toll task retry --say` has it try again",
+            Self::DependentsMissed { .. } => {
+                "`toll fork --from` does it again in a new run, with all that comes after it"
+            }
+            Self::RunOver { .. } => "`toll fork` goes on from it in a new run",
+            Self::NotOver { .. } => "`toll resume` lets it go on; `toll cancel` ends it",
+            Self::NoSuchTask { .. } => "`toll task list` shows the tasks of a run",
+            Self::NotWaivable { .. } => "`toll patch show` lists the rules and what they said",
+            Self::BadGlob { .. } => "write it as in \"src/**\"",
             Self::WrongOutcome { .. } => "report the outcome of the effect that was claimed",
         }
     }

@@ -20,6 +20,9 @@ pub struct GateEnd {
     pub output: Option<Output>,
     /// Why it did not pass, in words.
     pub reason: Option<String>,
+    /// Whether it was stopped by us, or lost with its runner: not the gate's doing, so that it does not count as a try.
+    #[serde(default)]
+    pub stopped: bool,
 }
 
 /// One execution of a gate on one tree.

@@ -13,7 +13,7 @@ pub use attempt::{Attempt, AttemptEnd, ErrorClass};
 pub use effect::{Effect, Work};
 pub use gate_run::{GateEnd, GateRun};
 pub use patch::{Candidate, Patch, RuleOutcome, RuleVerdict};
-pub use run::{Run, RunOutcome};
+pub use run::{Conductor, Fork, Process, Run, RunOutcome};
 pub use task::{Lease, Task};
 
 use std::collections::BTreeMap;

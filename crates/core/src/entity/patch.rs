@@ -79,6 +79,18 @@ pub struct Patch {
     pub verdicts: Vec<RuleVerdict>,
     /// The rules that a person waived.
     pub waived: Vec<String>,
+    /// The globs of paths that a person let it change, whatever the rules on paths say.
+    #[serde(default)]
+    pub allowed: Vec<String>,
+    /// Whether a person said that it may land, where landing is held.
+    #[serde(default)]
+    pub approved: bool,
+    /// Whose change it is, where no agent of the run made it, as in `Ada <ada@example.org>`.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// The patch that it is handed in for.
+    #[serde(default)]
+    pub replaces: Option<PatchId>,
     /// The tree that it gave, while that is not stale.
     pub candidate: Option<Candidate>,
     /// How often its candidate became stale.

@@ -21,6 +21,46 @@ pub enum RunOutcome {
     WithFailures,
 }
 
+/// A program on a machine, so that it can be told whether it still runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Process {
+    /// The machine, and the process namespace in it.
+    pub host: String,
+    /// Which start of the machine.
+    pub boot: String,
+    /// Its process id.
+    pub pid: u32,
+    /// When it began, as the machine says it: process ids come again.
+    pub started: String,
+}
+
+impl std::fmt::Display for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let host = self.host.split_whitespace().next().unwrap_or_default();
+        write!(f, "process {} on {host}", self.pid)
+    }
+}
+
+/// The program that drives a run: one at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Conductor {
+    /// Which program.
+    pub process: Process,
+    /// Only grows: whoever drives with an older one is too late.
+    pub epoch: u64,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Where a run goes on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fork {
+    /// The run that it was made from.
+    pub source: RunId,
+    /// The plan id of the task that is done again, with all that comes after it.
+    pub from: Option<String>,
+}
+
 /// One execution of a plan or task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
@@ -42,6 +82,15 @@ pub struct Run {
     pub verified_commit: Option<String>,
     /// How many leases it ever granted: the newest epoch.
     pub epoch: u64,
+    /// What drives it; absent where nothing does.
+    #[serde(default)]
+    pub conductor: Option<Conductor>,
+    /// How many conductors it had: the newest epoch of one.
+    #[serde(default)]
+    pub conductors: u64,
+    /// The run that it goes on from.
+    #[serde(default)]
+    pub fork: Option<Fork>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it began.

@@ -33,6 +33,9 @@ pub struct Task {
     pub run: RunId,
     /// Its place in the plan: 0, 1, 2, …
     pub place: u32,
+    /// The task of another run that it was completed as.
+    #[serde(default)]
+    pub source: Option<TaskId>,
     /// What is to be done.
     pub spec: TaskSpec,
     /// Where it is.
@@ -53,7 +56,7 @@ pub struct Task {
     pub patch: Option<PatchId>,
     /// What the next attempt is told: why the last one was refused.
     pub feedback: Option<String>,
-    /// When its backoff is over.
+    /// When its backoff is over, or a question's time.
     pub due_at: Option<Timestamp>,
     /// Why it is where it is, where that needs words.
     pub reason: Option<String>,

@@ -81,6 +81,11 @@ pub enum PatchEvent {
     Retry,
     /// Every required gate passed on its candidate tree.
     Verify,
+    /// A person lets what was held land. Moves no state.
+    Approve {
+        /// Why.
+        reason: String,
+    },
     /// Its candidate is stale.
     Rebase {
         /// Why.
@@ -102,6 +107,8 @@ pub enum PatchEvent {
         reason: String,
         /// The rules that they waive.
         waive: Vec<String>,
+        /// The globs of paths that it may change whatever the rules on paths say.
+        allow: Vec<String>,
     },
     /// It is never to be applied again.
     Drop {
@@ -123,6 +130,7 @@ impl PatchEvent {
             Self::Conflict { .. } => "conflict",
             Self::Retry => "retry",
             Self::Verify => "verify",
+            Self::Approve { .. } => "approve",
             Self::Rebase { .. } => "rebase",
             Self::Land { .. } => "land",
             Self::RollBack { .. } => "roll_back",
@@ -138,6 +146,7 @@ impl PatchEvent {
             | Self::Quarantine { reason, .. }
             | Self::Conflict { reason, .. }
             | Self::Rebase { reason }
+            | Self::Approve { reason }
             | Self::Release { reason, .. }
             | Self::Drop { reason } => Some(reason),
             _ => None,
@@ -163,6 +172,7 @@ impl PatchState {
             (Some(Self::ApplyFailed), E::Retry) => Self::Queued,
             (Some(Self::Applied), E::Verify) => Self::Verified,
             (Some(Self::Applied | Self::Verified), E::Rebase { .. }) => Self::Queued,
+            (Some(Self::Verified), E::Approve { .. }) => Self::Verified,
             (Some(Self::Verified), E::Land { .. }) => Self::Committed,
             (Some(Self::Committed), E::RollBack { .. }) => Self::RolledBack,
             (Some(Self::Quarantined), E::Release { .. }) => Self::Created,

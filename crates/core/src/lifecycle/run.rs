@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{IllegalTransition, states};
-use crate::entity::{Run, RunOutcome};
+use crate::entity::{Conductor, Run, RunOutcome};
 use crate::id::{Kind, TaskId};
 
 states! {
@@ -50,6 +50,16 @@ pub enum RunEvent {
         /// The task.
         task: TaskId,
         /// The epoch that was granted: it only grows.
+        epoch: u64,
+    },
+    /// A program begins to drive it. Moves no state.
+    Drive {
+        /// Which program.
+        conductor: Conductor,
+    },
+    /// The program that drove it stops doing so. Moves no state.
+    StepDown {
+        /// Its epoch.
         epoch: u64,
     },
     /// Nothing new starts.
@@ -108,6 +118,8 @@ impl RunEvent {
             Self::Created { .. } => "created",
             Self::Start { .. } => "start",
             Self::Grant { .. } => "grant",
+            Self::Drive { .. } => "drive",
+            Self::StepDown { .. } => "step_down",
             Self::Pause { .. } => "pause",
             Self::Resume { .. } => "resume",
             Self::Cancel { .. } => "cancel",
@@ -148,6 +160,8 @@ impl RunState {
             (Some(Self::Pending), E::Start { .. }) => Self::Running,
             (Some(Self::Pending), E::Cancel { .. }) => Self::Canceled,
             (Some(Self::Running), E::Grant { .. }) => Self::Running,
+            // Whoever drives, the run is where it is: also a finished one, for what a person lets in again.
+            (Some(state), E::Drive { .. } | E::StepDown { .. }) => state,
             (Some(Self::Running), E::Pause { .. }) => Self::Paused,
             (Some(Self::Paused), E::Resume { .. }) => Self::Running,
             (Some(Self::Running | Self::Paused | Self::Verifying), E::Cancel { .. }) => Self::Canceling,

@@ -80,6 +80,11 @@ pub enum TaskEvent {
         /// As it was made.
         task: Box<Task>,
     },
+    /// It was made for a run that goes on from another, where it had been completed.
+    Inherited {
+        /// As it was made.
+        task: Box<Task>,
+    },
     /// Every dependency is done.
     Release,
     /// A dependency is unfinished.
@@ -138,6 +143,8 @@ pub enum TaskEvent {
     Ask {
         /// What.
         question: String,
+        /// Until when they have time.
+        until: Timestamp,
     },
     /// A person answered.
     Decide {
@@ -145,6 +152,8 @@ pub enum TaskEvent {
         to: DecideTo,
         /// What they said.
         reason: String,
+        /// What the next attempt is told on top.
+        say: Option<String>,
     },
     /// Nobody answered in time.
     Expire {
@@ -170,6 +179,8 @@ pub enum TaskEvent {
     Requeue {
         /// Why.
         reason: String,
+        /// What the attempt is told on top.
+        say: Option<String>,
     },
     /// It is to end.
     Cancel {
@@ -188,6 +199,7 @@ impl TaskEvent {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Created { .. } => "created",
+            Self::Inherited { .. } => "inherited",
             Self::Release => "release",
             Self::Hold { .. } => "hold",
             Self::Unblock => "unblock",
@@ -218,11 +230,11 @@ impl TaskEvent {
             | Self::Overdue { reason, .. }
             | Self::Interrupt { reason }
             | Self::Lose { reason, .. }
-            | Self::Ask { question: reason }
+            | Self::Ask { question: reason, .. }
             | Self::Decide { reason, .. }
             | Self::Expire { reason, .. }
             | Self::Refuse { reason, .. }
-            | Self::Requeue { reason }
+            | Self::Requeue { reason, .. }
             | Self::Cancel { reason }
             | Self::Skip { reason } => Some(reason),
             _ => None,
@@ -267,6 +279,7 @@ impl TaskState {
         use TaskEvent as E;
         Ok(match (state, event) {
             (None, E::Created { .. }) => Self::Pending,
+            (None, E::Inherited { .. }) => Self::Completed,
             (Some(Self::Pending), E::Release) => Self::Queued,
             (Some(Self::Pending), E::Hold { .. }) => Self::Blocked,
             (Some(Self::Blocked), E::Unblock) => Self::Pending,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::*;
-use crate::entity::{AttemptEnd, Candidate, ErrorClass, GateEnd, Lease, RunOutcome};
+use crate::entity::{AttemptEnd, Candidate, Conductor, ErrorClass, GateEnd, Lease, Process, RunOutcome};
 use crate::id::{AttemptId, TaskId};
 use crate::time::Timestamp;
 
@@ -47,10 +47,10 @@ fn task_events() -> Vec<TaskEvent> {
         },
         TaskEvent::ReportSuccess { patch: None },
         TaskEvent::Interrupt { reason: reason() },
-        TaskEvent::Ask { question: reason() },
+        TaskEvent::Ask { question: reason(), until: NOW },
         TaskEvent::Pass,
         TaskEvent::Due,
-        TaskEvent::Requeue { reason: reason() },
+        TaskEvent::Requeue { reason: reason(), say: None },
         TaskEvent::Cancel { reason: reason() },
         TaskEvent::Skip { reason: reason() },
     ];
@@ -64,7 +64,7 @@ fn task_events() -> Vec<TaskEvent> {
         events.push(TaskEvent::Refuse { then, class, reason: reason() });
     }
     for to in [DecideTo::Queued, DecideTo::Validating, DecideTo::Failed] {
-        events.push(TaskEvent::Decide { to, reason: reason() });
+        events.push(TaskEvent::Decide { to, reason: reason(), say: None });
         events.push(TaskEvent::Expire { to, reason: reason() });
     }
     events
@@ -84,7 +84,7 @@ fn patch_events() -> Vec<PatchEvent> {
         PatchEvent::Rebase { reason: reason() },
         PatchEvent::Land { commit: words("c0ffee") },
         PatchEvent::RollBack { commit: words("c0ffee") },
-        PatchEvent::Release { reason: reason(), waive: vec![] },
+        PatchEvent::Release { reason: reason(), waive: vec![], allow: vec![] },
         PatchEvent::Drop { reason: reason() },
     ]
 }
@@ -198,6 +198,26 @@ fn granting_a_lease_moves_a_running_run_and_no_other() {
     for state in RunState::ALL {
         let next = RunState::next(Some(*state), &grant);
         assert_eq!(next.is_ok(), *state == RunState::Running, "{state}");
+    }
+}
+
+#[test]
+fn who_drives_a_run_moves_it_nowhere() {
+    let process = Process { host: words("here"), boot: words("1"), pid: 1, started: words("1") };
+    let drive = RunEvent::Drive { conductor: Conductor { process, epoch: 1, since: NOW } };
+    for state in RunState::ALL {
+        assert_eq!(RunState::next(Some(*state), &drive), Ok(*state));
+        assert_eq!(RunState::next(Some(*state), &RunEvent::StepDown { epoch: 1 }), Ok(*state));
+    }
+    assert!(RunState::next(None, &drive).is_err());
+}
+
+#[test]
+fn only_what_is_verified_can_be_approved() {
+    let approve = PatchEvent::Approve { reason: words("because") };
+    for state in PatchState::ALL {
+        let next = PatchState::next(Some(*state), &approve).ok();
+        assert_eq!(next, (*state == PatchState::Verified).then_some(PatchState::Verified), "{state}");
     }
 }
 

@@ -38,10 +38,16 @@ impl Apply for Patch {
                 patch.reason = None;
             }
             PatchEvent::RollBack { commit } => patch.reason = Some(format!("rolled back by {commit}")),
-            PatchEvent::Release { reason, waive } => {
+            PatchEvent::Approve { reason } => {
+                patch.approved = true;
+                patch.reason = Some(reason.clone());
+            }
+            PatchEvent::Release { reason, waive, allow } => {
                 patch.verdicts.clear();
                 patch.candidate = None;
                 patch.refused_by = None;
+                patch.approved = false;
+                patch.allowed.extend(allow.iter().cloned());
                 patch.waived.extend(waive.iter().cloned());
                 patch.reason = Some(reason.clone());
             }

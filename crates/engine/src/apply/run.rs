@@ -17,6 +17,11 @@ impl Apply for Run {
                 run.started_at = Some(at);
             }
             RunEvent::Grant { epoch, .. } => run.epoch = *epoch,
+            RunEvent::Drive { conductor } => {
+                run.conductors = conductor.epoch;
+                run.conductor = Some(conductor.clone());
+            }
+            RunEvent::StepDown { .. } => run.conductor = None,
             RunEvent::TasksDone { commit } => run.verified_commit.clone_from(commit),
             RunEvent::Accept { outcome } => run.outcome = Some(*outcome),
             RunEvent::Created { .. } | RunEvent::Drained => {}

@@ -1,7 +1,7 @@
 //! Tasks.
 
 use tollhouse_core::entity::{ErrorClass, Task};
-use tollhouse_core::lifecycle::{IllegalTransition, RetryOr, TaskEvent, TaskState};
+use tollhouse_core::lifecycle::{DecideTo, IllegalTransition, RetryOr, TaskEvent, TaskState};
 use tollhouse_core::{Severity, Timestamp};
 
 use super::{Apply, fold};
@@ -10,12 +10,13 @@ impl Apply for Task {
     type Event = TaskEvent;
 
     fn apply(current: Option<&Self>, event: &TaskEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
-        let mut task = fold!(current, event, TaskState, TaskEvent::Created { task } => task);
+        let mut task =
+            fold!(current, event, TaskState, TaskEvent::Created { task } | TaskEvent::Inherited { task } => task);
         // A lease exists exactly in `running`: whatever leaves it gives it back.
         task.lease = None;
         task.due_at = None;
         match event {
-            TaskEvent::Created { .. } | TaskEvent::Release | TaskEvent::Due => {}
+            TaskEvent::Created { .. } | TaskEvent::Inherited { .. } | TaskEvent::Release | TaskEvent::Due => {}
             TaskEvent::Hold { blocked_by } => task.blocked_by.clone_from(blocked_by),
             TaskEvent::Unblock => task.blocked_by.clear(),
             TaskEvent::DependencyFailed { reason, .. } => {
@@ -48,15 +49,27 @@ impl Apply for Task {
                 task.reason = None;
                 task.error_class = None;
             }
-            TaskEvent::Requeue { reason } => {
+            TaskEvent::Requeue { reason, say } => {
                 task.attempts_granted += 1;
+                task.error_class = None;
                 task.reason = Some(reason.clone());
+                add_feedback(&mut task, say.as_deref());
             }
-            TaskEvent::Ask { question: reason }
-            | TaskEvent::Decide { reason, .. }
-            | TaskEvent::Expire { reason, .. }
-            | TaskEvent::Cancel { reason }
-            | TaskEvent::Skip { reason } => task.reason = Some(reason.clone()),
+            TaskEvent::Ask { question, until } => {
+                task.due_at = Some(*until);
+                task.reason = Some(question.clone());
+            }
+            TaskEvent::Decide { to, reason, say } => {
+                // Whoever wants another try grants it.
+                if *to == DecideTo::Queued && task.attempts_used >= task.attempts_limit() {
+                    task.attempts_granted += 1;
+                }
+                task.reason = Some(reason.clone());
+                add_feedback(&mut task, say.as_deref());
+            }
+            TaskEvent::Expire { reason, .. } | TaskEvent::Cancel { reason } | TaskEvent::Skip { reason } => {
+                task.reason = Some(reason.clone())
+            }
         }
         task.finished_at = task.state.is_finished().then(|| task.finished_at.unwrap_or(at));
         Ok(task)
@@ -87,6 +100,13 @@ impl Apply for Task {
             _ => Severity::Info,
         }
     }
+}
+
+/// What a person adds to what the next attempt is told.
+fn add_feedback(task: &mut Task, say: Option<&str>) {
+    let Some(say) = say else { return };
+    let before = task.feedback.take().map(|before| format!("{before}\n\n")).unwrap_or_default();
+    task.feedback = Some(format!("{before}A maintainer says: {say}"));
 }
 
 /// What a try that did not succeed leaves behind for the next one.

@@ -116,6 +116,19 @@ impl<'v> Draft<'v> {
         self.emit::<Effect>(id, &EffectEvent::Created { effect })
     }
 
+    /// Takes back what was asked for about a record and nobody began.
+    pub(super) fn withdraw(&mut self, run: RunId, subject: RecordId, reason: &str) -> Result<(), Refusal> {
+        let asked: Vec<EffectId> = self
+            .unsettled(run)
+            .filter(|effect| effect.state == EffectState::Requested && effect.work.subject() == subject)
+            .map(|effect| effect.id)
+            .collect();
+        for effect in asked {
+            self.emit::<Effect>(effect, &EffectEvent::Withdraw { reason: reason.to_owned() })?;
+        }
+        Ok(())
+    }
+
     /// The run's effects that have no outcome yet.
     pub(super) fn unsettled(&self, run: RunId) -> impl Iterator<Item = &Effect> {
         self.of_run::<Effect>(run).into_iter().filter(|effect| !effect.state.is_finished())

@@ -2,20 +2,28 @@
 
 use tollhouse_core::entity::{Attempt, AttemptEnd, Effect, ErrorClass, ExitStatus, GateRun, Patch, Task, Work};
 use tollhouse_core::lifecycle::{
-    AttemptEvent, EffectEvent, EffectState, GateRunEvent, PatchEvent, PatchState, TaskEvent,
+    AttemptEvent, EffectEvent, EffectState, GateRunEvent, PatchEvent, TaskEvent, TaskState,
 };
 use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
 
 use super::draft::Draft;
-use super::{gate, patch, task};
+use super::{conductor, gate, patch, task};
 use crate::command::{AttemptFacts, NewPatch, Outcome};
 use crate::refusal::Refusal;
 
 /// Gives an effect to a runner.
-pub(super) fn claim(draft: &mut Draft<'_>, id: EffectId, owner: &str, until: Timestamp) -> Result<(), Refusal> {
+pub(super) fn claim(
+    draft: &mut Draft<'_>,
+    id: EffectId,
+    epoch: u64,
+    (owner, until): (&str, Timestamp),
+) -> Result<(), Refusal> {
     let effect = draft.get::<Effect>(id)?;
     if effect.state.is_finished() {
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
+    }
+    if let Some(run) = effect.run {
+        conductor::must_drive(draft, run, epoch)?;
     }
     let start = EffectEvent::Start { owner: owner.to_owned(), epoch: effect.epoch + 1, until };
     draft.emit::<Effect>(id, &start)?;
@@ -36,7 +44,8 @@ pub(super) fn report(
     if effect.state.is_finished() {
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
     }
-    if epoch != effect.epoch {
+    // Once it is unknown, only who looked at the world may say what became of it.
+    if epoch != effect.epoch || effect.state == EffectState::Unknown {
         return Err(Refusal::StaleLease { id: id.into(), given: epoch, current: effect.epoch });
     }
     if effect.state == EffectState::Requested {
@@ -46,14 +55,19 @@ pub(super) fn report(
     if let Some(run) = effect.run {
         draft.run(run)?;
     }
-    match outcome {
-        Outcome::Failed { reason, .. } => {
-            draft.emit::<Effect>(id, &EffectEvent::Fail { reason: reason.clone() })?;
-        }
-        _ => draft.emit::<Effect>(id, &EffectEvent::Finish)?,
-    }
-    follow(draft, &effect, outcome)?;
+    take_in(draft, &effect, outcome)?;
     Ok(effect.run)
+}
+
+/// Ends an effect, and lets happen what follows from how it went.
+pub(super) fn take_in(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(), Refusal> {
+    match outcome {
+        Outcome::Failed { reason, .. } | Outcome::Vanished { reason, .. } | Outcome::Stopped { reason } => {
+            draft.emit::<Effect>(effect.id, &EffectEvent::Fail { reason: reason.clone() })?;
+        }
+        _ => draft.emit::<Effect>(effect.id, &EffectEvent::Finish)?,
+    }
+    follow(draft, effect, outcome)
 }
 
 fn follow(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(), Refusal> {
@@ -62,6 +76,10 @@ fn follow(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(
         (Work::Spawn { attempt }, Outcome::Failed { class, reason }) => {
             attempt_failed(draft, *attempt, AttemptEnd::default(), *class, reason)
         }
+        (Work::Spawn { attempt }, Outcome::Vanished { facts, reason }) => {
+            attempt_vanished(draft, *attempt, facts, reason)
+        }
+        (Work::Gate { gate_run }, Outcome::Stopped { reason }) => gate::stopped(draft, *gate_run, reason),
         (Work::Kill { .. }, Outcome::Killed | Outcome::Failed { .. }) => Ok(()),
         (Work::Apply { patch }, Outcome::Applied { candidate, facts }) => {
             patch::applied(draft, *patch, candidate, facts)
@@ -94,6 +112,8 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Gated(_) => "gated",
         Outcome::Landed { .. } => "landed",
         Outcome::Lost { .. } => "lost",
+        Outcome::Vanished { .. } => "vanished",
+        Outcome::Stopped { .. } => "stopped",
         Outcome::Failed { .. } => "failed",
     }
 }
@@ -115,11 +135,7 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
         reason: None,
     };
     if attempt.state.is_finished() {
-        // Too late: the task went on without it. What it did stays readable as evidence.
-        let known = attempt.end.unwrap_or_default();
-        let end = Box::new(AttemptEnd { error_class: known.error_class, reason: known.reason, ..end });
-        draft.emit::<Attempt>(id, &AttemptEvent::Record { end })?;
-        return drop_evidence(draft, patch, "its attempt was over before it came");
+        return record_late(draft, attempt, end);
     }
     if let Some(trouble) = &facts.trouble {
         let reason = with_tail(trouble, facts.output.as_ref());
@@ -142,6 +158,39 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
             attempt_failed(draft, id, end, ErrorClass::ToolFailure, &reason)
         }
     }
+}
+
+/// Too late: the task went on without it. What it did stays readable as evidence.
+fn record_late(draft: &mut Draft<'_>, attempt: Attempt, end: AttemptEnd) -> Result<(), Refusal> {
+    let (patch, known) = (end.patch, attempt.end.unwrap_or_default());
+    let end = Box::new(AttemptEnd { error_class: known.error_class, reason: known.reason, ..end });
+    draft.emit::<Attempt>(attempt.id, &AttemptEvent::Record { end })?;
+    drop_evidence(draft, patch, "its attempt was over before it came")
+}
+
+/// An attempt's runner is gone. What was left of its work is evidence, and never lands.
+fn attempt_vanished(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts, reason: &str) -> Result<(), Refusal> {
+    let attempt = draft.get::<Attempt>(id)?;
+    let patch = match &facts.change {
+        Some(change) => Some(create_patch(draft, &attempt, change)?),
+        None => None,
+    };
+    let end = AttemptEnd {
+        base: facts.base.clone(),
+        workspace: facts.workspace.clone(),
+        patch,
+        error_class: Some(ErrorClass::WorkerLost),
+        reason: Some(reason.to_owned()),
+        ..AttemptEnd::default()
+    };
+    if attempt.state.is_finished() {
+        return record_late(draft, attempt, end);
+    }
+    drop_evidence(draft, patch, "its attempt was lost")?;
+    draft.emit::<Attempt>(id, &AttemptEvent::Lose { end: Box::new(end) })?;
+    let task = draft.get::<Task>(attempt.task)?;
+    let then = task::retry_lost_or_fail(draft, &task);
+    draft.emit::<Task>(task.id, &TaskEvent::Lose { then, reason: reason.to_owned() })
 }
 
 fn attempt_failed(
@@ -173,30 +222,10 @@ fn create_patch(draft: &mut Draft<'_>, attempt: &Attempt, change: &NewPatch) -> 
     let task = draft.get::<Task>(attempt.task)?;
     let id = PatchId::from_parts(draft.now, draft.random_id_bits());
     let patch = Box::new(Patch {
-        id,
         run: Some(attempt.run),
         task: Some(attempt.task),
         attempt: Some(attempt.id),
-        state: PatchState::Created,
-        title: patch::title(&task.spec),
-        content: change.content.clone(),
-        blob: change.blob.clone(),
-        bytes: change.bytes,
-        patch_id: change.patch_id.clone(),
-        base: change.base.clone(),
-        description: change.description.clone(),
-        unrepresentable: change.unrepresentable.clone(),
-        verdicts: Vec::new(),
-        waived: Vec::new(),
-        candidate: None,
-        rebases: 0,
-        conflicts: 0,
-        conflict_target: None,
-        commit: None,
-        refused_by: None,
-        reason: None,
-        created_at: draft.now,
-        finished_at: None,
+        ..patch::new(draft, id, patch::title(&task.spec), change)
     });
     draft.emit::<Patch>(id, &PatchEvent::Created { patch })?;
     Ok(id)
@@ -206,7 +235,9 @@ fn create_patch(draft: &mut Draft<'_>, attempt: &Attempt, change: &NewPatch) -> 
 fn landed(draft: &mut Draft<'_>, id: PatchId, commit: &str) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
     draft.emit::<Patch>(id, &PatchEvent::Land { commit: commit.to_owned() })?;
-    match patch.task {
+    // One that was let in again after its task had ended lands for itself.
+    let waiting = patch.task.and_then(|task| draft.peek::<Task>(task)).filter(|task| task.patch == Some(id));
+    match waiting.filter(|task| task.state == TaskState::Validating).map(|task| task.id) {
         Some(task) => draft.emit::<Task>(task, &TaskEvent::Pass),
         None => Ok(()),
     }

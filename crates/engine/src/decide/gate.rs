@@ -203,7 +203,8 @@ fn next_move(draft: &Draft<'_>, run: RunId, gate_run: &GateRun, all: &BTreeMap<&
     let needed = || gate_run.gate.needs.iter().filter_map(|name| all.get(name.as_str()).copied());
     let is_over = |needed: &&GateRun| match needed.state {
         GateRunState::Failed | GateRunState::Skipped => true,
-        GateRunState::Error => needed.number > limits::GATE_ERROR_RETRIES_MAX,
+        // Where it may be tried again, a newer one was made with its end.
+        GateRunState::Error => true,
         _ => false,
     };
     if let Some(missed) = needed().find(is_over) {
@@ -233,23 +234,9 @@ pub(super) fn skip_rest(draft: &mut Draft<'_>, patch: PatchId, reason: &str) -> 
         .collect();
     for (id, run) in waiting {
         draft.emit::<GateRun>(id, &GateRunEvent::Skip { reason: reason.to_owned() })?;
-        withdraw(draft, run, id, reason)?;
-    }
-    Ok(())
-}
-
-/// Takes back what was asked for and nobody began.
-fn withdraw(draft: &mut Draft<'_>, run: Option<RunId>, gate_run: GateRunId, reason: &str) -> Result<(), Refusal> {
-    use tollhouse_core::entity::Effect;
-    use tollhouse_core::lifecycle::{EffectEvent, EffectState};
-    let Some(run) = run else { return Ok(()) };
-    let asked: Vec<_> = draft
-        .unsettled(run)
-        .filter(|effect| effect.state == EffectState::Requested && effect.work.subject() == gate_run.into())
-        .map(|effect| effect.id)
-        .collect();
-    for effect in asked {
-        draft.emit::<Effect>(effect, &EffectEvent::Withdraw { reason: reason.to_owned() })?;
+        if let Some(run) = run {
+            draft.withdraw(run, id.into(), reason)?;
+        }
     }
     Ok(())
 }
@@ -257,7 +244,9 @@ fn withdraw(draft: &mut Draft<'_>, run: Option<RunId>, gate_run: GateRunId, reas
 /// A gate's program ended, or could not be run to an end of its own.
 pub(super) fn ended(draft: &mut Draft<'_>, id: GateRunId, facts: &GateFacts) -> Result<(), Refusal> {
     let gate_run = draft.get::<GateRun>(id)?;
-    let end = |reason: Option<String>| Box::new(GateEnd { exit: facts.exit, output: facts.output.clone(), reason });
+    let end = |reason: Option<String>| {
+        Box::new(GateEnd { exit: facts.exit, output: facts.output.clone(), reason, stopped: false })
+    };
     let event = match (&facts.trouble, facts.exit) {
         (Some(trouble), _) => GateRunEvent::Break { end: end(Some(trouble.clone())) },
         (None, Some(ExitStatus::Code(0))) => GateRunEvent::Pass { end: end(None) },
@@ -279,6 +268,26 @@ pub(super) fn broken(draft: &mut Draft<'_>, id: GateRunId, reason: &str) -> Resu
     ended(draft, id, &GateFacts { trouble: Some(reason.to_owned()), ..GateFacts::default() })
 }
 
+/// A gate was stopped by us, or lost with its runner: it did not judge, and that is not its doing.
+pub(super) fn stopped(draft: &mut Draft<'_>, id: GateRunId, reason: &str) -> Result<(), Refusal> {
+    let gate_run = draft.get::<GateRun>(id)?;
+    let end = Box::new(GateEnd { reason: Some(reason.to_owned()), stopped: true, ..GateEnd::default() });
+    let event = GateRunEvent::Break { end };
+    draft.emit::<GateRun>(id, &event)?;
+    judge(draft, &gate_run, &event)
+}
+
+/// How often a gate could not be judged on a patch's present candidate, by its own doing.
+fn errors(draft: &Draft<'_>, patch: &Patch, gate: &str) -> u32 {
+    let Some(on) = &patch.candidate else { return 0 };
+    let counts = |gate_run: &&GateRun| {
+        let own = gate_run.end.as_ref().is_none_or(|end| !end.stopped);
+        let here = gate_run.tree == on.tree && gate_run.parent == on.parent;
+        gate_run.gate.name == gate && here && own && gate_run.state == GateRunState::Error
+    };
+    u32::try_from(draft.under::<GateRun>(patch.id).into_iter().filter(counts).count()).unwrap_or(u32::MAX)
+}
+
 /// What a gate's answer means for its patch.
 fn judge(draft: &mut Draft<'_>, gate_run: &GateRun, event: &GateRunEvent) -> Result<(), Refusal> {
     let Some(id) = gate_run.patch else { return Ok(()) };
@@ -289,7 +298,7 @@ fn judge(draft: &mut Draft<'_>, gate_run: &GateRun, event: &GateRunEvent) -> Res
     }
     let name = &gate_run.gate.name;
     let (said, end) = match event {
-        GateRunEvent::Break { .. } if gate_run.number <= limits::GATE_ERROR_RETRIES_MAX => {
+        GateRunEvent::Break { .. } if errors(draft, &patch, name) <= limits::GATE_ERROR_RETRIES_MAX => {
             return create(draft, &patch, gate_run.gate.clone(), gate_run.number + 1);
         }
         GateRunEvent::Break { end } => ("could not be judged", end),

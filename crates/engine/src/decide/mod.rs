@@ -1,12 +1,18 @@
 //! The decision: from records, a command, a time and a seed to changes. A function, and nothing else.
 
+mod cancel;
+mod conductor;
 mod draft;
 mod effect;
 mod gate;
+mod hold;
 mod patch;
+mod person;
+mod recovery;
 mod redaction;
 mod run;
 mod settle;
+mod submit;
 mod task;
 
 use tollhouse_core::{Change, RecordId, RunId, Version};
@@ -52,14 +58,28 @@ pub fn decide(view: &View, command: &Command, at: At) -> Result<Decision, Refusa
 /// Does what the command says; the answer is the run in which something may follow from it.
 fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Refusal> {
     match command {
-        Command::CreateRun { run, spec, started_by } => run::create(draft, *run, spec, started_by).map(|()| None),
+        Command::CreateRun { run, spec, started_by, legacy } => {
+            run::create(draft, *run, spec, started_by, legacy.as_ref()).map(|()| None)
+        }
+        Command::SubmitPatch { run, spec, started_by, base, patch } => {
+            submit::submit(draft, *run, (spec, started_by, base), patch).map(|()| Some(*run))
+        }
+        Command::Drive { run, process, seen } => conductor::drive(draft, *run, process, *seen).map(|()| None),
+        Command::StepDown { run, epoch } => conductor::step_down(draft, *run, *epoch).map(|()| None),
         Command::StartRun { run, base } => run::start(draft, *run, base).map(|()| Some(*run)),
         Command::Tick { run } => task::tick(draft, *run).map(|()| Some(*run)),
         Command::PauseRun { run, reason } => run::pause(draft, *run, reason).map(|()| None),
+        Command::ResumeRun { run, reason } => run::resume(draft, *run, reason).map(|()| Some(*run)),
+        Command::CancelRun { run, reason } => cancel::cancel(draft, *run, reason).map(|()| Some(*run)),
+        Command::OverrideTask { task, wish, reason } => person::task(draft, *task, wish, reason).map(Some),
+        Command::OverridePatch { patch, wish, reason } => person::patch(draft, *patch, wish, reason),
         Command::CreateGateRun { gate_run, gate, tree, parent } => {
             gate::create_by_hand(draft, *gate_run, gate, tree, parent).map(|()| None)
         }
-        Command::Claim { effect, owner, until } => effect::claim(draft, *effect, owner, *until).map(|()| None),
+        Command::Claim { effect, owner, until, conductor } => {
+            effect::claim(draft, *effect, *conductor, (owner, *until)).map(|()| None)
+        }
+        Command::Settle { effect, conductor, found } => recovery::settle(draft, *effect, *conductor, found),
         Command::Report { effect, epoch, outcome } => effect::report(draft, *effect, *epoch, outcome),
     }
 }

@@ -1,13 +1,14 @@
 //! Patches: judged, queued, applied, verified, landed. One at a time per run: nothing overtakes a landing.
 
 use tollhouse_core::entity::{Candidate, ErrorClass, Patch, RuleOutcome, RuleVerdict, Run, Work};
-use tollhouse_core::lifecycle::{PatchEvent, PatchState};
+use tollhouse_core::lifecycle::{EffectState, PatchEvent, PatchState};
 use tollhouse_core::spec::{PolicySpec, TaskSpec};
 use tollhouse_core::{PatchId, RepoPath, RunId, TreeFacts, limits};
 
 use super::draft::Draft;
-use super::{gate, task};
-use crate::policy::{is_acceptable, judge_patch, judge_tree};
+use super::{gate, hold, task};
+use crate::command::NewPatch;
+use crate::policy::{Waivers, is_acceptable, judge_patch, judge_tree};
 use crate::refusal::Refusal;
 
 /// Titles of commits are cut here, as git's own tools expect.
@@ -25,6 +26,40 @@ pub(super) fn title(spec: &TaskSpec) -> String {
     format!("{}…", &cut[..end])
 }
 
+/// A patch as it comes in, of nobody yet.
+pub(super) fn new(draft: &Draft<'_>, id: PatchId, title: String, change: &NewPatch) -> Patch {
+    Patch {
+        id,
+        run: None,
+        task: None,
+        attempt: None,
+        state: PatchState::Created,
+        title,
+        content: change.content.clone(),
+        blob: change.blob.clone(),
+        bytes: change.bytes,
+        patch_id: change.patch_id.clone(),
+        base: change.base.clone(),
+        description: change.description.clone(),
+        unrepresentable: change.unrepresentable.clone(),
+        verdicts: Vec::new(),
+        waived: Vec::new(),
+        allowed: Vec::new(),
+        approved: false,
+        author: None,
+        replaces: None,
+        candidate: None,
+        rebases: 0,
+        conflicts: 0,
+        conflict_target: None,
+        commit: None,
+        refused_by: None,
+        reason: None,
+        created_at: draft.now,
+        finished_at: None,
+    }
+}
+
 /// Moves the run's patches as far as they go.
 pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
     let states: Vec<(PatchId, PatchState)> =
@@ -36,7 +71,12 @@ pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal>
             PatchState::Validated => draft.emit::<Patch>(id, &PatchEvent::Enqueue)?,
             PatchState::ApplyFailed => give_up(draft, id)?,
             PatchState::Applied if gate::all_passed(draft, id) => verify(draft, id)?,
-            PatchState::Verified if !has_effect(draft, run, id) => {
+            PatchState::Verified if hold::is_held(draft, id) => {
+                if !hold::ask(draft, id)? {
+                    continue;
+                }
+            }
+            PatchState::Verified if !has_effect(draft, run, id) && !others_on_their_way(draft, run, id) => {
                 draft.request(Some(run), Work::Land { patch: id })?;
             }
             _ => continue,
@@ -57,7 +97,7 @@ fn levels(draft: &Draft<'_>, patch: &Patch) -> Vec<PolicySpec> {
 fn judge(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
     let mut verdicts = vec![representable(&patch)];
-    verdicts.extend(judge_patch(&patch.description, &levels(draft, &patch), &patch.waived));
+    verdicts.extend(judge_patch(&patch.description, &levels(draft, &patch), waivers(&patch)));
     match is_acceptable(&verdicts) {
         Ok(()) => draft.emit::<Patch>(id, &PatchEvent::Validate { verdicts }),
         Err(reason) => {
@@ -65,6 +105,11 @@ fn judge(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
             set_aside(draft, id, &event, ErrorClass::Policy)
         }
     }
+}
+
+/// What a person let a patch do.
+fn waivers(patch: &Patch) -> Waivers<'_> {
+    Waivers { rules: &patch.waived, paths: &patch.allowed }
 }
 
 /// Whether all that was in the workspace is in the patch: what a tree cannot hold would be lost without a word.
@@ -100,11 +145,8 @@ pub(super) fn set_aside(
 /// Asks for the next candidate, if nothing is on its way to the branch.
 fn apply_next(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
     let patches = draft.of_run::<Patch>(run);
-    let on_its_way = |patch: &&Patch| {
-        matches!(patch.state, PatchState::Applied | PatchState::Verified)
-            || (patch.state == PatchState::Queued && has_effect(draft, run, patch.id))
-    };
-    if patches.iter().copied().any(|patch| on_its_way(&patch)) {
+    let ready = |patch: &&Patch| patch.state == PatchState::Verified && !hold::is_held(draft, patch.id);
+    if patches.iter().any(|patch| ready(patch) || on_its_way(draft, run, patch)) {
         return Ok(false);
     }
     let next = patches
@@ -116,6 +158,38 @@ fn apply_next(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
         Some(patch) => draft.request(Some(run), Work::Apply { patch }).map(|()| true),
         None => Ok(false),
     }
+}
+
+/// Whether a patch is being applied, judged or landed: only one of a run is.
+fn on_its_way(draft: &Draft<'_>, run: RunId, patch: &Patch) -> bool {
+    match patch.state {
+        PatchState::Applied => true,
+        PatchState::Queued | PatchState::Verified => has_effect(draft, run, patch.id),
+        _ => false,
+    }
+}
+
+fn others_on_their_way(draft: &Draft<'_>, run: RunId, but: PatchId) -> bool {
+    draft.of_run::<Patch>(run).into_iter().any(|patch| patch.id != but && on_its_way(draft, run, patch))
+}
+
+/// Whether a landing was begun and nobody knows yet how it went: nothing overtakes it.
+pub(super) fn is_landing(draft: &Draft<'_>, patch: PatchId) -> bool {
+    let Some(run) = draft.peek::<Patch>(patch).and_then(|patch| patch.run) else { return false };
+    draft.unsettled(run).any(|effect| effect.work == Work::Land { patch } && effect.state != EffectState::Requested)
+}
+
+/// Drops a patch that is on its way; one that is finished stays as it is.
+pub(super) fn drop_unfinished(draft: &mut Draft<'_>, id: PatchId, reason: &str) -> Result<(), Refusal> {
+    let patch = draft.get::<Patch>(id)?;
+    if patch.state.is_finished() {
+        return Ok(());
+    }
+    if let Some(run) = patch.run {
+        draft.withdraw(run, id.into(), reason)?;
+    }
+    draft.emit::<Patch>(id, &PatchEvent::Drop { reason: reason.to_owned() })?;
+    gate::skip_rest(draft, id, reason)
 }
 
 fn has_effect(draft: &Draft<'_>, run: RunId, patch: PatchId) -> bool {
@@ -134,7 +208,7 @@ pub(super) fn applied(
         // It was dropped or set aside meanwhile; a tree in the object database harms nobody.
         return Ok(());
     }
-    let verdicts = judge_tree(facts, &patch.waived);
+    let verdicts = judge_tree(facts, waivers(&patch));
     match is_acceptable(&verdicts) {
         Ok(()) => {
             draft.emit::<Patch>(id, &PatchEvent::Apply { candidate: candidate.clone(), verdicts })?;

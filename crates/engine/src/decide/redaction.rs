@@ -5,7 +5,7 @@
 use tollhouse_core::entity::Output;
 use tollhouse_core::spec::RunSpec;
 
-use crate::command::{Command, Outcome};
+use crate::command::{Command, Found, Outcome, TaskWish};
 use crate::secret::redact;
 
 /// The command with every text about work redacted.
@@ -14,8 +14,27 @@ pub(super) fn redacted(command: &Command) -> Command {
     match &mut command {
         Command::CreateRun { spec, .. } => run(spec),
         Command::Report { outcome, .. } => self::outcome(outcome),
-        Command::PauseRun { reason, .. } => text(reason),
-        Command::StartRun { .. } | Command::Tick { .. } | Command::CreateGateRun { .. } | Command::Claim { .. } => {}
+        Command::SubmitPatch { spec, patch, .. } => {
+            run(spec);
+            text(&mut patch.title);
+        }
+        Command::Settle { found: Found::Outcome(outcome), .. } => self::outcome(outcome),
+        Command::OverrideTask { wish: TaskWish::Retry { say: Some(say) }, reason, .. } => {
+            text(say);
+            text(reason);
+        }
+        Command::PauseRun { reason, .. }
+        | Command::ResumeRun { reason, .. }
+        | Command::CancelRun { reason, .. }
+        | Command::OverrideTask { reason, .. }
+        | Command::OverridePatch { reason, .. }
+        | Command::Settle { found: Found::NotDone { reason }, .. } => text(reason),
+        Command::StartRun { .. }
+        | Command::Tick { .. }
+        | Command::CreateGateRun { .. }
+        | Command::Claim { .. }
+        | Command::Drive { .. }
+        | Command::StepDown { .. } => {}
     }
     command
 }
@@ -33,6 +52,10 @@ fn run(spec: &mut RunSpec) {
 
 fn outcome(outcome: &mut Outcome) {
     match outcome {
+        Outcome::Vanished { facts, reason } => {
+            printed(facts.output.as_mut());
+            text(reason);
+        }
         Outcome::Spawned(facts) => {
             printed(facts.output.as_mut());
             if let Some(trouble) = &mut facts.trouble {
@@ -46,7 +69,7 @@ fn outcome(outcome: &mut Outcome) {
             }
         }
         Outcome::Conflicted { files, .. } => files.iter_mut().for_each(|(_, why)| text(why)),
-        Outcome::Lost { reason } | Outcome::Failed { reason, .. } => text(reason),
+        Outcome::Lost { reason } | Outcome::Failed { reason, .. } | Outcome::Stopped { reason } => text(reason),
         Outcome::Killed | Outcome::Applied { .. } | Outcome::Landed { .. } => {}
     }
 }

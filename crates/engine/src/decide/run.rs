@@ -6,10 +6,17 @@ use tollhouse_core::spec::{RunSpec, TaskSpec, Weight};
 use tollhouse_core::{RunId, TaskId};
 
 use super::draft::Draft;
+use crate::command::Legacy;
 use crate::refusal::Refusal;
 
 /// Makes a run and its tasks.
-pub(super) fn create(draft: &mut Draft<'_>, id: RunId, spec: &RunSpec, started_by: &str) -> Result<(), Refusal> {
+pub(super) fn create(
+    draft: &mut Draft<'_>,
+    id: RunId,
+    spec: &RunSpec,
+    started_by: &str,
+    legacy: Option<&Legacy>,
+) -> Result<(), Refusal> {
     draft.rely_on::<Run>(id.into());
     // The run changes with every lease, so what is large and never changes is not in it.
     let without_tasks = RunSpec { tasks: Vec::new(), ..spec.clone() };
@@ -31,23 +38,33 @@ pub(super) fn create(draft: &mut Draft<'_>, id: RunId, spec: &RunSpec, started_b
         base: None,
         verified_commit: None,
         epoch: 0,
+        conductor: None,
+        conductors: 0,
+        fork: legacy.map(|legacy| legacy.fork.clone()),
         created_at: draft.now,
         started_at: None,
         finished_at: None,
     });
     draft.emit::<Run>(id, &RunEvent::Created { run })?;
     for (place, task) in (0..).zip(&spec.tasks) {
-        create_task(draft, id, place, task)?;
+        let source = legacy.and_then(|legacy| legacy.done.get(&task.name).copied());
+        create_task(draft, (id, place), task, source)?;
     }
     Ok(())
 }
 
-fn create_task(draft: &mut Draft<'_>, run: RunId, place: u32, spec: &TaskSpec) -> Result<(), Refusal> {
+fn create_task(
+    draft: &mut Draft<'_>,
+    (run, place): (RunId, u32),
+    spec: &TaskSpec,
+    source: Option<TaskId>,
+) -> Result<(), Refusal> {
     let id = TaskId::from_parts(draft.now, draft.random_id_bits());
     let task = Box::new(Task {
         id,
         run,
         place,
+        source,
         spec: spec.clone(),
         state: TaskState::Pending,
         blocked_by: Vec::new(),
@@ -65,7 +82,8 @@ fn create_task(draft: &mut Draft<'_>, run: RunId, place: u32, spec: &TaskSpec) -
         started_at: None,
         finished_at: None,
     });
-    draft.emit::<Task>(id, &TaskEvent::Created { task })
+    let event = if source.is_some() { TaskEvent::Inherited { task } } else { TaskEvent::Created { task } };
+    draft.emit::<Task>(id, &event)
 }
 
 /// Begins a run. Said again with the same base, it is the same answer.
@@ -84,6 +102,16 @@ pub(super) fn pause(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<()
     }
     super::task::interrupt_all(draft, id, reason)?;
     draft.emit::<Run>(id, &RunEvent::Pause { reason: reason.to_owned() })
+}
+
+/// Lets a paused run go on.
+pub(super) fn resume(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(), Refusal> {
+    let run = draft.run(id)?;
+    match run.state {
+        RunState::Running => Ok(()),
+        state if state.is_finished() => Err(Refusal::RunOver { id: id.into(), state: state.as_str() }),
+        _ => draft.emit::<Run>(id, &RunEvent::Resume { reason: reason.to_owned() }),
+    }
 }
 
 /// The critical task that was missed first, if one was: from then on the run only winds down. One that failed is the
@@ -105,7 +133,7 @@ pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refus
         .map(|task| task.id)
         .collect();
     for task in &idle {
-        draft.emit::<Task>(*task, &TaskEvent::Cancel { reason: reason.clone() })?;
+        super::task::end(draft, *task, &TaskEvent::Cancel { reason: reason.clone() })?;
     }
     Ok(!idle.is_empty())
 }
@@ -122,6 +150,17 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
         draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
         return Ok(true);
     }
+    // A run of a patch that was handed in is what became of that patch.
+    let refused = draft
+        .of_run::<Patch>(id)
+        .into_iter()
+        .find(|patch| patch.task.is_none() && matches!(patch.state, PatchState::Quarantined | PatchState::Dropped));
+    if let Some(patch) = refused {
+        let why = patch.reason.as_deref().unwrap_or("no reason was given");
+        let reason = format!("the patch was {}: {}", patch.state, why.lines().next().unwrap_or(why));
+        draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
+        return Ok(true);
+    }
     let outcome = if draft.of_run::<Task>(id).into_iter().any(Task::is_missed) {
         RunOutcome::WithFailures
     } else {
@@ -134,8 +173,10 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
     Ok(true)
 }
 
-fn is_drained(draft: &Draft<'_>, run: RunId) -> bool {
+/// Whether nothing of a run is on its way any more.
+pub(super) fn is_drained(draft: &Draft<'_>, run: RunId) -> bool {
     draft.of_run::<Task>(run).into_iter().all(|task| task.state.is_finished())
+        && draft.of_run::<Patch>(run).into_iter().all(|patch| patch.state.is_finished())
         && draft.of_run::<tollhouse_core::entity::GateRun>(run).into_iter().all(|gate| gate.state.is_finished())
         && draft.unsettled(run).next().is_none()
 }

@@ -5,7 +5,7 @@ use tollhouse_core::entity::Run;
 use tollhouse_core::lifecycle::RunState;
 
 use super::draft::Draft;
-use super::{gate, patch, run, task};
+use super::{cancel, gate, hold, patch, run, task};
 use crate::refusal::Refusal;
 
 /// Applies every rule of a run until nothing follows any more.
@@ -15,18 +15,27 @@ use crate::refusal::Refusal;
 pub(super) fn settle(draft: &mut Draft<'_>, id: RunId) -> Result<(), Refusal> {
     draft.run(id)?;
     loop {
-        if draft.peek::<Run>(id).is_none_or(|run| run.state != RunState::Running) {
-            return Ok(());
-        }
-        // Landing goes first: what follows from it opens the way for others. Leasing goes last: it takes what is free.
-        let moved = patch::settle(draft, id)?
-            | gate::settle(draft, id)?
-            | run::wind_down(draft, id)?
-            | task::unblock(draft, id)?
-            | task::lease(draft, id)?
-            | run::conclude(draft, id)?;
+        let Some(state) = draft.peek::<Run>(id).map(|run| run.state) else { return Ok(()) };
+        let moved = match state {
+            RunState::Running => run_goes_on(draft, id)?,
+            RunState::Canceling => cancel::wind_down(draft, id)?,
+            // What a person let in again after the end of its run lands for itself.
+            finished if finished.is_finished() => patch::settle(draft, id)? | gate::settle(draft, id)?,
+            _ => false,
+        };
         if !moved {
             return Ok(());
         }
     }
+}
+
+fn run_goes_on(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    // Landing goes first: what follows from it opens the way for others. Leasing goes last: it takes what is free.
+    let moved = patch::settle(draft, id)?
+        | gate::settle(draft, id)?
+        | run::wind_down(draft, id)?
+        | task::unblock(draft, id)?
+        | task::lease(draft, id)?
+        | run::conclude(draft, id)?;
+    Ok(moved || hold::rest(draft, id)?)
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use tollhouse_core::entity::{Attempt, AttemptEnd, ErrorClass, Lease, Run, Task, Work};
-use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, MissedTo, RetryOr, RunEvent, TaskEvent, TaskState};
+use tollhouse_core::lifecycle::{
+    AttemptEvent, AttemptState, DecideTo, MissedTo, RetryOr, RunEvent, TaskEvent, TaskState,
+};
 use tollhouse_core::spec::OnDependencyFailure;
-use tollhouse_core::{AttemptId, RunId, TaskId};
+use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
@@ -22,6 +24,7 @@ pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
             (None, Some(due)) if task.state == TaskState::Retrying && due <= now => {
                 draft.emit::<Task>(task.id, &TaskEvent::Due)?;
             }
+            (None, Some(due)) if task.state == TaskState::Waiting && due <= now => expire(draft, &task)?,
             (Some(lease), _) if lease.deadline <= now => overdue(draft, &task, lease.attempt)?,
             _ => {}
         }
@@ -36,6 +39,46 @@ fn overdue(draft: &mut Draft<'_>, task: &Task, attempt: AttemptId) -> Result<(),
     let end = AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason), ..AttemptEnd::default() };
     draft.emit::<Attempt>(attempt, &AttemptEvent::TimeOut { end: Box::new(end) })?;
     draft.request(Some(task.run), Work::Kill { attempt })
+}
+
+/// Nobody answered in time.
+fn expire(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
+    let reason =
+        format!("nobody decided within {}: {}", limits::QUESTION_WAITS, task.reason.as_deref().unwrap_or_default());
+    end(draft, task.id, &TaskEvent::Expire { to: DecideTo::Failed, reason })
+}
+
+/// Ends what a task has under way, then lets an event happen to it: its attempt is stopped, its patch dropped. A patch that is
+/// landing must have been ruled out before.
+pub(super) fn end(draft: &mut Draft<'_>, id: TaskId, event: &TaskEvent) -> Result<(), Refusal> {
+    let task = draft.get::<Task>(id)?;
+    let reason = event.reason().unwrap_or_default().to_owned();
+    if let Some(lease) = &task.lease {
+        let end = Box::new(AttemptEnd { reason: Some(reason.clone()), ..AttemptEnd::default() });
+        draft.emit::<Attempt>(lease.attempt, &AttemptEvent::Cancel { end })?;
+        stop(draft, task.run, lease.attempt, &reason)?;
+    }
+    if let Some(patch) = task.patch {
+        super::patch::drop_unfinished(draft, patch, &reason)?;
+    }
+    draft.emit::<Task>(id, event)
+}
+
+/// Has an attempt's processes ended; where nobody began it, nobody will.
+fn stop(draft: &mut Draft<'_>, run: RunId, attempt: AttemptId, reason: &str) -> Result<(), Refusal> {
+    draft.withdraw(run, attempt.into(), reason)?;
+    let begun = draft.unsettled(run).any(|effect| effect.work == Work::Spawn { attempt });
+    if begun { draft.request(Some(run), Work::Kill { attempt }) } else { Ok(()) }
+}
+
+/// Whether another try may follow the loss of one: counted apart, with the same limit.
+pub(super) fn retry_lost_or_fail(draft: &mut Draft<'_>, task: &Task) -> RetryOr {
+    let lost = task.attempts_lost.saturating_add(1);
+    if lost < task.attempts_limit() && critical_miss(draft, task.run).is_none() {
+        RetryOr::Retrying { due: draft.backoff_due(lost) }
+    } else {
+        RetryOr::Failed
+    }
 }
 
 /// Whether another try may follow a failure of this class, and when.
@@ -82,7 +125,7 @@ pub(super) fn interrupt_all(draft: &mut Draft<'_>, run: RunId, reason: &str) -> 
         draft.emit::<Task>(task, &TaskEvent::Interrupt { reason: reason.to_owned() })?;
         let end = Box::new(AttemptEnd { reason: Some(reason.to_owned()), ..AttemptEnd::default() });
         draft.emit::<Attempt>(attempt, &AttemptEvent::Interrupt { end })?;
-        draft.request(Some(run), Work::Kill { attempt })?;
+        stop(draft, run, attempt, reason)?;
     }
     Ok(())
 }

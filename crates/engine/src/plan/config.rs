@@ -1,6 +1,6 @@
 //! The project's configuration: `tollhouse.toml` as it is written, and what it says once it was checked.
 
-use tollhouse_core::spec::{AgentSpec, CommitAuthor, GateSpec, PolicySpec, Program, WorkspaceSpec};
+use tollhouse_core::spec::{AgentSpec, CommitAuthor, GateSpec, LandMode, PolicySpec, Program, WorkspaceSpec};
 
 use super::check;
 use super::gates;
@@ -28,6 +28,8 @@ pub struct ProjectSpec {
     pub target: Option<String>,
     /// The branch that changes land on.
     pub land_on: Option<String>,
+    /// Whether what is verified lands by itself.
+    pub land: LandMode,
     /// The agents, in the order of the file.
     pub agents: Vec<AgentSpec>,
     /// The gates, in the order of the file.
@@ -73,12 +75,13 @@ fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> Projec
     let mut section = |key: &str| root.field(key).and_then(|field| field.table(problems));
     let (head, workspace, policy, commit) =
         (section("project"), section("workspace"), section("policy"), section("commit"));
-    let (name, target, land_on) = head.map(|table| self::head(&table, problems)).unwrap_or_default();
+    let Head { name, target, land_on, land } = head.map(|table| self::head(&table, problems)).unwrap_or_default();
     let lines = Lines::new(&source.text);
     ProjectSpec {
         name,
         target,
         land_on,
+        land,
         agents: root.field("agents").map(|field| agents(&field, problems)).unwrap_or_default(),
         gates: root.field("gate").map(|field| gates::read(&field, &lines, problems)).unwrap_or_default(),
         policy: policy.map_or_else(
@@ -93,20 +96,31 @@ fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> Projec
     }
 }
 
-fn head(table: &Table<'_>, problems: &mut Problems) -> (Option<String>, Option<String>, Option<String>) {
+/// `[project]` as it is written.
+#[derive(Default)]
+struct Head {
+    name: Option<String>,
+    target: Option<String>,
+    land_on: Option<String>,
+    land: LandMode,
+}
+
+fn head(table: &Table<'_>, problems: &mut Problems) -> Head {
+    let mut mode = LandMode::Auto;
     table.expect_keys(&["name", "target", "land_on", "land"], &[], problems);
     if let Some(field) = table.field("land")
         && let Some(land) = field.text(problems)
     {
         match land.as_str() {
             "auto" => {}
-            "hold" | "pr" => not_yet(&format!("land = \"{land}\""), &field.place, problems),
-            _ => unknown_value(&land, &["auto"], &field.place, problems),
+            "hold" => mode = LandMode::Hold,
+            "pr" => not_yet(&format!("land = \"{land}\""), &field.place, problems),
+            _ => unknown_value(&land, &["auto", "hold"], &field.place, problems),
         }
     }
     let name = table.field("name").and_then(|field| check::line(&field, problems));
     let mut branch = |key: &str| table.field(key).and_then(|field| check::branch(&field, problems));
-    (name, branch("target"), branch("land_on"))
+    Head { name, target: branch("target"), land_on: branch("land_on"), land: mode }
 }
 
 fn workspace(table: &Table<'_>, problems: &mut Problems) -> WorkspaceSpec {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, MAX_PARALLEL_DEFAULT};
-use tollhouse_core::spec::{PolicySpec, RunSpec, TaskSpec};
+use tollhouse_core::spec::{LandMode, PolicySpec, RunSpec, TaskSpec};
 
 use super::config::ProjectSpec;
 use super::graph::unknown;
@@ -25,6 +25,8 @@ pub struct Defaults {
     pub target: String,
     /// How many attempts may run at once, where a person said so: goes before the plan.
     pub max_parallel: Option<u32>,
+    /// Whether a person wants to look before anything lands, whatever the project says.
+    pub hold: LandMode,
     /// A person's own words on the run.
     pub labels: BTreeMap<String, String>,
 }
@@ -69,6 +71,8 @@ pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<Poli
         project: project.name.clone().unwrap_or_else(|| defaults.project.clone()),
         land_on: project.land_on_for(&target),
         target,
+        // Whoever wants to look first gets it: neither side can take that back.
+        land: if defaults.hold == LandMode::Hold { LandMode::Hold } else { project.land },
         agents: project.agents.clone(),
         gates: project.gates.clone(),
         policy,

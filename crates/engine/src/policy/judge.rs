@@ -9,7 +9,7 @@ use tollhouse_core::{ChangeKind, Description, FileChange, RepoPath};
 use super::glob::Globs;
 use super::name::{is_git_name, leaves_repository, parts};
 use super::protected::{self, Named, is_project_config};
-use super::rule::{self, list};
+use super::rule::{self, Waivers, list};
 use super::tree::MODES;
 
 /// Files that tools write: their lines say nothing about the size of a change.
@@ -40,30 +40,39 @@ const LOCK_FILES: [&str; 23] = [
 ];
 
 /// Judges what a patch does: one verdict for each of its rules, always in the same order. `levels` stand widest first, the
-/// project's before all others; a patch must satisfy them all. `waived` are rules that a person waived for this patch.
+/// project's before all others; a patch must satisfy them all. `waivers` are what a person let this patch do.
 ///
 /// A glob that cannot be read matches nothing in `write`, and breaks the rule in `forbid`.
-pub fn judge_patch(description: &Description, levels: &[PolicySpec], waived: &[String]) -> Vec<RuleVerdict> {
-    let files = &description.files;
-    let changed: Vec<&RepoPath> = files.iter().flat_map(changed_paths).collect();
+pub fn judge_patch(description: &Description, levels: &[PolicySpec], waivers: Waivers<'_>) -> Vec<RuleVerdict> {
+    let files: Vec<&FileChange> = description.files.iter().collect();
+    let changed: Vec<&RepoPath> = files.iter().flat_map(|file| changed_paths(file)).collect();
+    let allowed = Globs::new(waivers.paths);
+    let rest: Vec<&RepoPath> = changed.iter().copied().filter(|path| !allowed.matches(path)).collect();
+    let rest_of_files: Vec<&FileChange> =
+        files.iter().copied().filter(|file| !changed_paths(file).all(|path| allowed.matches(path))).collect();
+    let rules = waivers.rules;
+    // What a rule finds, and what it would find without the paths that a person allowed.
+    let paths = |rule: rule::Rule, find: &dyn Fn(&[&RepoPath]) -> Option<String>| {
+        rule.verdict_but_for(find(&changed), find(&rest), rules)
+    };
     vec![
         rule::OUTSIDE_REPOSITORY.verdict(
             list(description.paths().filter(|path| leaves_repository(path.as_bytes())))
                 .map(|found| format!("no place inside the repository: {found}")),
-            waived,
+            rules,
         ),
         rule::GIT_DIRECTORY.verdict(
             list(description.paths().filter(|path| parts(path.as_bytes()).any(is_git_name)))
                 .map(|found| format!("in the git directory: {found}")),
-            waived,
+            rules,
         ),
-        rule::UNKNOWN_MODE.verdict(list(files.iter().filter_map(unknown_mode)), waived),
-        rule::WRITE_SCOPE.verdict(outside_scope(&changed, levels), waived),
-        rule::FORBIDDEN_PATH.verdict(forbidden(&changed, levels), waived),
-        rule::PROJECT_CONFIG.verdict(project_config(&changed, levels), waived),
-        rule::NEEDS_PERSON.verdict(needs_person(files, levels), waived),
-        rule::MAX_FILES_CHANGED.verdict(too_many_files(&changed, levels), waived),
-        rule::MAX_LINES_CHANGED.verdict(too_many_lines(files, levels), waived),
+        rule::UNKNOWN_MODE.verdict(list(files.iter().filter_map(|file| unknown_mode(file))), rules),
+        paths(rule::WRITE_SCOPE, &|paths| outside_scope(paths, levels)),
+        paths(rule::FORBIDDEN_PATH, &|paths| forbidden(paths, levels)),
+        paths(rule::PROJECT_CONFIG, &|paths| project_config(paths, levels)),
+        rule::NEEDS_PERSON.verdict_but_for(needs_person(&files, levels), needs_person(&rest_of_files, levels), rules),
+        rule::MAX_FILES_CHANGED.verdict(too_many_files(&changed, levels), rules),
+        rule::MAX_LINES_CHANGED.verdict(too_many_lines(&files, levels), rules),
     ]
 }
 
@@ -112,7 +121,7 @@ fn project_config(changed: &[&RepoPath], levels: &[PolicySpec]) -> Option<String
         .map(|found| format!("the project's own configuration, which no `write` names: {found}"))
 }
 
-fn needs_person(files: &[FileChange], levels: &[PolicySpec]) -> Option<String> {
+fn needs_person(files: &[&FileChange], levels: &[PolicySpec]) -> Option<String> {
     let named = Named::new(levels.first());
     let unnamed = files.iter().flat_map(|file| {
         let paths: Vec<&RepoPath> = changed_paths(file).collect();
@@ -133,7 +142,7 @@ fn too_many_files(changed: &[&RepoPath], levels: &[PolicySpec]) -> Option<String
     over.then(|| format!("{count} files changed, and {source} allows {limit}"))
 }
 
-fn too_many_lines(files: &[FileChange], levels: &[PolicySpec]) -> Option<String> {
+fn too_many_lines(files: &[&FileChange], levels: &[PolicySpec]) -> Option<String> {
     let (limit, source) = lowest(levels, |level| level.max_lines_changed)?;
     let counted = files.iter().filter(|file| !changed_paths(file).all(is_lock_file));
     let count =
@@ -181,7 +190,7 @@ mod tests {
 
     /// The broken rules with what was found.
     fn broken(files: Vec<FileChange>, levels: &[PolicySpec]) -> Vec<(String, String)> {
-        let verdicts = judge_patch(&Description { files }, levels, &[]);
+        let verdicts = judge_patch(&Description { files }, levels, Waivers::default());
         let against = verdicts.into_iter().filter(|verdict| verdict.outcome != RuleOutcome::Held);
         against.map(|verdict| (verdict.rule, verdict.detail)).collect()
     }
@@ -192,7 +201,7 @@ mod tests {
 
     #[test]
     fn every_rule_over_a_patch_has_one_verdict_in_the_order_of_the_table() {
-        let verdicts = judge_patch(&Description::default(), &[], &[]);
+        let verdicts = judge_patch(&Description::default(), &[], Waivers::default());
         let given: Vec<&str> = verdicts.iter().map(|verdict| verdict.rule.as_str()).collect();
         let listed: Vec<&str> = crate::policy::RULES.iter().map(|rule| rule.name).take(given.len()).collect();
         assert_eq!(given, listed);
@@ -218,7 +227,8 @@ mod tests {
             (FileChange { new_mode: Some("040000".to_owned()), ..change("a") }, "unknown_mode"),
         ] {
             let waived = [rule.to_owned()];
-            let verdicts = judge_patch(&Description { files: vec![file.clone()] }, &[], &waived);
+            let verdicts =
+                judge_patch(&Description { files: vec![file.clone()] }, &[], Waivers { rules: &waived, paths: &[] });
             let verdict = verdicts.iter().find(|verdict| verdict.rule == rule).unwrap();
             assert_eq!(verdict.outcome, RuleOutcome::BrokenAlways, "{file:?}");
             assert!(is_acceptable(&verdicts).is_err());
@@ -342,7 +352,7 @@ mod tests {
         let levels = [level("project", &["src/**"], &["x/**"])];
         let judge = |waived: &[&str]| {
             let waived: Vec<String> = waived.iter().map(|name| (*name).to_owned()).collect();
-            judge_patch(&Description { files: vec![change("x/y")] }, &levels, &waived)
+            judge_patch(&Description { files: vec![change("x/y")] }, &levels, Waivers { rules: &waived, paths: &[] })
         };
         let text = is_acceptable(&judge(&["write_scope"])).unwrap_err();
         assert_eq!(
@@ -361,5 +371,26 @@ mod tests {
         let globs: Vec<&str> = globs.iter().map(String::as_str).collect();
         let found = broken(files, &[level("project", &["docs/**"], &globs)]);
         assert!(found[0].1.ends_with("src/9/a b.rs and 9990 more"), "{}", found[0].1);
+    }
+
+    #[test]
+    fn allowed_paths_pass_the_rules_on_paths_and_no_others() {
+        let allowed = ["secrets/**".to_owned(), ".git/**".to_owned(), ".github/**".to_owned()];
+        let waivers = Waivers { rules: &[], paths: &allowed };
+        let levels = [level("project", &["src/**"], &["secrets/**"])];
+        let outcomes = |paths: &[&str]| -> Vec<(String, RuleOutcome)> {
+            let files = paths.iter().map(|path| change(path)).collect();
+            let verdicts = judge_patch(&Description { files }, &levels, waivers);
+            let told = verdicts.into_iter().filter(|verdict| verdict.outcome != RuleOutcome::Held);
+            told.map(|verdict| (verdict.rule, verdict.outcome)).collect()
+        };
+        let rule = |name: &str, outcome| (name.to_owned(), outcome);
+        let waived = [rule("write_scope", RuleOutcome::Waived), rule("forbidden_path", RuleOutcome::Waived)];
+        assert_eq!(outcomes(&["secrets/key"]), waived);
+        let one_more = [rule("write_scope", RuleOutcome::Broken), rule("forbidden_path", RuleOutcome::Waived)];
+        assert_eq!(outcomes(&["secrets/key", "docs/a"]), one_more);
+        let ci = [rule("write_scope", RuleOutcome::Waived), rule("needs_person", RuleOutcome::Waived)];
+        assert_eq!(outcomes(&[".github/workflows/a.yml"]), ci);
+        assert!(outcomes(&[".git/config"]).contains(&rule("git_directory", RuleOutcome::BrokenAlways)));
     }
 }

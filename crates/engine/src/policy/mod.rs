@@ -15,5 +15,5 @@ pub(crate) use glob::{Globs, is_literal, literal_prefix};
 pub use judge::judge_patch;
 pub(crate) use name::is_git_name;
 pub use refusal::is_acceptable;
-pub use rule::{RULES, Rule, Waiver};
+pub use rule::{RULES, Rule, Waiver, Waivers};
 pub use tree::judge_tree;

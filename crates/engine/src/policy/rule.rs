@@ -47,7 +47,24 @@ rules! {
     SILENT_REVERT, ByPerson, "silent_revert", "No file goes back to an older content that the patch did not start from.";
 }
 
+/// What a person let one patch do, with a reason, on the ledger.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waivers<'a> {
+    /// The names of the rules that it may break.
+    pub rules: &'a [String],
+    /// The globs of paths that it may change, whatever the rules on paths say.
+    pub paths: &'a [String],
+}
+
 impl Rule {
+    /// The verdict where a person allowed some paths: `all` is what was found, `rest` what is found without them.
+    pub(super) fn verdict_but_for(&self, all: Option<String>, rest: Option<String>, waived: &[String]) -> RuleVerdict {
+        if let (Some(detail), None, Waiver::ByPerson) = (&all, &rest, self.waiver) {
+            return RuleVerdict { rule: self.name.to_owned(), outcome: RuleOutcome::Waived, detail: detail.clone() };
+        }
+        self.verdict(if rest.is_some() { rest } else { all }, waived)
+    }
+
     /// The verdict: it holds where `detail` is `None`.
     pub(super) fn verdict(&self, detail: Option<String>, waived: &[String]) -> RuleVerdict {
         let outcome = match (&detail, self.waiver) {

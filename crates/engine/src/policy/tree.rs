@@ -3,8 +3,9 @@
 use tollhouse_core::entity::RuleVerdict;
 use tollhouse_core::{RepoPath, TreeEntryFact, TreeFacts};
 
+use super::glob::Globs;
 use super::name::{is_git_name, leaves_repository, parts};
-use super::rule::{self, list};
+use super::rule::{self, Waivers, list};
 
 /// Git's mode of a symbolic link.
 const LINK: &str = "120000";
@@ -13,14 +14,21 @@ const LINK: &str = "120000";
 pub(super) const MODES: [&str; 4] = ["100644", "100755", LINK, "160000"];
 
 /// Judges the tree that a patch gives: one verdict for each of its rules, always in the same order.
-pub fn judge_tree(facts: &TreeFacts, waived: &[String]) -> Vec<RuleVerdict> {
+pub fn judge_tree(facts: &TreeFacts, waivers: Waivers<'_>) -> Vec<RuleVerdict> {
+    let waived = waivers.rules;
+    let allowed = Globs::new(waivers.paths);
     let links = facts.entries.iter().filter_map(|entry| Some(format!("{} {}", entry.path, link_fault(entry)?)));
     let modes = facts.entries.iter().filter(|entry| !MODES.contains(&entry.mode.as_str()));
     let clashes = facts.case_clashes.iter().map(|(one, other)| format!("{one} and {other}"));
-    let older = facts.older_contents.iter().map(|older| {
-        let commit: String = older.undoes.chars().take(12).collect();
-        format!("{} (undoes {commit})", older.path)
-    });
+    let older = |but_for_allowed: &Globs| {
+        let counted = facts.older_contents.iter().filter(|older| !but_for_allowed.matches(&older.path));
+        list(counted.map(|older| {
+            let commit: String = older.undoes.chars().take(12).collect();
+            format!("{} (undoes {commit})", older.path)
+        }))
+        .map(|found| format!("puts back an older content that others replaced: {found}"))
+    };
+    let none: [String; 0] = [];
     vec![
         rule::LINK_LEADS_OUT.verdict(list(links), waived),
         rule::TREE_MODE.verdict(list(modes.map(|entry| format!("{} has mode {}", entry.path, entry.mode))), waived),
@@ -29,10 +37,7 @@ pub fn judge_tree(facts: &TreeFacts, waived: &[String]) -> Vec<RuleVerdict> {
             list(&facts.not_conserved).map(|found| format!("what would land differs from the patch: {found}")),
             waived,
         ),
-        rule::SILENT_REVERT.verdict(
-            list(older).map(|found| format!("puts back an older content that others replaced: {found}")),
-            waived,
-        ),
+        rule::SILENT_REVERT.verdict_but_for(older(&Globs::new(&none)), older(&allowed), waived),
     ]
 }
 
@@ -94,12 +99,16 @@ mod tests {
     }
 
     fn outcome(facts: &TreeFacts, name: &str, waived: &[String]) -> RuleOutcome {
-        judge_tree(facts, waived).into_iter().find(|verdict| verdict.rule == name).unwrap().outcome
+        judge_tree(facts, Waivers { rules: waived, paths: &[] })
+            .into_iter()
+            .find(|verdict| verdict.rule == name)
+            .unwrap()
+            .outcome
     }
 
     #[test]
     fn a_tree_without_faults_holds_every_rule() {
-        let verdicts = judge_tree(&TreeFacts::default(), &[]);
+        let verdicts = judge_tree(&TreeFacts::default(), Waivers::default());
         assert_eq!(verdicts.len(), 5);
         assert!(verdicts.iter().all(|verdict| verdict.outcome == RuleOutcome::Held && verdict.detail.is_empty()));
     }
@@ -168,7 +177,7 @@ mod tests {
         let facts = TreeFacts { older_contents: vec![older], ..TreeFacts::default() };
         assert_eq!(outcome(&facts, "silent_revert", &[]), RuleOutcome::Broken);
         assert_eq!(outcome(&facts, "silent_revert", &["silent_revert".to_owned()]), RuleOutcome::Waived);
-        let verdict = &judge_tree(&facts, &[])[4];
+        let verdict = &judge_tree(&facts, Waivers::default())[4];
         assert_eq!(verdict.detail, "puts back an older content that others replaced: a (undoes 0123456789ab)");
     }
 }

@@ -199,7 +199,6 @@ fn what_a_plan_cannot_do_yet_is_refused() {
 fn what_a_configuration_cannot_do_yet_is_refused() {
     for text in [
         "[budget]\nper_task_usd = \"5.00\"",
-        "[project]\nland = \"hold\"",
         "[project]\nland = \"pr\"",
         "[workspace]\ncache = []",
         "[agents.a]\nkind = \"claude-code\"",

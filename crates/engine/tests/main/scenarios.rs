@@ -172,8 +172,12 @@ fn the_same_run_made_twice_is_one_run_and_another_with_its_id_is_refused() {
     let plan = spec(vec![task("a", &[])], 4);
     let mut world = World::new(&plan, &[], 1);
     let run = world.run;
-    let create =
-        |plan: &RunSpec| Command::CreateRun { run, spec: Box::new(plan.clone()), started_by: "ada".to_owned() };
+    let create = |plan: &RunSpec| Command::CreateRun {
+        run,
+        spec: Box::new(plan.clone()),
+        started_by: "ada".to_owned(),
+        legacy: None,
+    };
     world.execute(&create(&plan)).unwrap();
     assert_eq!(world.view().all::<Task>().count(), 1);
     let other = spec(vec![task("b", &[])], 4);
@@ -188,7 +192,9 @@ fn a_paused_run_begins_nothing_and_what_was_stopped_does_not_count() {
     let mut world = World::new(&spec(vec![task("a", &[]), task("b", &[])], 1), &[], 7);
     let spawn = world.view().all::<Effect>().next().unwrap().id;
     let until = world.now.after(Span::from_secs(60));
-    world.execute(&Command::Claim { effect: spawn, owner: "local".to_owned(), until }).unwrap();
+    world
+        .execute(&Command::Claim { effect: spawn, owner: "local".to_owned(), until, conductor: world.conductor })
+        .unwrap();
     let pause = Command::PauseRun { run: world.run, reason: "interrupted".to_owned() };
     world.execute(&pause).unwrap();
     world.execute(&pause).unwrap();

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use tollhouse_core::entity::{Attempt, Candidate, Effect, ExitStatus, GateRun, Patch, Run, Task, Work};
-use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, TaskState};
+use tollhouse_core::entity::{Attempt, Candidate, Effect, ExitStatus, GateRun, Patch, Process, Run, Task, Work};
+use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, RunState, TaskState};
 use tollhouse_core::spec::{
-    AgentSpec, CommitAuthor, GateKind, GateSpec, OnDependencyFailure, Program, Requirement, RunSpec, TaskSpec, Weight,
-    WorkspaceSpec,
+    AgentSpec, CommitAuthor, GateKind, GateSpec, LandMode, OnDependencyFailure, Program, Requirement, RunSpec,
+    TaskSpec, Weight, WorkspaceSpec,
 };
 use tollhouse_core::{Actor, ChangeKind, Description, FileChange, RepoPath, RunId, Span, Timestamp, TreeFacts};
 use tollhouse_engine::{
-    At, AttemptFacts, Command, Engine, EngineError, GateFacts, NewPatch, Outcome, Refusal, View, next_deadline,
+    At, AttemptFacts, Command, Engine, EngineError, Found, GateFacts, Liveness, NewPatch, Outcome, PatchWish, Refusal,
+    Seen, View, next_deadline,
 };
 use tollhouse_state::MemoryStore;
 
@@ -63,6 +64,12 @@ pub(crate) struct World {
     pub(crate) branch: Vec<String>,
     moved: BTreeMap<String, u32>,
     pub(crate) most_at_once: usize,
+    /// The epoch of the conductor that drives now; 0: none does.
+    pub(crate) conductor: u64,
+    /// Of a hundred steps, how many meet the death of the conductor, and a person who pauses.
+    pub(crate) chaos: u64,
+    /// How often the conductor died.
+    pub(crate) deaths: u32,
 }
 
 pub(crate) fn task(name: &str, needs: &[&str]) -> TaskSpec {
@@ -118,6 +125,7 @@ pub(crate) fn spec(tasks: Vec<TaskSpec>, max_parallel: u32) -> RunSpec {
         project: "project".to_owned(),
         target: "main".to_owned(),
         land_on: "toll/main".to_owned(),
+        land: LandMode::Auto,
         agents: vec![agent],
         gates: vec![gate("lint", &[]), gate("unit", &["lint"])],
         policy: vec![policy],
@@ -131,17 +139,45 @@ pub(crate) fn spec(tasks: Vec<TaskSpec>, max_parallel: u32) -> RunSpec {
 
 impl World {
     pub(crate) fn new(spec: &RunSpec, luck: &[(&str, &[Luck])], seed: u64) -> Self {
-        let now = Timestamp::from_micros(1_700_000_000_000_000);
-        let run = RunId::from_parts(now, u128::from(seed));
-        let engine = Engine::open(MemoryStore::new(), run).expect("a store in memory opens");
-        let luck = luck.iter().map(|(name, luck)| ((*name).to_owned(), luck.to_vec())).collect();
-        let random = fastrand::Rng::with_seed(seed);
-        let mut world =
-            Self { engine, run, now, random, luck, branch: Vec::new(), moved: BTreeMap::new(), most_at_once: 0 };
-        let create = Command::CreateRun { run, spec: Box::new(spec.clone()), started_by: "ada".to_owned() };
-        world.execute(&create).expect("a new run is made");
-        world.execute(&Command::StartRun { run, base: "base".to_owned() }).expect("a new run starts");
+        let run = RunId::from_parts(Timestamp::from_micros(1_700_000_000_000_000), u128::from(seed));
+        let create =
+            Command::CreateRun { run, spec: Box::new(spec.clone()), started_by: "ada".to_owned(), legacy: None };
+        let mut world = Self::empty(run, seed);
+        world.luck = luck.iter().map(|(name, luck)| ((*name).to_owned(), luck.to_vec())).collect();
+        world.begin(&create);
         world
+    }
+
+    /// A world in which a run is made by this command.
+    pub(crate) fn from_command(run: RunId, command: &Command, seed: u64) -> Self {
+        let mut world = Self::empty(run, seed);
+        world.begin(command);
+        world
+    }
+
+    fn empty(run: RunId, seed: u64) -> Self {
+        Self {
+            engine: Engine::open(MemoryStore::new(), run).expect("a store in memory opens"),
+            run,
+            now: Timestamp::from_micros(1_700_000_000_000_000),
+            random: fastrand::Rng::with_seed(seed),
+            luck: BTreeMap::new(),
+            branch: Vec::new(),
+            moved: BTreeMap::new(),
+            most_at_once: 0,
+            conductor: 0,
+            chaos: 0,
+            deaths: 0,
+        }
+    }
+
+    fn begin(&mut self, command: &Command) {
+        self.execute(command).expect("a new run is made");
+        self.drive();
+        if self.run_record().state == RunState::Pending {
+            let start = Command::StartRun { run: self.run, base: "base".to_owned() };
+            self.execute(&start).expect("a new run starts");
+        }
     }
 
     pub(crate) fn view(&self) -> &View {
@@ -166,32 +202,143 @@ impl World {
         self.view().get::<Run>(self.run).expect("the run was made")
     }
 
+    /// A new program takes the run, whatever drove it before.
+    pub(crate) fn drive(&mut self) {
+        let before = self.run_record().conductor.as_ref().map(|conductor| conductor.epoch);
+        let pid = u32::try_from(self.conductor + 1).expect("a small number");
+        let process = process(pid);
+        let seen = before.map(|epoch| Seen { epoch, liveness: Liveness::Gone });
+        self.execute(&Command::Drive { run: self.run, process, seen }).expect("who is gone is replaced");
+        self.conductor = self.run_record().conductors;
+    }
+
+    /// The conductor dies, another looks at the world for each effect that nobody knows the end of.
+    fn die_and_recover(&mut self) {
+        self.deaths += 1;
+        self.drive();
+        let lost: Vec<Effect> =
+            self.view().all::<Effect>().filter(|effect| effect.state == EffectState::Unknown).cloned().collect();
+        for effect in lost {
+            let found = self.look(&effect);
+            let settle = Command::Settle { effect: effect.id, conductor: self.conductor, found };
+            self.execute(&settle).expect("what was seen is taken");
+        }
+    }
+
+    /// What the world shows of an effect whose runner is gone.
+    fn look(&mut self, effect: &Effect) -> Found {
+        let reason = "its runner was killed".to_owned();
+        match effect.work {
+            Work::Spawn { attempt } => {
+                let head = format!("head{}", self.branch.len());
+                let change = self.random.bool().then(|| new_patch("src/lib.rs", &attempt.to_string(), &head));
+                Found::outcome(Outcome::Vanished { facts: AttemptFacts { change, ..AttemptFacts::default() }, reason })
+            }
+            Work::Kill { .. } => Found::outcome(Outcome::Killed),
+            Work::Apply { .. } => Found::NotDone { reason },
+            Work::Gate { .. } => Found::outcome(Outcome::Stopped { reason }),
+            Work::Land { patch } => match self.branch.iter().position(|landed| *landed == patch.to_string()) {
+                Some(place) => Found::outcome(Outcome::Landed { commit: format!("commit{}", place + 1) }),
+                None => Found::NotDone { reason },
+            },
+        }
+    }
+
+    /// A person lets everything land that waits for one, and the run goes on.
+    fn answer(&mut self) {
+        let hold = self.run_record().spec.land == LandMode::Hold;
+        let held: Vec<_> = self
+            .view()
+            .all::<Patch>()
+            .filter(|patch| hold && patch.state == PatchState::Verified && !patch.approved)
+            .map(|patch| patch.id)
+            .collect();
+        for patch in held {
+            let command = Command::OverridePatch { patch, wish: PatchWish::Land, reason: "looks good".to_owned() };
+            self.execute(&command).expect("what is held may be landed");
+        }
+        let resume = Command::ResumeRun { run: self.run, reason: "go on".to_owned() };
+        self.execute(&resume).expect("a paused run goes on");
+    }
+
     /// Lets the world go on until the run is finished; effects end in an order that the seed chooses.
     pub(crate) fn go(&mut self) {
+        self.go_until(|world| world.run_record().state.is_finished());
+    }
+
+    /// Lets the world go on until something holds.
+    pub(crate) fn go_until(&mut self, holds: impl Fn(&Self) -> bool) {
         for _ in 0..10_000 {
             self.check();
-            if self.run_record().state.is_finished() {
+            if holds(self) {
                 return;
             }
-            let unsettled: Vec<Effect> =
-                self.view().all::<Effect>().filter(|effect| !effect.state.is_finished()).cloned().collect();
-            let able: Vec<Effect> = unsettled.into_iter().filter(|effect| !self.hangs(effect)).collect();
-            if able.is_empty() {
-                let due = next_deadline(self.view(), self.run).expect("a run that waits for nothing is over");
-                self.now = self.now.max(due);
-                self.execute(&Command::Tick { run: self.run }).expect("a look at the clock is never refused");
-                continue;
-            }
-            let effect = &able[self.random.usize(0..able.len())];
-            self.step(effect);
+            self.turn();
         }
-        panic!("the run does not end");
+        panic!("it never comes to that");
+    }
+
+    /// Has everything done that is asked for, whatever the run's state.
+    pub(crate) fn settle_effects(&mut self) {
+        loop {
+            let next = self.view().all::<Effect>().find(|effect| !effect.state.is_finished()).cloned();
+            let Some(effect) = next else { return };
+            self.step(&effect);
+        }
+    }
+
+    fn turn(&mut self) {
+        if self.random.u64(0..100) < self.chaos {
+            return self.mischief();
+        }
+        let paused = self.run_record().state == RunState::Paused;
+        let unsettled: Vec<Effect> =
+            self.view().all::<Effect>().filter(|effect| !effect.state.is_finished()).cloned().collect();
+        // In a paused run only what ends something is begun.
+        let may = |effect: &Effect| {
+            !paused || effect.state == EffectState::Started || matches!(effect.work, Work::Kill { .. })
+        };
+        let able: Vec<Effect> = unsettled.into_iter().filter(|effect| may(effect) && !self.hangs(effect)).collect();
+        if able.is_empty() && paused {
+            return self.answer();
+        }
+        if able.is_empty() {
+            let due = next_deadline(self.view(), self.run).expect("a run that waits for nothing is over");
+            self.now = self.now.max(due);
+            return self.execute(&Command::Tick { run: self.run }).expect("a look at the clock is never refused");
+        }
+        let effect = able[self.random.usize(0..able.len())].clone();
+        self.step(&effect);
+    }
+
+    /// What a bad day brings.
+    fn mischief(&mut self) {
+        let started: Vec<Effect> =
+            self.view().all::<Effect>().filter(|effect| effect.state == EffectState::Started).cloned().collect();
+        match self.random.u8(0..3) {
+            // Something was done, and nobody lived to say so.
+            0 if !started.is_empty() => {
+                let effect = started[self.random.usize(0..started.len())].clone();
+                if matches!(effect.work, Work::Land { .. }) || !self.hangs(&effect) {
+                    let _ = self.outcome(&effect);
+                }
+                self.die_and_recover();
+            }
+            1 if self.run_record().state == RunState::Running => {
+                let pause = Command::PauseRun { run: self.run, reason: "lunch".to_owned() };
+                self.execute(&pause).expect("a running run can be paused");
+            }
+            _ => self.die_and_recover(),
+        }
     }
 
     fn step(&mut self, effect: &Effect) {
         if effect.state == EffectState::Requested {
             let until = self.now.after(Span::from_secs(600));
-            let claim = Command::Claim { effect: effect.id, owner: "local".to_owned(), until };
+            let claim = |conductor| Command::Claim { effect: effect.id, owner: "local".to_owned(), until, conductor };
+            let refused = self.execute(&claim(self.conductor - 1)).expect_err("who does not drive claims nothing");
+            assert!(matches!(refused, EngineError::Refused(Refusal::StaleLease { .. })), "{refused}");
+            let claim = claim(self.conductor);
             self.execute(&claim).expect("a requested effect can be claimed");
             return;
         }
@@ -214,7 +361,7 @@ impl World {
 
     fn luck_of_patch(&self, patch: &Patch) -> Luck {
         let attempt = patch.attempt.and_then(|attempt| self.view().get::<Attempt>(attempt));
-        self.luck_of(attempt.expect("a patch of a run has an attempt"))
+        attempt.map_or(Luck::Good, |attempt| self.luck_of(attempt))
     }
 
     /// An agent that hangs comes back only once somebody has ended it.
@@ -270,6 +417,11 @@ impl World {
                     return Outcome::Lost { reason: "the branch moved".to_owned() };
                 }
                 let candidate = patch.candidate.expect("what lands has a candidate");
+                // It moved while the change was held, or while nobody drove.
+                let may_move = self.chaos > 0 || self.run_record().spec.land == LandMode::Hold;
+                if may_move && candidate.parent != head {
+                    return Outcome::Lost { reason: "the branch moved".to_owned() };
+                }
                 assert_eq!(candidate.parent, head, "what lands stands on the branch as it is");
                 self.branch.push(patch.id.to_string());
                 Outcome::Landed { commit: format!("commit{}", self.branch.len()) }
@@ -291,16 +443,18 @@ impl World {
             assert_eq!(task.lease.is_some(), task.state == TaskState::Running, "{}", task.spec.name);
             assert!(task.attempts_used <= task.attempts_limit(), "{}", task.spec.name);
             assert_eq!(task.finished_at.is_some(), task.state.is_finished(), "{}", task.spec.name);
-            if task.state == TaskState::Completed {
+            if task.state == TaskState::Completed && task.source.is_none() {
                 let patch = task.patch.and_then(|patch| self.view().get::<Patch>(patch));
                 assert_eq!(patch.map(|patch| patch.state), Some(PatchState::Committed), "{}", task.spec.name);
             }
         }
+        let held =
+            |patch: &&Patch| run.spec.land == LandMode::Hold && patch.state == PatchState::Verified && !patch.approved;
         let landing = self
             .view()
             .all::<Patch>()
-            .filter(|patch| matches!(patch.state, PatchState::Applied | PatchState::Verified));
-        assert!(landing.count() <= 1, "nothing overtakes a landing");
+            .filter(|patch| matches!(patch.state, PatchState::Applied | PatchState::Verified) && !held(patch));
+        assert!(landing.count() <= 1 || run.spec.land == LandMode::Hold, "nothing overtakes a landing");
         if run.state.is_finished() {
             assert!(tasks.iter().all(|task| task.state.is_finished()), "a finished run has no unfinished task");
             let open = self.view().all::<Effect>().filter(|effect| !effect.state.is_finished()).count();
@@ -318,7 +472,12 @@ impl World {
     }
 }
 
-fn new_patch(path: &str, content: &str, base: &str) -> NewPatch {
+/// A program of this machine.
+pub(crate) fn process(pid: u32) -> Process {
+    Process { host: "here".to_owned(), boot: "1".to_owned(), pid, started: "1".to_owned() }
+}
+
+pub(crate) fn new_patch(path: &str, content: &str, base: &str) -> NewPatch {
     let change = FileChange {
         path: RepoPath::from(path),
         old_path: None,

@@ -1,0 +1,61 @@
+//! Ending a run before its end: what is alive is stopped, and nothing overtakes a landing.
+
+use tollhouse_core::entity::{Patch, Run, Task};
+use tollhouse_core::lifecycle::{RunEvent, RunState, TaskEvent};
+use tollhouse_core::{PatchId, RunId, TaskId};
+
+use super::draft::Draft;
+use super::{patch, run, task};
+use crate::refusal::Refusal;
+
+/// Begins to end a run. Said again, nothing changes.
+pub(super) fn cancel(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(), Refusal> {
+    let run = draft.run(id)?;
+    match run.state {
+        RunState::Canceling => return Ok(()),
+        state if state.is_finished() => return Err(Refusal::RunOver { id: id.into(), state: state.as_str() }),
+        _ => {}
+    }
+    draft.emit::<Run>(id, &RunEvent::Cancel { reason: reason.to_owned() })?;
+    // One that never began has nothing alive: it is over at once, its tasks with it.
+    end_tasks(draft, id).map(|_| ())
+}
+
+/// Ends what may be ended by now; once nothing is left, the run is over.
+pub(super) fn wind_down(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    let moved = end_tasks(draft, id)? | drop_patches(draft, id)?;
+    if !moved && run::is_drained(draft, id) {
+        draft.emit::<Run>(id, &RunEvent::Drained)?;
+        return Ok(true);
+    }
+    Ok(moved)
+}
+
+fn end_tasks(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    let reason = draft.peek::<Run>(id).and_then(|run| run.reason.clone()).unwrap_or_default();
+    let reason = format!("the run is canceled: {reason}");
+    let open: Vec<TaskId> = draft
+        .of_run::<Task>(id)
+        .into_iter()
+        .filter(|task| !task.state.is_finished())
+        .filter(|task| task.patch.is_none_or(|patch| !patch::is_landing(draft, patch)))
+        .map(|task| task.id)
+        .collect();
+    for task in &open {
+        task::end(draft, *task, &TaskEvent::Cancel { reason: reason.clone() })?;
+    }
+    Ok(!open.is_empty())
+}
+
+fn drop_patches(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    let open: Vec<PatchId> = draft
+        .of_run::<Patch>(id)
+        .into_iter()
+        .filter(|patch| !patch.state.is_finished() && !patch::is_landing(draft, patch.id))
+        .map(|patch| patch.id)
+        .collect();
+    for patch in &open {
+        patch::drop_unfinished(draft, *patch, "the run is canceled")?;
+    }
+    Ok(!open.is_empty())
+}

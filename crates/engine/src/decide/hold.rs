@@ -1,0 +1,49 @@
+//! What waits for a person before it lands.
+
+use tollhouse_core::entity::{GateRun, Patch, Run, Task};
+use tollhouse_core::lifecycle::{PatchState, RunEvent, TaskEvent, TaskState};
+use tollhouse_core::spec::LandMode;
+use tollhouse_core::{PatchId, RunId, limits};
+
+use super::draft::Draft;
+use crate::refusal::Refusal;
+
+/// Whether a patch is ready to land, and a person has to say so.
+pub(super) fn is_held(draft: &Draft<'_>, id: PatchId) -> bool {
+    let Some(patch) = draft.peek::<Patch>(id) else { return false };
+    let mode = patch.run.and_then(|run| draft.peek::<Run>(run)).map(|run| run.spec.land);
+    patch.state == PatchState::Verified && mode == Some(LandMode::Hold) && !patch.approved
+}
+
+/// Has the task of a held patch wait for a person; the answer is whether that is new.
+pub(super) fn ask(draft: &mut Draft<'_>, id: PatchId) -> Result<bool, Refusal> {
+    let patch = draft.get::<Patch>(id)?;
+    let task = patch.task.and_then(|task| draft.peek::<Task>(task));
+    let Some(task) = task.filter(|task| task.state == TaskState::Validating && task.patch == Some(id)) else {
+        return Ok(false);
+    };
+    let task = task.id;
+    let question = format!("its change is ready and held: `toll land {}` lands it", id.random_part());
+    let until = draft.now.after(limits::QUESTION_WAITS);
+    draft.emit::<Task>(task, &TaskEvent::Ask { question, until })?;
+    Ok(true)
+}
+
+/// Pauses a run in which nothing can happen before a person has spoken: what waits for one holds no process and no lock.
+pub(super) fn rest(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    let tasks = draft.of_run::<Task>(id);
+    let rests = |task: &&Task| matches!(task.state, TaskState::Waiting | TaskState::Blocked);
+    let patches = draft.of_run::<Patch>(id);
+    let held = patches.iter().filter(|patch| is_held(draft, patch.id)).count();
+    let waits = held > 0 || tasks.iter().any(|task| task.state == TaskState::Waiting);
+    let quiet = tasks.iter().filter(|task| !task.state.is_finished()).all(rests)
+        && patches.iter().all(|patch| patch.state.is_finished() || is_held(draft, patch.id))
+        && draft.of_run::<GateRun>(id).into_iter().all(|gate_run| gate_run.state.is_finished())
+        && draft.unsettled(id).next().is_none();
+    if !waits || !quiet {
+        return Ok(false);
+    }
+    let changes = if held == 1 { "1 change waits".to_owned() } else { format!("{held} changes wait") };
+    draft.emit::<Run>(id, &RunEvent::Pause { reason: format!("{changes} for `toll land`") })?;
+    Ok(true)
+}

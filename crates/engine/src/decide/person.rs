@@ -1,0 +1,134 @@
+//! A person's word on a task or a patch: an ordinary event with a reason, never a way around the gate.
+
+use tollhouse_core::entity::{Patch, Run, Task};
+use tollhouse_core::lifecycle::{DecideTo, PatchEvent, PatchState, RunState, TaskEvent, TaskState};
+use tollhouse_core::{PatchId, RunId, TaskId};
+
+use super::draft::Draft;
+use super::{hold, patch, task};
+use crate::command::{PatchWish, TaskWish};
+use crate::policy::{RULES, Waiver, glob_problem};
+use crate::refusal::Refusal;
+
+/// Does what a person wants of a task; the answer is its run.
+pub(super) fn task(draft: &mut Draft<'_>, id: TaskId, wish: &TaskWish, reason: &str) -> Result<RunId, Refusal> {
+    let task = draft.get::<Task>(id)?;
+    let run = draft.run(task.run)?;
+    if run.state.is_finished() || run.state == RunState::Canceling {
+        return Err(Refusal::RunOver { id: id.into(), state: run.state.as_str() });
+    }
+    if let Some(landing) = task.patch.filter(|landing| patch::is_landing(draft, *landing)) {
+        return Err(Refusal::Landing { id: landing.into() });
+    }
+    let reason = reason.to_owned();
+    match wish {
+        TaskWish::Retry { say } if task.state == TaskState::Waiting => {
+            task::end(draft, id, &TaskEvent::Decide { to: DecideTo::Queued, reason, say: say.clone() })?;
+        }
+        TaskWish::Retry { say } => {
+            nothing_ended_with(draft, &task)?;
+            draft.emit::<Task>(id, &TaskEvent::Requeue { reason, say: say.clone() })?;
+        }
+        TaskWish::Skip => task::end(draft, id, &TaskEvent::Skip { reason })?,
+        TaskWish::Cancel => task::end(draft, id, &TaskEvent::Cancel { reason })?,
+    }
+    Ok(task.run)
+}
+
+/// Refuses to take up again what others were given up for.
+fn nothing_ended_with(draft: &Draft<'_>, task: &Task) -> Result<(), Refusal> {
+    let dependents: Vec<&str> = draft
+        .of_run::<Task>(task.run)
+        .into_iter()
+        .filter(|other| other.is_missed() && other.spec.needs.contains(&task.spec.name))
+        .map(|other| other.spec.name.as_str())
+        .collect();
+    if dependents.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::DependentsMissed { id: task.id.into(), dependents: dependents.join(", ") })
+}
+
+/// Does what a person wants of a patch; the answer is the run in which something may follow.
+pub(super) fn patch(
+    draft: &mut Draft<'_>,
+    id: PatchId,
+    wish: &PatchWish,
+    reason: &str,
+) -> Result<Option<RunId>, Refusal> {
+    let patch = draft.get::<Patch>(id)?;
+    if patch::is_landing(draft, id) {
+        return Err(Refusal::Landing { id: id.into() });
+    }
+    match wish {
+        PatchWish::Land => land(draft, &patch, reason)?,
+        PatchWish::Drop => drop_patch(draft, &patch, reason)?,
+        PatchWish::Release { waive, allow } => release(draft, &patch, (waive, allow), reason)?,
+    }
+    Ok(patch.run)
+}
+
+fn land(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), Refusal> {
+    if !hold::is_held(draft, patch.id) {
+        return Err(Refusal::NotHeld { id: patch.id.into(), state: patch.state.as_str() });
+    }
+    draft.emit::<Patch>(patch.id, &PatchEvent::Approve { reason: reason.to_owned() })?;
+    let waiting = patch.task.and_then(|task| draft.peek::<Task>(task));
+    match waiting.filter(|task| task.state == TaskState::Waiting).map(|task| task.id) {
+        Some(task) => {
+            let decide = TaskEvent::Decide { to: DecideTo::Validating, reason: reason.to_owned(), say: None };
+            draft.emit::<Task>(task, &decide)
+        }
+        None => Ok(()),
+    }
+}
+
+fn drop_patch(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), Refusal> {
+    let reason = format!("a person dropped the change: {reason}");
+    if patch.state.is_finished() {
+        // One that is set aside may be dropped; the table refuses all others.
+        return draft.emit::<Patch>(patch.id, &PatchEvent::Drop { reason });
+    }
+    patch::drop_unfinished(draft, patch.id, &reason)?;
+    let Some(task) = patch.task.and_then(|task| draft.peek::<Task>(task)).cloned() else { return Ok(()) };
+    if task.state == TaskState::Waiting {
+        let left = task.attempts_used < task.attempts_limit();
+        let to = if left { DecideTo::Queued } else { DecideTo::Failed };
+        let say = left.then(|| reason.clone());
+        return draft.emit::<Task>(task.id, &TaskEvent::Decide { to, reason, say });
+    }
+    task::refuse(draft, task.id, tollhouse_core::entity::ErrorClass::Policy, reason)
+}
+
+fn release(
+    draft: &mut Draft<'_>,
+    patch: &Patch,
+    (waive, allow): (&[String], &[String]),
+    reason: &str,
+) -> Result<(), Refusal> {
+    for rule in waive {
+        let may = RULES.iter().any(|known| known.name == rule && known.waiver == Waiver::ByPerson);
+        if !may {
+            return Err(Refusal::NotWaivable { rule: rule.clone() });
+        }
+    }
+    for glob in allow {
+        if let Some(what) = glob_problem(glob) {
+            return Err(Refusal::BadGlob { glob: glob.clone(), what });
+        }
+    }
+    if patch.state == PatchState::Quarantined
+        && let Some(task) = patch.task.and_then(|task| draft.peek::<Task>(task))
+        && (!task.state.is_finished() || task.state == TaskState::Completed)
+    {
+        let (name, state) = (task.spec.name.clone(), task.state.as_str());
+        return Err(Refusal::TaskInTheWay { id: patch.id.into(), task: name, state });
+    }
+    if let Some(run) = patch.run.and_then(|run| draft.peek::<Run>(run))
+        && matches!(run.state, RunState::Canceling | RunState::Verifying | RunState::Pending)
+    {
+        return Err(Refusal::NotOver { id: run.id.into(), state: run.state.as_str() });
+    }
+    let event = PatchEvent::Release { reason: reason.to_owned(), waive: waive.to_vec(), allow: allow.to_vec() };
+    draft.emit::<Patch>(patch.id, &event)
+}

@@ -1,0 +1,53 @@
+//! What became of effects whose runner is gone: said by who looked at the world, never guessed.
+
+use tollhouse_core::entity::{Effect, Patch, Work};
+use tollhouse_core::lifecycle::{EffectEvent, EffectState, PatchState};
+use tollhouse_core::{EffectId, RunId};
+
+use super::draft::Draft;
+use super::{conductor, effect};
+use crate::command::Found;
+use crate::refusal::Refusal;
+
+/// Takes in what was seen of an effect that is unknown; the answer is the run in which something may follow.
+pub(super) fn settle(draft: &mut Draft<'_>, id: EffectId, epoch: u64, found: &Found) -> Result<Option<RunId>, Refusal> {
+    let effect = draft.get::<Effect>(id)?;
+    if effect.state.is_finished() {
+        return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
+    }
+    match effect.run {
+        Some(run) => conductor::must_drive(draft, run, epoch)?,
+        None => lose_what_is_over(draft, &effect)?,
+    }
+    if draft.get::<Effect>(id)?.state != EffectState::Unknown {
+        // Nobody lost it, so whoever claimed it is at it.
+        return Err(Refusal::StaleLease { id: id.into(), given: epoch, current: effect.epoch });
+    }
+    match found {
+        Found::Outcome(outcome) => effect::take_in(draft, &effect, outcome)?,
+        Found::NotDone { reason } => draft.emit::<Effect>(id, &not_done(draft, &effect, reason))?,
+    }
+    Ok(effect.run)
+}
+
+/// What belongs to no run has no conductor: its time is its lease.
+fn lose_what_is_over(draft: &mut Draft<'_>, effect: &Effect) -> Result<(), Refusal> {
+    let over = effect.until.is_some_and(|until| until < draft.now);
+    if effect.state == EffectState::Started && over {
+        let reason = "its time was over, and nobody said how it went".to_owned();
+        draft.emit::<Effect>(effect.id, &EffectEvent::Lose { reason })?;
+    }
+    Ok(())
+}
+
+/// It is asked for again, unless nobody wants it any more.
+fn not_done(draft: &Draft<'_>, effect: &Effect, reason: &str) -> EffectEvent {
+    let state = |id| draft.peek::<Patch>(id).map(|patch: &Patch| patch.state);
+    let wanted = match effect.work {
+        Work::Apply { patch } => state(patch) == Some(PatchState::Queued),
+        Work::Land { patch } => state(patch) == Some(PatchState::Verified),
+        Work::Spawn { .. } | Work::Kill { .. } | Work::Gate { .. } => false,
+    };
+    let reason = reason.to_owned();
+    if wanted { EffectEvent::Retry { reason } } else { EffectEvent::Fail { reason } }
+}

@@ -1,0 +1,52 @@
+//! Going on from a run that is over: what was completed there stays done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollhouse_core::entity::{Fork, Run, Task};
+use tollhouse_core::lifecycle::TaskState;
+use tollhouse_core::spec::{RunSpec, TaskSpec};
+use tollhouse_core::{RunId, TaskId};
+
+use crate::command::Legacy;
+use crate::refusal::Refusal;
+use crate::view::View;
+
+/// The new run's spec, and what it takes over: every task that was completed, but for `from` and all that comes after it.
+///
+/// # Errors
+/// The run goes on, there is no such run, or it has no task `from`.
+pub fn fork_of(view: &View, id: RunId, from: Option<&str>) -> Result<(RunSpec, Legacy), Refusal> {
+    let run = view.get::<Run>(id).ok_or(Refusal::NotFound { id: id.into() })?;
+    if !run.state.is_finished() {
+        return Err(Refusal::NotOver { id: id.into(), state: run.state.as_str() });
+    }
+    let mut tasks: Vec<&Task> = view.all::<Task>().filter(|task| task.run == id).collect();
+    tasks.sort_by_key(|task| task.place);
+    if let Some(from) = from
+        && tasks.iter().all(|task| task.spec.name != from)
+    {
+        return Err(Refusal::NoSuchTask { id: id.into(), task: from.to_owned() });
+    }
+    let again = from.map(|from| after(&tasks, from)).unwrap_or_default();
+    let kept = |task: &&&Task| task.state == TaskState::Completed && !again.contains(task.spec.name.as_str());
+    let done: BTreeMap<String, TaskId> =
+        tasks.iter().filter(kept).map(|task| (task.spec.name.clone(), task.source.unwrap_or(task.id))).collect();
+    let specs: Vec<TaskSpec> = tasks.iter().map(|task| task.spec.clone()).collect();
+    let spec = RunSpec { tasks: specs, ..run.spec.clone() };
+    let fork = Fork { source: id, from: from.map(str::to_owned) };
+    Ok((spec, Legacy { fork, done }))
+}
+
+/// A task and all that needs it, directly or not.
+fn after<'t>(tasks: &[&'t Task], from: &'t str) -> BTreeSet<&'t str> {
+    let mut found = BTreeSet::from([from]);
+    loop {
+        let known = found.len();
+        let next = tasks.iter().filter(|task| task.spec.needs.iter().any(|need| found.contains(need.as_str())));
+        let names: Vec<&str> = next.map(|task| task.spec.name.as_str()).collect();
+        found.extend(names);
+        if found.len() == known {
+            return found;
+        }
+    }
+}
