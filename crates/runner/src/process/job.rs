@@ -23,8 +23,8 @@ use tollhouse_core::spec::Program;
 use super::capture::Capture;
 use crate::environment::Environment;
 
-/// How long a group has after it was asked to end.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a program has after it was asked to end.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How long is waited for output that somebody outside the group still holds open.
 const DRAIN: Duration = Duration::from_millis(500);

@@ -16,7 +16,7 @@ use crate::conductor::head::head_in_run;
 use crate::environment::Environment;
 use crate::error::RunnerError;
 use crate::git::{GitError, LedgerRepo, Oid, Workspace, diff_text};
-use crate::process::{Job, ProcessError};
+use crate::process::{GRACE, Job, ProcessError, end_strays};
 use crate::site::make_workspaces_dir;
 use crate::workspace::{Prepared, prepare};
 
@@ -49,7 +49,10 @@ pub(super) fn spawn(
         stdin: attempt.prompt.clone().into_bytes(),
         timeout: None,
     };
-    let ended = match job.run(&switch) {
+    let ran = job.run(&switch);
+    // What still writes there would make another patch of each look.
+    end_strays(&desk.workspace, GRACE);
+    let ended = match ran {
         Ok(ended) => ended,
         Err(error) => {
             let reason = format!("agent {}: {error}", agent.name);
@@ -106,6 +109,7 @@ impl Desk {
 impl Drop for Desk {
     /// Gives the place back, however the attempt ended. What could be read of it is reachable from a ref of the ledger.
     fn drop(&mut self) {
+        end_strays(&self.workspace, GRACE);
         // What cannot be removed is no reason to lose the attempt.
         let _ = Workspace::remove(&self.workspace);
         let _ = fs::remove_dir_all(&self.notes);

@@ -12,7 +12,7 @@ use super::{Hands, RunFacts, traceparent};
 use crate::environment::Environment;
 use crate::error::RunnerError;
 use crate::git::{GitError, LedgerRepo, Oid, Workspace, diff_text};
-use crate::process::{How, Job, KillSwitch, argv};
+use crate::process::{GRACE, How, Job, KillSwitch, argv, end_strays};
 use crate::site::{Site, make_workspaces_dir};
 use crate::workspace::{Prepared, prepare};
 
@@ -72,6 +72,7 @@ pub(crate) fn run_gate(
             None => judge(gate_run, &dir, &environment, switch),
         }),
     });
+    end_strays(&dir, GRACE);
     // A checkout holds nothing that is not in the object database.
     let _ = Workspace::remove(&dir);
     facts
