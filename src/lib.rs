@@ -19,7 +19,8 @@ pub use tollhouse_core::{
 };
 pub use tollhouse_engine::{
     Apply, At, AttemptFacts, Command, Decision, Engine, EngineError, GateFacts, NewPatch, Outcome, Refusal, View,
-    ViewError, Viewed, decide, next_deadline, patch, plan, policy, report, secret, trace_of,
+    ViewError, Viewed, decide, gates_yet_to_pass, is_known_to_pass, next_deadline, patch, plan, policy, report, secret,
+    trace_of,
 };
 #[cfg(feature = "sqlite")]
 pub use tollhouse_state::SqliteStore;
@@ -32,7 +33,7 @@ pub use tollhouse_runner::{
     clock,
     conductor::{Conductor, DoneByHand, GatesByHand, Progress, landing_head},
     detect,
-    error::{RunnerError, Trouble},
+    error::{RedTarget, RunnerError, Trouble},
     git, process,
     site::Site,
     workspace,

@@ -15,6 +15,9 @@ use crate::printer::{Look, Printer};
 /// The code of the one error that is none: a reader that has seen enough.
 pub(crate) const CLOSED_PIPE: &str = "closed_pipe";
 
+/// The fact that people are shown, too: the end of what a program printed.
+const OUTPUT: &str = "output";
+
 /// What is promised and not built yet: refused in so many words, never taken for a slip.
 const NOT_YET: &[&str] = &[
     "check",
@@ -195,6 +198,12 @@ fn print_error(body: &ErrorBody, printer: &mut Printer) {
         }
     }
     printer.note(&format!("{word}: {}", body.message));
+    // What a program printed says more than any word of ours.
+    if let Some(output) = body.facts.get(OUTPUT) {
+        for line in output.lines() {
+            printer.note(format!("  {line}").trim_end());
+        }
+    }
     if let Some(hint) = &body.hint {
         let word = printer.paint_err(Look::Bold, "hint");
         printer.note(&format!("{word}: {hint}"));
@@ -278,7 +287,10 @@ impl From<RunnerError> for CliError {
             RunnerError::Store(error) => error.into(),
             other => {
                 let hint = other.hint();
-                let error = Self::new(kind, other.code(), other.to_string());
+                let mut error = Self::new(kind, other.code(), other.to_string());
+                for (name, value) in other.facts() {
+                    error = error.fact(name, &value);
+                }
                 match hint {
                     Some(hint) => error.hint(hint),
                     None => error,

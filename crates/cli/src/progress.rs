@@ -21,6 +21,8 @@ pub(crate) struct Watcher<'p> {
     printer: &'p Printer,
     picture: Option<Picture>,
     names: usize,
+    /// The branch that work starts from.
+    branch: &'p str,
 }
 
 /// One line a task that is under way, and one for all.
@@ -32,10 +34,10 @@ struct Picture {
 }
 
 impl<'p> Watcher<'p> {
-    pub(crate) fn new(spec: &RunSpec, printer: &'p Printer) -> Self {
+    pub(crate) fn new(spec: &RunSpec, branch: &'p str, printer: &'p Printer) -> Self {
         let names = spec.tasks.iter().map(|task| task.name.chars().count()).max().unwrap_or(0);
         let picture = printer.is_watched().then(|| Picture::new(spec, names));
-        Self { printer, picture, names }
+        Self { printer, picture, names, branch }
     }
 
     /// Shows what happened.
@@ -68,7 +70,7 @@ impl<'p> Watcher<'p> {
         if self.printer.voice == Voice::Verbose {
             return Some(crate::commands::log::line(&EventRow::from(event), self.printer));
         }
-        let (task, look, text) = telling(event, view)?;
+        let (task, look, text) = telling(event, view, self.branch)?;
         let width = self.names;
         Some(format!("{:width$}  {}", task, self.printer.paint_err(look, &text)))
     }
@@ -80,7 +82,7 @@ fn eprint_line(line: &str) {
 }
 
 /// What is worth a line: whose, how it looks, what it says.
-fn telling(event: &Event, view: &View) -> Option<(String, Look, String)> {
+fn telling(event: &Event, view: &View, branch: &str) -> Option<(String, Look, String)> {
     let why = || brief(event.event.reason.as_deref().unwrap_or_default(), 100);
     match event.record.kind() {
         Kind::Task => {
@@ -114,7 +116,8 @@ fn telling(event: &Event, view: &View) -> Option<(String, Look, String)> {
         }
         Kind::GateRun => {
             let gate_run = view.get::<GateRun>(event.record)?;
-            let name = task_name(view, view.get::<Patch>(gate_run.patch?)?)?;
+            let Some(patch) = gate_run.patch else { return on_branch(gate_run, branch) };
+            let name = task_name(view, view.get::<Patch>(patch)?)?;
             let (look, text) = match gate_run.state {
                 GateRunState::Passed => (Look::Dim, format!("gate {} passed", gate_run.gate.name)),
                 GateRunState::Failed => (Look::Bad, format!("gate {} failed", gate_run.gate.name)),
@@ -127,6 +130,19 @@ fn telling(event: &Event, view: &View) -> Option<(String, Look, String)> {
         }
         Kind::Run | Kind::Attempt | Kind::Effect => None,
     }
+}
+
+/// What a gate does on the branch that work starts from, before there is a run. How a red one ended, the error says.
+fn on_branch(gate_run: &GateRun, branch: &str) -> Option<(String, Look, String)> {
+    let name = &gate_run.gate.name;
+    let text = match gate_run.state {
+        GateRunState::Running => {
+            format!("gate {name} runs on {}, before any agent does", &gate_run.parent[..gate_run.parent.len().min(10)])
+        }
+        GateRunState::Passed => format!("gate {name} passed"),
+        _ => return None,
+    };
+    Some((branch.to_owned(), Look::Dim, text))
 }
 
 fn task_name(view: &View, patch: &Patch) -> Option<String> {

@@ -8,6 +8,7 @@ mod command;
 mod decide;
 mod engine;
 mod fork;
+mod gate_memory;
 pub mod patch;
 pub mod plan;
 pub mod policy;
@@ -24,5 +25,6 @@ pub use command::{
 pub use decide::{Decision, decide};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};
 pub use fork::fork_of;
+pub use gate_memory::{gates_yet_to_pass, is_known_to_pass};
 pub use refusal::Refusal;
 pub use view::{View, ViewError, Viewed};

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use tollhouse_core::GateRunId;
 use tollhouse_engine::{EngineError, Refusal};
 use tollhouse_state::StoreError;
 
@@ -82,6 +83,9 @@ pub enum RunnerError {
         /// Where work starts from.
         target: String,
     },
+    /// A gate that a change must pass does not pass where work starts from: no change could.
+    #[error(transparent)]
+    TargetRed(Box<RedTarget>),
     /// A file or folder.
     #[error("cannot {what} {path}: {source}")]
     Io {
@@ -117,6 +121,7 @@ impl RunnerError {
             | Self::BranchInTheWay { .. }
             | Self::LandingRewritten { .. }
             | Self::Diverged { .. } => Trouble::Conflict,
+            Self::TargetRed(_) => Trouble::Refused,
             Self::Store(_) => Trouble::Ledger,
             Self::Git(error) => error.trouble(),
             Self::NoStateHome | Self::Io { .. } | Self::TooMuch { .. } => Trouble::Machine,
@@ -137,6 +142,7 @@ impl RunnerError {
             Self::BranchInTheWay { .. } => "branch_in_the_way",
             Self::LandingRewritten { .. } => "landing_rewritten",
             Self::Diverged { .. } => "diverged",
+            Self::TargetRed(_) => "target_red",
             Self::Io { .. } => "io",
             Self::TooMuch { .. } => "too_much",
             Self::Interrupted => "interrupted",
@@ -164,7 +170,48 @@ impl RunnerError {
             Self::Diverged { land_on, target } => {
                 Some(format!("bring them together: `git switch {target} && git merge {land_on}`"))
             }
+            Self::TargetRed(red) => Some(format!(
+                "nothing was started; mend it on {branch}: `toll gate run {gate} --tree {branch}` shows it again",
+                branch = red.branch,
+                gate = red.gate,
+            )),
             Self::Interrupted => Some("`toll status` shows what was done".to_owned()),
         }
     }
+
+    /// What was found, by name: for programs, and for those who want to see more than the message.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let Self::TargetRed(red) = self else { return Vec::new() };
+        let mut facts = vec![
+            ("branch", red.branch.clone()),
+            ("commit", red.commit.clone()),
+            ("gate", red.gate.clone()),
+            ("gate_run", red.gate_run.to_string()),
+        ];
+        facts.extend((!red.output.is_empty()).then(|| ("output", red.output.clone())));
+        facts
+    }
+}
+
+/// A gate that does not pass where work starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("gate {gate} does not pass on {branch} ({}): it {ended}", brief(commit))]
+pub struct RedTarget {
+    /// The branch that work starts from.
+    pub branch: String,
+    /// Its commit.
+    pub commit: String,
+    /// The gate.
+    pub gate: String,
+    /// What it saw.
+    pub gate_run: GateRunId,
+    /// How it ended.
+    pub ended: String,
+    /// The end of what it printed.
+    pub output: String,
+}
+
+/// So much of a commit's id as people read.
+fn brief(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
 }

@@ -145,13 +145,13 @@ fn answer(status: &RunStatus, strictness: Strictness) -> Answer {
 
 /// Drives a run to its end, with progress for whoever watches.
 pub(crate) fn execute(spec: &RunSpec, site: &Site, context: &mut Context) -> Result<RunStatus, CliError> {
-    Conductor::head_for(&site.project()?, spec)?;
+    let head = Conductor::head_for(&site.project()?, spec)?;
     let signals = Signals::listen()?;
     if spec.gates.is_empty() {
         context.printer.remark("no gate is configured: only policy is checked; [[gate]] in tollhouse.toml adds one");
     }
     let store = site.open_ledger()?;
-    let mut watcher = Watcher::new(spec, &context.printer);
+    let mut watcher = Watcher::new(spec, head.branch(spec), &context.printer);
     let conductor = Conductor::new(site, &store, person(), signals.interrupted());
     let status = conductor.run(spec, &mut |progress| watcher.see(progress));
     watcher.finish();

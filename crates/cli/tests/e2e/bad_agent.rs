@@ -75,7 +75,7 @@ fn output_that_is_not_text_is_kept_with_marks_where_it_was_not() {
 fn gate_that_hangs_is_ended_with_all_that_it_started() {
     let bench = Bench::new();
     bench.agent("echo x > x.txt").config(
-        "[[gate]]\nname = \"slow\"\ntimeout = \"1s\"\nrun = \"echo $$ >> $TMPDIR/pids; sleep 1000 & echo $! >> $TMPDIR/pids; wait\"\n",
+        "[[gate]]\nname = \"slow\"\ntimeout = \"1s\"\nrun = \"test -e x.txt || exit 0; echo $$ >> $TMPDIR/pids; sleep 1000 & echo $! >> $TMPDIR/pids; wait\"\n",
     );
     let said = run_one(&bench);
     assert_eq!(said.code, Some(1), "{said}");
@@ -87,7 +87,9 @@ fn gate_that_hangs_is_ended_with_all_that_it_started() {
 #[test]
 fn gate_that_hangs_says_so() {
     let bench = Bench::new();
-    bench.agent("echo x > x.txt").config("[[gate]]\nname = \"slow\"\ntimeout = \"1s\"\nrun = \"sleep 1000\"\n");
+    bench
+        .agent("echo x > x.txt")
+        .config("[[gate]]\nname = \"slow\"\ntimeout = \"1s\"\nrun = \"test ! -e x.txt || sleep 1000\"\n");
     run_one(&bench);
     let said = bench.toll(&["explain"]);
     assert_says!(bench, said, @r"
@@ -104,10 +106,13 @@ fn gate_that_hangs_says_so() {
 #[test]
 fn gate_whose_program_is_not_there_says_so() {
     let bench = Bench::new();
-    bench.agent("echo x > x.txt").config("[[gate]]\nname = \"unit\"\nrun = [\"no-such-program\"]\n");
+    bench.agent("rm check").config("[[gate]]\nname = \"unit\"\nrun = [\"./check\"]\n").write("check", "#!/bin/sh\n");
+    bench.git(&["add", "check"]);
+    bench.git(&["update-index", "--chmod=+x", "check"]);
+    bench.git(&["commit", "--quiet", "--message", "Check"]);
     let said = run_one(&bench);
     assert_eq!(said.code, Some(1), "{said}");
-    assert!(reason(&bench).contains("program \"no-such-program\" was not found"), "{said}");
+    assert!(reason(&bench).contains("program \"./check\" was not found"), "{said}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn twice() -> Bench {
              cp \"$TOLLHOUSE_PROMPT_FILE\" \"$TMPDIR/prompt-file-$TOLLHOUSE_ATTEMPT\"
              echo $TOLLHOUSE_ATTEMPT > tries.txt",
         )
-        .config("[[gate]]\nname = \"picky\"\nrun = \"echo the number is too small; grep -q 2 tries.txt\"\n");
+        .config("[[gate]]\nname = \"picky\"\nrun = \"test -e tries.txt || exit 0; echo the number is too small; grep -q 2 tries.txt\"\n");
     bench.run_plan(&tasks(&["one"]).replace("attempts = 1", "attempts = 2"));
     bench
 }
@@ -143,9 +143,9 @@ fn agent_finds_in_its_environment_what_was_promised_and_nothing_else() {
 #[test]
 fn gate_finds_in_its_environment_no_more_than_was_promised() {
     let bench = Bench::new();
-    bench
-        .agent("echo x > x.txt")
-        .config("[[gate]]\nname = \"env\"\nrun = [\"sh\", \"-c\", \"env; exit 1\"]\nenv_pass = [\"MY_TOOL\"]\n");
+    bench.agent("echo x > x.txt").config(
+        "[[gate]]\nname = \"env\"\nrun = [\"sh\", \"-c\", \"env; test ! -e x.txt\"]\nenv_pass = [\"MY_TOOL\"]\n",
+    );
     bench.plan(&tasks(&["one"]));
     with_secrets(&bench, &["run", "../plan.toml"]);
     let gate_run = bench.toll(&["status", "--json"]).json()["gate_runs"][0]["id"].to_string();
@@ -284,10 +284,18 @@ fn failure_that_is_not_critical_is_a_no_where_that_is_asked_for() {
     assert_eq!(mostly_good(&["--strict"]), Some(1));
 }
 
+/// Writes its process and a child of it to `pids`, and waits for ever.
+pub(crate) const HANGS: &str = "sleep 1000 & echo $$ $! > \"$TMPDIR/pids\"; wait";
+
 /// A run that is told by a signal to stop while its agent works: its exit status, and the agent's processes.
 fn stopped_by(signal: &str) -> (Bench, Option<i32>, Vec<String>) {
     let bench = Bench::new();
-    bench.agent("sleep 1000 & echo $$ $! > \"$TMPDIR/pids\"; wait").plan(&tasks(&["one"]));
+    bench.agent(HANGS).plan(&tasks(&["one"]));
+    stopped(bench, signal)
+}
+
+/// A run that is told by a signal to stop once something of it has written its processes to `pids`.
+pub(crate) fn stopped(bench: Bench, signal: &str) -> (Bench, Option<i32>, Vec<String>) {
     let fifo = bench.notes().join("pids");
     assert_eq!(run(bench.isolated("mkfifo").arg(&fifo)).code, Some(0));
     let before = bench.of_the_person();
@@ -309,7 +317,7 @@ fn stopped_by(signal: &str) -> (Bench, Option<i32>, Vec<String>) {
         assert_eq!(kill.code, Some(0), "{kill}");
     }
     let said = ended.join().expect("toll ends");
-    assert!(!pids.trim().is_empty(), "no agent began\n{said}");
+    assert!(!pids.trim().is_empty(), "nothing began\n{said}");
     assert_same(&before, &bench.of_the_person());
     (bench, said.code, pids.split_ascii_whitespace().map(str::to_owned).collect())
 }
@@ -347,7 +355,7 @@ fn run_that_is_interrupted_leaves_no_workspace_behind() {
 }
 
 /// What there is in the folder for the workspaces of a repository.
-fn workspaces(bench: &Bench) -> Vec<String> {
+pub(crate) fn workspaces(bench: &Bench) -> Vec<String> {
     let all = bench.photograph(&bench.around().join("state/tollhouse"));
     let names = all.keys().filter_map(|path| path.to_str()?.split_once("state/tollhouse/"));
     names.filter(|(_, name)| name.contains('/')).map(|(_, name)| name.to_owned()).collect()

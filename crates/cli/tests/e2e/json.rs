@@ -261,6 +261,19 @@ fn errors_of_every_kind_are_documents_on_standard_error() {
 }
 
 #[test]
+fn red_target_is_an_error_with_the_facts() {
+    let bench = Bench::new();
+    bench.config("[[gate]]\nname = \"unit\"\nrun = \"echo the total is wrong; exit 3\"\n");
+    let said = bench.toll(&["do", "Do it", "--json"]);
+    assert_error(&bench, &said, "target_red", 3);
+    let facts = &said.error()["facts"];
+    let head = bench.git(&["rev-parse", "main"]);
+    for (name, fact) in [("branch", "main"), ("commit", &head), ("gate", "unit"), ("output", "the total is wrong")] {
+        assert_eq!(facts[name], fact, "{facts:#}");
+    }
+}
+
+#[test]
 fn help_is_help_also_for_programs() {
     let said = Bench::empty().toll(&["--json", "--help"]);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));

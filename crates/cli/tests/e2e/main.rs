@@ -10,3 +10,4 @@ mod help;
 mod json;
 mod safety;
 mod surroundings;
+mod target_gates;

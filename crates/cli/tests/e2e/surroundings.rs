@@ -14,8 +14,9 @@ fn what_setup_does_to_the_tree_is_not_the_agents_work() {
 #[test]
 fn gate_does_not_judge_a_tree_that_setup_changed() {
     let bench = Bench::new();
-    let config = "[workspace]\nsetup = \"echo setup >> README.md\"\n[[gate]]\nname = \"yes\"\nrun = \"true\"\n";
-    bench.agent("echo work > work.txt").config(config).plan(&tasks(&["one"]));
+    let setup = "test ! -e work.txt || echo setup >> README.md";
+    let config = format!("[workspace]\nsetup = \"{setup}\"\n[[gate]]\nname = \"yes\"\nrun = \"true\"\n");
+    bench.agent("echo work > work.txt").config(&config).plan(&tasks(&["one"]));
     assert_eq!(bench.toll(&["run", "../plan.toml"]).code, Some(1));
     let reason = bench.toll(&["explain", "--json"]).json()["because"].to_string();
     assert!(reason.contains("setup changes files of the tree that is to be judged: README.md"), "{reason}");

@@ -5,8 +5,8 @@ use std::fs;
 use tollhouse_core::entity::{Effect, ErrorClass, GateRun, Work};
 use tollhouse_core::lifecycle::GateRunState;
 use tollhouse_core::spec::{GateSpec, Requirement, WorkspaceSpec};
-use tollhouse_core::{Actor, GateRunId};
-use tollhouse_engine::{Command, Engine, Outcome};
+use tollhouse_core::{Actor, Event, GateRunId};
+use tollhouse_engine::{At, Command, Engine, Outcome, View};
 use tollhouse_state::Store;
 
 use super::perform::{Place, run_gate};
@@ -70,7 +70,7 @@ impl GatesByHand<'_> {
                 done.left_out.push(gate.name.clone());
                 continue;
             }
-            let gate_run = self.one(&place, gate, (tree, commit))?;
+            let gate_run = self.one(&place, gate, (tree, commit), &mut |_, _| {})?;
             done.gate_runs.push(gate_run);
             if self.switch.is_thrown() {
                 return Err(RunnerError::Interrupted);
@@ -81,29 +81,46 @@ impl GatesByHand<'_> {
         Ok(done)
     }
 
-    fn one(&self, place: &Place<'_>, gate: &GateSpec, (tree, commit): (Oid, Oid)) -> Result<GateRun, RunnerError> {
+    /// Runs one gate on the tree of a commit, and tells what comes onto the ledger as it comes.
+    pub(super) fn one(
+        &self,
+        place: &Place<'_>,
+        gate: &GateSpec,
+        (tree, commit): (Oid, Oid),
+        tell: &mut dyn FnMut(&[Event], &View),
+    ) -> Result<GateRun, RunnerError> {
         let actor = Actor::Person(self.person.clone());
         let at = clock::at();
         let id = GateRunId::from_parts(at.now, clock::random_id_bits());
         let mut engine = Engine::open_project(self.store)?;
+        let mut execute = |engine: &mut Engine<_>, command: &Command, at: At| -> Result<(), RunnerError> {
+            let mut events = engine.execute(command, &actor, at)?;
+            // What others do in the project meanwhile is theirs.
+            events.retain(|event| is_of(event, id, engine.view()));
+            tell(&events, engine.view());
+            Ok(())
+        };
         let (tree, parent) = (tree.to_string(), commit.to_string());
-        engine.execute(
-            &Command::CreateGateRun { gate_run: id, gate: Box::new(gate.clone()), tree, parent },
-            &actor,
-            at,
-        )?;
+        let create = Command::CreateGateRun { gate_run: id, gate: Box::new(gate.clone()), tree, parent };
+        execute(&mut engine, &create, at)?;
         let wanted = |effect: &&Effect| effect.work == Work::Gate { gate_run: id };
         let effect = engine.view().all::<Effect>().find(wanted).expect("it was just asked for").id;
         let until = clock::now().after(gate.timeout);
         let claim = Command::Claim { effect, owner: self.person.clone(), until };
-        engine.execute(&claim, &actor, clock::at())?;
+        execute(&mut engine, &claim, clock::at())?;
         let gate_run = engine.view().get::<GateRun>(id).expect("it was just made").clone();
         let outcome = match run_gate(place, &gate_run, Environment::base(&[]), &self.switch) {
             Ok(facts) => Outcome::Gated(facts),
             Err(error) => Outcome::Failed { class: ErrorClass::Unknown, reason: error.to_string() },
         };
         let epoch = engine.view().get::<Effect>(effect).map_or(0, |effect| effect.epoch);
-        engine.execute(&Command::Report { effect, epoch, outcome: Box::new(outcome) }, &actor, clock::at())?;
+        execute(&mut engine, &Command::Report { effect, epoch, outcome: Box::new(outcome) }, clock::at())?;
         Ok(engine.view().get::<GateRun>(id).expect("it was just made").clone())
     }
+}
+
+/// Whether an event is one of a gate run, or of the effect that runs it.
+fn is_of(event: &Event, gate_run: GateRunId, view: &View) -> bool {
+    event.record == gate_run.into()
+        || view.get::<Effect>(event.record).is_some_and(|effect| effect.work == Work::Gate { gate_run })
 }

@@ -17,6 +17,7 @@ use tollhouse_state::{CommitError, Store};
 
 use super::head::{Head, landing_head};
 use super::perform::{Assignment, Hands, perform};
+use super::preflight::Preflight;
 use crate::clock;
 use crate::error::RunnerError;
 use crate::git::Project;
@@ -29,7 +30,8 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 /// The name under which this machine works.
 const WORKER: &str = "local";
 
-/// What happened since the last time, and where the run is now.
+/// What happened since the last time, and where the run is now. While gates run on the target, there is no run yet: the
+/// events are theirs.
 #[derive(Debug)]
 pub struct Progress<'a> {
     /// The events that came.
@@ -84,12 +86,16 @@ impl<'a> Conductor<'a> {
     /// Makes a run of what was asked for and drives it to its end.
     ///
     /// # Errors
-    /// The branches are not as they must be, the ledger fails, or somebody interrupts it.
+    /// The branches are not as they must be, a gate does not pass where work starts from, the ledger fails, or somebody
+    /// interrupts it.
     pub fn run(&self, spec: &RunSpec, watch: &mut dyn FnMut(&Progress<'_>)) -> Result<RunStatus, RunnerError> {
         let project = self.site.project()?;
         let head = Self::head_for(&project, spec)?;
+        let id = RunId::from_parts(clock::now(), clock::random_id_bits());
+        let preflight =
+            Preflight { site: self.site, store: self.store, person: &self.person, interrupted: self.interrupted };
+        preflight.check(spec, &head, &mut |events, view| watch(&Progress { events, view, run: id }))?;
         let at = clock::at();
-        let id = RunId::from_parts(at.now, clock::random_id_bits());
         // Made once, before the first effects come for it together.
         self.site.open_repo()?;
         // Pinned in the lender before anything borrows.

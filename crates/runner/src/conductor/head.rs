@@ -1,5 +1,7 @@
 //! Where work starts and what the next landing stands on.
 
+use tollhouse_core::spec::RunSpec;
+
 use crate::error::RunnerError;
 use crate::git::{GitError, Oid, Project};
 
@@ -12,6 +14,15 @@ pub struct Head {
     pub commit: Oid,
     /// Where the landing branch is; `None` where there is none yet.
     pub landing: Option<Oid>,
+    /// Where the target is.
+    pub target: Oid,
+}
+
+impl Head {
+    /// The branch whose commit work starts from: the target, but where something landed ahead of it.
+    pub fn branch<'s>(&self, spec: &'s RunSpec) -> &'s str {
+        if self.commit == self.target { &spec.target } else { &spec.land_on }
+    }
 }
 
 /// Where the landing branch stands when a run begins, the target taken in where it moved ahead.
@@ -33,7 +44,7 @@ pub fn landing_head(project: &Project, target: &str, land_on: &str) -> Result<He
 pub(super) fn head_in_run(project: &Project, run: &RunFacts) -> Result<Head, RunnerError> {
     let head = match look(project, &run.target, &run.land_on)? {
         Look::One(head) => head,
-        Look::Diverged { landing } => Head { commit: landing, landing: Some(landing) },
+        Look::Diverged { landing, target } => Head { commit: landing, landing: Some(landing), target },
     };
     if let Some(landed) = &run.landed {
         let id = Oid::from_str(landed).map_err(GitError::from)?;
@@ -46,7 +57,7 @@ pub(super) fn head_in_run(project: &Project, run: &RunFacts) -> Result<Head, Run
 
 enum Look {
     One(Head),
-    Diverged { landing: Oid },
+    Diverged { landing: Oid, target: Oid },
 }
 
 fn look(project: &Project, target: &str, land_on: &str) -> Result<Look, RunnerError> {
@@ -58,7 +69,7 @@ fn look(project: &Project, target: &str, land_on: &str) -> Result<Look, RunnerEr
         None => target_commit,
         Some(landing) if project.is_ancestor(target_commit, landing)? => landing,
         Some(landing) if project.is_ancestor(landing, target_commit)? => target_commit,
-        Some(landing) => return Ok(Look::Diverged { landing }),
+        Some(landing) => return Ok(Look::Diverged { landing, target: target_commit }),
     };
-    Ok(Look::One(Head { commit, landing }))
+    Ok(Look::One(Head { commit, landing, target: target_commit }))
 }

@@ -7,6 +7,7 @@ mod by_hand;
 mod drive;
 mod head;
 mod perform;
+mod preflight;
 
 pub use by_hand::{DoneByHand, GatesByHand};
 pub use drive::{Conductor, Progress};
