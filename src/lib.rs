@@ -34,7 +34,7 @@ pub use tollhouse_runner::{
     conductor::{Conductor, DoneByHand, GatesByHand, Progress, landing_head},
     detect,
     error::{RedTarget, RunnerError, Trouble},
-    git, process,
+    git, own_config, process,
     site::Site,
     workspace,
 };

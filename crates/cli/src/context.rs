@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use tollhouse::plan::{Defaults, ProjectSpec, Source, read_project};
+use tollhouse::own_config::{self, OwnConfigProblem};
+use tollhouse::plan::{Defaults, ProjectSpec, Source, read_configuration, read_project};
 use tollhouse::{Site, SqliteStore};
 
 use crate::args::Everywhere;
@@ -46,26 +47,43 @@ pub(crate) fn read_ledger(site: &Site) -> Result<SqliteStore, CliError> {
 
 /// The project's configuration as it stands in the working copy; an empty one where there is no file.
 pub(crate) fn project(site: &Site) -> Result<ProjectSpec, CliError> {
-    let path = site.root.join(CONFIG);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(unreadable(&path, &error)),
-    };
-    read_project(&Source::new(CONFIG, text)).map_err(CliError::problems)
+    read_project(&project_source(site)?).map_err(CliError::problems)
 }
 
-/// Refuses to go on where a person's own configuration would have to be followed, which is not built yet.
-pub(crate) fn refuse_personal_config() -> Result<(), CliError> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || absolute("HOME").map(|home| home.join(".config"));
-    let Some(dir) = absolute("XDG_CONFIG_HOME").or_else(home) else { return Ok(()) };
-    let path = dir.join("tollhouse").join("config.toml");
-    if path.symlink_metadata().is_err() {
-        return Ok(());
+/// The project's configuration together with the person's own.
+pub(crate) fn configuration(site: &Site) -> Result<ProjectSpec, CliError> {
+    let project = project_source(site)?;
+    let person = match own_config::path() {
+        Some(path) => own_config::read(&path)?.map(|text| Source::new(path.display().to_string(), text)),
+        None => None,
+    };
+    read_configuration(&project, person.as_ref()).map_err(CliError::problems)
+}
+
+fn project_source(site: &Site) -> Result<Source, CliError> {
+    let path = site.root.join(CONFIG);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Source::new(CONFIG, text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Source::new(CONFIG, "")),
+        Err(error) => Err(unreadable(&path, &error)),
     }
-    let message = format!("{} is not supported yet", path.display());
-    Err(CliError::new(ErrorKind::Usage, "not_supported_yet", message).hint("move it away; the project's file is read"))
+}
+
+impl From<OwnConfigProblem> for CliError {
+    fn from(problem: OwnConfigProblem) -> Self {
+        let (kind, code, hint) = match &problem {
+            OwnConfigProblem::NotText { .. } => (ErrorKind::Usage, "not_utf8", "write it anew as text"),
+            OwnConfigProblem::NotAFile { .. } => {
+                (ErrorKind::Usage, "not_a_file", "move it away; your own configuration is one file")
+            }
+            OwnConfigProblem::Unsafe { .. } => {
+                let hint = "what it names is run, so it must be yours alone: see to its owner and `chmod go-w`";
+                (ErrorKind::Refused, "unsafe_file", hint)
+            }
+            _ => (ErrorKind::Machine, "io", "check that you may read it, or move it away"),
+        };
+        Self::new(kind, code, problem.to_string()).hint(hint)
+    }
 }
 
 /// What holds where the configuration says nothing.

@@ -214,7 +214,7 @@ pub struct RunSpec {
     pub agents: Vec<AgentSpec>,
     /// The gates.
     pub gates: Vec<GateSpec>,
-    /// The levels of policy above the tasks, widest first.
+    /// The levels of policy above the tasks: the project's, the person's where there is one, the plan's.
     pub policy: Vec<PolicySpec>,
     /// How workspaces are made ready.
     pub workspace: WorkspaceSpec,

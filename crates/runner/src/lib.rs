@@ -8,6 +8,7 @@ pub mod detect;
 pub mod environment;
 pub mod error;
 pub mod git;
+pub mod own_config;
 pub mod process;
 pub mod site;
 pub mod workspace;

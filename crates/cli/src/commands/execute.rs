@@ -12,7 +12,7 @@ use tollhouse::spec::RunSpec;
 use tollhouse::{Conductor, Site};
 
 use super::status;
-use crate::context::{Context, defaults, person, project, refuse_personal_config, require_person, unreadable};
+use crate::context::{Context, configuration, defaults, person, require_person, unreadable};
 use crate::error::{Answer, CLOSED_PIPE, CliError, ErrorKind};
 use crate::progress::Watcher;
 use crate::signals::Signals;
@@ -80,11 +80,10 @@ fn refuse_unsupported(args: &CommonArgs) -> Result<(), CliError> {
 
 pub(crate) fn run_single(args: &DoArgs, context: &mut Context) -> Result<Answer, CliError> {
     refuse_unsupported(&args.common)?;
-    refuse_personal_config()?;
     require_person("do")?;
     let prompt = read_prompt(&args.prompt, &context.dir)?;
     let site = context.site()?;
-    let project = project(&site)?;
+    let project = configuration(&site)?;
     let mut defaults = defaults(&site)?;
     defaults.labels = args.common.label.iter().cloned().collect();
     let task = SingleTask { prompt, agent: args.agent.clone(), write: args.write.clone() };
@@ -95,13 +94,12 @@ pub(crate) fn run_single(args: &DoArgs, context: &mut Context) -> Result<Answer,
 
 pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, CliError> {
     refuse_unsupported(&args.common)?;
-    refuse_personal_config()?;
     require_person("run")?;
     let site = context.site()?;
     let path = context.dir.join(&args.plan);
     let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&args.plan, &error))?;
     let plan = read_plan(&Source::new(args.plan.display().to_string(), text));
-    let project = match project(&site) {
+    let project = match configuration(&site) {
         Ok(project) => project,
         // Every problem at once: those of the plan, too.
         Err(mut error) if !error.body.problems.is_empty() => {

@@ -8,6 +8,7 @@ mod flow;
 mod harness;
 mod help;
 mod json;
+mod own_config;
 mod safety;
 mod surroundings;
 mod target_gates;

@@ -8,7 +8,7 @@ use super::nearest::{did_you_mean, quoted};
 use super::node;
 use super::policy::{PolicyDraft, absent_level, source_of};
 use super::problem::{Lines, Place, Problem, Problems, Source};
-use super::read::{Field, Table, not_yet};
+use super::read::{At, Field, Table, not_yet};
 
 /// More than these at once is a slip of the finger.
 pub(super) const PARALLEL_MAX: u32 = 1000;
@@ -36,6 +36,8 @@ pub struct ProjectSpec {
     pub gates: Vec<GateSpec>,
     /// The project's level of policy.
     pub policy: PolicySpec,
+    /// The level of policy of the person who runs it, where their own configuration has one.
+    pub person: Option<PolicySpec>,
     /// How workspaces are made ready.
     pub workspace: WorkspaceSpec,
     /// Whose name landed commits carry.
@@ -47,6 +49,20 @@ impl ProjectSpec {
     pub fn land_on_for(&self, target: &str) -> String {
         self.land_on.clone().unwrap_or_else(|| format!("toll/{target}"))
     }
+
+    /// The levels of policy above plans. The project's is the first, for what needs a person's word looks for it there;
+    /// that it does not widen the person's is seen to when both are read.
+    pub(super) fn levels(&self) -> Vec<PolicySpec> {
+        std::iter::once(&self.policy).chain(&self.person).cloned().collect()
+    }
+}
+
+/// The project's configuration, with the places of what a person's own may disagree with.
+pub(super) struct ProjectDraft {
+    pub(super) spec: ProjectSpec,
+    pub(super) policy: PolicyDraft,
+    pub(super) agents: Vec<At<AgentSpec>>,
+    pub(super) author: Option<At<CommitAuthor>>,
 }
 
 /// Reads the project's configuration. An empty text is one: no agents, no gates, no rules but the general ones.
@@ -62,38 +78,50 @@ impl ProjectSpec {
 /// ```
 pub fn read_project(source: &Source) -> Result<ProjectSpec, Vec<Problem>> {
     let mut problems = Problems::default();
-    let root = node::read(source, &mut problems);
-    let spec = Field::root(&root).table(&mut problems).map(|table| project(&table, source, &mut problems));
-    match spec {
-        Some(spec) if problems.is_empty() => Ok(spec),
+    match read_draft(source, &mut problems) {
+        Some(draft) if problems.is_empty() => Ok(draft.spec),
         _ => Err(problems.finish(source)),
     }
 }
 
-fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> ProjectSpec {
+/// Reads what is there, also where problems are told.
+pub(super) fn read_draft(source: &Source, problems: &mut Problems) -> Option<ProjectDraft> {
+    let root = node::read(source, problems);
+    let table = Field::root(&root).table(problems)?;
+    Some(project(&table, source, problems))
+}
+
+fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> ProjectDraft {
     root.expect_keys(&["project", "workspace", "agents", "policy", "gate", "commit"], &["budget"], problems);
     let mut section = |key: &str| root.field(key).and_then(|field| field.table(problems));
     let (head, workspace, policy, commit) =
         (section("project"), section("workspace"), section("policy"), section("commit"));
     let Head { name, target, land_on, land } = head.map(|table| self::head(&table, problems)).unwrap_or_default();
     let lines = Lines::new(&source.text);
-    ProjectSpec {
+    let agents = root.field("agents").map(|field| agents(&field, problems)).unwrap_or_default();
+    let gates = root.field("gate").map(|field| gates::read(&field, &lines, problems)).unwrap_or_default();
+    let policy = policy.map_or_else(
+        || absent_level("project", &source.file),
+        |table| {
+            let line = lines.line(table.place.at);
+            PolicyDraft::read(&table, source_of("project", &source.file, Some(line)), problems)
+        },
+    );
+    let workspace = workspace.map(|table| self::workspace(&table, problems)).unwrap_or_default();
+    let author = commit.and_then(|table| author(&table, problems));
+    let spec = ProjectSpec {
         name,
         target,
         land_on,
         land,
-        agents: root.field("agents").map(|field| agents(&field, problems)).unwrap_or_default(),
-        gates: root.field("gate").map(|field| gates::read(&field, &lines, problems)).unwrap_or_default(),
-        policy: policy.map_or_else(
-            || absent_level("project", &source.file).spec(),
-            |table| {
-                let line = lines.line(table.place.at);
-                PolicyDraft::read(&table, source_of("project", &source.file, Some(line)), problems).spec()
-            },
-        ),
-        workspace: workspace.map(|table| self::workspace(&table, problems)).unwrap_or_default(),
-        author: commit.and_then(|table| author(&table, problems)).unwrap_or_default(),
-    }
+        agents: agents.iter().map(|agent| agent.value.clone()).collect(),
+        gates,
+        policy: policy.spec(),
+        person: None,
+        workspace,
+        author: author.as_ref().map(|author| author.value.clone()).unwrap_or_default(),
+    };
+    ProjectDraft { spec, policy, agents, author }
 }
 
 /// `[project]` as it is written.
@@ -137,20 +165,21 @@ fn workspace(table: &Table<'_>, problems: &mut Problems) -> WorkspaceSpec {
     WorkspaceSpec { setup, copy: copy.into_iter().map(|path| path.value).collect() }
 }
 
-fn author(table: &Table<'_>, problems: &mut Problems) -> Option<CommitAuthor> {
+pub(super) fn author(table: &Table<'_>, problems: &mut Problems) -> Option<At<CommitAuthor>> {
     table.expect_keys(&["author"], &["signoff", "sign", "trailers"], problems);
     let field = table.field("author")?;
     let text = check::line(&field, problems)?;
-    match text.as_str() {
-        "agent" => Some(CommitAuthor::Agent),
-        "me" => Some(CommitAuthor::Me),
-        _ if is_person(&text) => Some(CommitAuthor::Named(text)),
+    let author = match text.as_str() {
+        "agent" => CommitAuthor::Agent,
+        "me" => CommitAuthor::Me,
+        _ if is_person(&text) => CommitAuthor::Named(text),
         _ => {
             let message = format!("{} is no author", quoted(&text));
             problems.wrong(&field.place, message, "\"agent\", \"me\" or \"Name <mail@example.org>\"");
-            None
+            return None;
         }
-    }
+    };
+    Some(field.at(author))
 }
 
 /// Whether a text is a name and an address, as git wants them.
@@ -162,12 +191,13 @@ fn is_person(text: &str) -> bool {
     name.chars().any(char::is_alphanumeric) && name.ends_with(' ') && !name.contains('>') && address
 }
 
-fn agents(field: &Field<'_>, problems: &mut Problems) -> Vec<AgentSpec> {
+pub(super) fn agents(field: &Field<'_>, problems: &mut Problems) -> Vec<At<AgentSpec>> {
     let Some(table) = field.table(problems) else { return Vec::new() };
     let mut agents = Vec::new();
     for (name, place, field) in table.fields() {
         check::name("an agent", name, &place, problems);
-        agents.extend(field.table(problems).map(|table| agent(name, &table, problems)));
+        let agent = field.table(problems).map(|table| agent(name, &table, problems));
+        agents.extend(agent.map(|value| At { value, place }));
     }
     agents
 }

@@ -181,9 +181,7 @@ impl<'a> Table<'a> {
             if later.contains(&key) {
                 not_yet(&format!("the key `{key}`"), &place, problems);
             } else if !known.contains(&key) {
-                let hint = did_you_mean(key, known.iter().copied())
-                    .unwrap_or_else(|| format!("known here: {}", known.join(", ")));
-                problems.wrong(&place, format!("unknown key {}", quoted(key)), hint);
+                unknown_key(key, known, &place, problems);
             }
         }
     }
@@ -209,6 +207,12 @@ impl<'a> Table<'a> {
             (entry.key.as_str(), self.place.child(entry.at, &entry.key), field)
         })
     }
+}
+
+/// Tells a key that nobody knows.
+pub(super) fn unknown_key(key: &str, known: &[&str], place: &Place, problems: &mut Problems) {
+    let hint = did_you_mean(key, known.iter().copied()).unwrap_or_else(|| format!("known here: {}", known.join(", ")));
+    problems.wrong(place, format!("unknown key {}", quoted(key)), hint);
 }
 
 /// Tells that something is promised, and not there yet.

@@ -42,7 +42,7 @@ pub fn resolve(
     defaults: &Defaults,
 ) -> Result<RunSpec, Vec<Problem>> {
     let mut problems = plan.problems.clone();
-    let mut policy = vec![project.policy.clone()];
+    let mut policy = project.levels();
     if let Some(level) = &plan.policy {
         level.tell_widening(&Levels::new(&policy), &mut problems);
         policy.push(level.spec());

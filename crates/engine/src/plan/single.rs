@@ -52,14 +52,15 @@ pub fn single(project: &ProjectSpec, task: &SingleTask, defaults: &Defaults) -> 
             name.clone()
         }
     };
+    let levels = project.levels();
     let policy = level(&task.write, &mut problems);
     if let Some(level) = &policy {
-        level.tell_widening(&Levels::new([&project.policy]), &mut problems);
+        level.tell_widening(&Levels::new(&levels), &mut problems);
     }
     if !problems.is_empty() {
         return Err(problems.finish(&Source::new("arguments", "")));
     }
-    let mut run = frame(project, defaults, vec![project.policy.clone()]);
+    let mut run = frame(project, defaults, levels);
     NAME.clone_into(&mut run.plan);
     run.agents.retain(|known| known.name == agent);
     run.tasks = vec![TaskSpec {

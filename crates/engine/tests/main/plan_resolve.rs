@@ -6,7 +6,8 @@ use expect_test::{Expect, expect};
 use tollhouse_core::Span;
 use tollhouse_core::spec::{CommitAuthor, Program, RunSpec, Weight};
 use tollhouse_engine::plan::{
-    Defaults, Problem, ProjectSpec, PromptTexts, SingleTask, Source, read_plan, read_project, resolve, single,
+    Defaults, Problem, ProjectSpec, PromptTexts, SingleTask, Source, read_configuration, read_plan, read_project,
+    resolve, single,
 };
 
 const PROJECT: &str = r#"[project]
@@ -287,4 +288,97 @@ fn a_hundred_thousand_wrong_needs_are_told_in_time() {
         .collect();
     let problems = run("plan.toml", &tasks.concat()).unwrap_err();
     assert_eq!(problems.len(), 200_000, "an unknown need and an agent that is not named, for each");
+}
+
+/// What is said of the project together with this configuration of a person.
+fn with_person(text: &str) -> Result<ProjectSpec, Vec<Problem>> {
+    read_configuration(&Source::new("tollhouse.toml", PROJECT), Some(&Source::new("own.toml", text)))
+}
+
+#[test]
+fn agents_of_a_person_stand_after_those_of_the_project() {
+    let spec = with_person("[agents.mine]\ncommand = [\"mine\"]\n").unwrap();
+    assert_eq!(spec.agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), ["claude", "script", "mine"]);
+}
+
+#[test]
+fn agent_that_both_files_describe_alike_is_one() {
+    let spec = with_person("[agents.claude]\ncommand = [\"claude\", \"{task}\"]\nmax_parallel = 2\n").unwrap();
+    assert_eq!(spec.agents.len(), 2);
+}
+
+#[test]
+fn what_both_files_say_otherwise_is_told_with_both_places() {
+    let problems =
+        with_person("[agents.claude]\ncommand = [\"other\"]\n[commit]\nauthor = \"me\"\n").err().unwrap_or_default();
+    expect![[r#"
+        own.toml:1:9: agent `claude` differs from the one at tollhouse.toml:9; give one of them another name [/agents/claude]
+        own.toml:4:10: author differs from the one at tollhouse.toml:38; take one of them out [/commit/author]
+    "#]]
+    .assert_eq(&show(&problems));
+}
+
+#[test]
+fn author_of_a_person_counts_where_the_project_names_none() {
+    let person = Source::new("own.toml", "[commit]\nauthor = \"me\"\n");
+    let spec = read_configuration(&Source::new("tollhouse.toml", ""), Some(&person)).unwrap();
+    assert_eq!(spec.author, CommitAuthor::Me);
+}
+
+#[test]
+fn project_that_widens_what_a_person_allows_is_told_with_both_places() {
+    let problems = with_person("[policy]\nwrite = [\"src/**\"]\nmax_lines_changed = 10\n").err().unwrap_or_default();
+    expect![[r#"
+        tollhouse.toml:19:20: write `docs/*.md` widens the write of person (own.toml:1); it allows `src/**` [/policy/write/1]
+        tollhouse.toml:22:21: max_lines_changed 1000 widens the 10 of person (own.toml:1); at most 10 [/policy/max_lines_changed]
+    "#]]
+    .assert_eq(&show(&problems));
+}
+
+#[test]
+fn plan_that_widens_what_a_person_allows_is_told_with_both_places() {
+    let person = Source::new("own.toml", "[agents.a]\ncommand = [\"a\"]\n[policy]\nmax_files_changed = 1\n");
+    let project = read_configuration(&Source::new("tollhouse.toml", ""), Some(&person)).unwrap();
+    let plan = "[policy]\nmax_files_changed = 2\n[[task]]\nid = \"a\"\nprompt = \"x\"\n";
+    let problems = resolve(&project, &read_plan(&Source::new("plan.toml", plan)), &prompts(), &defaults()).unwrap_err();
+    expect![[r#"
+        plan.toml:2:21: max_files_changed 2 widens the 1 of person (own.toml:3); at most 1 [/policy/max_files_changed]
+    "#]]
+    .assert_eq(&show(&problems));
+}
+
+#[test]
+fn level_of_a_person_is_kept_by_a_run_after_that_of_the_project() {
+    let project = with_person("[policy]\nmax_lines_changed = 2000\nforbid = [\"secrets/**\"]\n").unwrap();
+    let run = resolve(&project, &read_plan(&Source::new("plan.toml", PLAN)), &prompts(), &defaults()).unwrap();
+    let sources: Vec<&str> = run.policy.iter().map(|level| level.source.as_str()).collect();
+    assert_eq!(sources, ["project (tollhouse.toml:18)", "person (own.toml:1)", "plan (plan.toml:5)"]);
+}
+
+#[test]
+fn what_only_a_project_can_say_is_refused_in_a_persons_file() {
+    let problems = with_person(
+        "[project]\nname = \"x\"\n[workspace]\ncopy = [\".env\"]\n[[gate]]\nname = \"unit\"\n[budget]\nper_day_usd = \"5\"\n[notify]\n[agnts]\n",
+    )
+    .err()
+    .unwrap_or_default();
+    expect![[r#"
+        own.toml:1:2: the key `project` has no place in a person's own configuration; put it into the project's tollhouse.toml: it must be the same for all [/project]
+        own.toml:3:2: the key `workspace` has no place in a person's own configuration; put it into the project's tollhouse.toml: it must be the same for all [/workspace]
+        own.toml:5:3: the key `gate` has no place in a person's own configuration; put it into the project's tollhouse.toml: it must be the same for all [/gate]
+        own.toml:7:2: the key `budget` is not yet supported; take it out; it would have no effect [/budget]
+        own.toml:9:2: the key `notify` is not yet supported; take it out; it would have no effect [/notify]
+        own.toml:10:2: unknown key `agnts`; did you mean `agents`? [/agnts]
+    "#]]
+    .assert_eq(&show(&problems));
+}
+
+#[test]
+fn problems_of_both_files_are_told_at_once() {
+    let project = Source::new("tollhouse.toml", "[agents.x]\n");
+    let problems = read_configuration(&project, Some(&Source::new("own.toml", "colour = 1\n"))).unwrap_err();
+    assert_eq!(
+        problems.iter().map(|problem| problem.file.as_str()).collect::<Vec<_>>(),
+        ["own.toml", "tollhouse.toml"]
+    );
 }
