@@ -18,9 +18,9 @@ pub use tollhouse_core::{
     limits, spec,
 };
 pub use tollhouse_engine::{
-    Apply, At, AttemptFacts, Command, Decision, Engine, EngineError, GateFacts, NewPatch, Outcome, Refusal, View,
-    ViewError, Viewed, decide, gates_yet_to_pass, is_known_to_pass, next_deadline, patch, plan, policy, report, secret,
-    trace_of,
+    Apply, At, AttemptFacts, Command, Decision, Engine, EngineError, Found, GateFacts, Legacy, Liveness, NewPatch,
+    Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View, ViewError, Viewed, decide, fork_of,
+    gates_yet_to_pass, is_known_to_pass, next_deadline, patch, plan, policy, report, secret, trace_of,
 };
 #[cfg(feature = "sqlite")]
 pub use tollhouse_state::SqliteStore;
@@ -31,10 +31,10 @@ pub use tollhouse_state::{MemoryStore, conformance};
 #[cfg(feature = "runner")]
 pub use tollhouse_runner::{
     clock,
-    conductor::{Conductor, DoneByHand, GatesByHand, Progress, landing_head},
+    conductor::{Conductor, DoneByHand, GatesByHand, HandedIn, Progress, carry_out, landing_head, look_at_conductor},
     detect,
     error::{RedTarget, RunnerError, Trouble},
-    git, own_config, process,
+    git, handwork, own_config, process,
     site::Site,
     workspace,
 };

@@ -35,7 +35,7 @@ fn a_program_runs_a_task_and_reads_the_ledger() {
     let interrupted = AtomicBool::new(false);
     let mut seen = 0;
     let status = Conductor::new(&site, &store, "ada".to_owned(), &interrupted)
-        .run(&spec, &mut |progress| seen += progress.events.len())
+        .run(&spec, None, &mut |progress| seen += progress.events.len())
         .unwrap();
 
     assert_eq!(status.run.state, RunState::Succeeded);

@@ -29,6 +29,9 @@ pub(crate) struct Everywhere {
     /// The ledger's file [default: tollhouse/ledger.db in git's common directory]
     #[arg(long, global = true, value_name = "PATH", env = "TOLLHOUSE_LEDGER")]
     pub(crate) ledger: Option<PathBuf>,
+    /// Why: kept on the ledger with what you change
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
     /// Print no progress
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
@@ -64,6 +67,12 @@ pub(crate) enum Command {
     Task(commands::task::TaskArgs),
     Patch(commands::patch::PatchArgs),
     Gate(commands::gate::GateArgs),
+    Submit(commands::submit::SubmitArgs),
+    Land(commands::land::LandArgs),
     Sync(commands::sync::SyncArgs),
+    Resume(commands::resume::ResumeArgs),
+    Pause(commands::pause::PauseArgs),
+    Cancel(commands::cancel::CancelArgs),
+    Fork(commands::fork::ForkArgs),
     Schema(commands::schema::SchemaArgs),
 }

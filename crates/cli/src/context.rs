@@ -19,6 +19,7 @@ pub(crate) struct Context {
     pub(crate) printer: Printer,
     pub(crate) dir: PathBuf,
     ledger: Option<PathBuf>,
+    reason: Option<String>,
 }
 
 impl Context {
@@ -27,7 +28,29 @@ impl Context {
             printer: Printer::new(args),
             dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             ledger: args.ledger.clone(),
+            reason: args.reason.clone(),
         }
+    }
+
+    /// Why a person wants it; in our words where they gave none.
+    pub(crate) fn reason_or(&self, otherwise: &str) -> String {
+        self.given_reason().unwrap_or_else(|| otherwise.to_owned())
+    }
+
+    /// Why a person wants it, where they must say so.
+    pub(crate) fn required_reason(&self, what: &str) -> Result<String, CliError> {
+        self.given_reason().ok_or_else(|| {
+            CliError::new(
+                ErrorKind::Usage,
+                "no_reason",
+                format!("`toll {what}` needs a reason: it stays on the ledger"),
+            )
+            .hint("add --reason \"…\"")
+        })
+    }
+
+    fn given_reason(&self) -> Option<String> {
+        self.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()).map(str::to_owned)
     }
 
     /// The places of the repository that `toll` was called in.

@@ -8,6 +8,7 @@ use tollhouse::spec::GateSpec;
 
 use crate::commands::demo::DemoReport;
 use crate::commands::init::InitReport;
+use crate::commands::patch::CheckoutReport;
 use crate::commands::sync::SyncReport;
 use crate::error::ErrorBody;
 
@@ -98,7 +99,7 @@ macro_rules! named {
 named! {
     RunStatus => "run", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
-    InitReport => "init_report", SyncReport => "sync_report", DemoReport => "demo_report", ErrorBody => "error",
+    InitReport => "init_report", SyncReport => "sync_report", CheckoutReport => "checkout_report", DemoReport => "demo_report", ErrorBody => "error",
 }
 
 /// A schema's name, and what makes it.
@@ -125,6 +126,7 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<OutputDocument>(),
         entry::<InitReport>(),
         entry::<SyncReport>(),
+        entry::<CheckoutReport>(),
         entry::<DemoReport>(),
         entry::<ErrorBody>(),
     ];

@@ -21,14 +21,8 @@ const OUTPUT: &str = "output";
 /// What is promised and not built yet: refused in so many words, never taken for a slip.
 const NOT_YET: &[&str] = &[
     "check",
-    "submit",
     "vet",
-    "land",
     "undo",
-    "resume",
-    "pause",
-    "cancel",
-    "fork",
     "watch",
     "cost",
     "worker",
@@ -41,13 +35,7 @@ const NOT_YET: &[&str] = &[
     "restore",
     "completions",
     "add",
-    "retry",
-    "skip",
-    "checkout",
-    "release",
-    "drop",
     "--yes",
-    "--reason",
     "--follow",
 ];
 
@@ -58,6 +46,8 @@ pub(crate) enum Answer {
     Yes,
     /// Done, and the answer is no.
     No,
+    /// It rests until a person has spoken.
+    Waits,
 }
 
 /// Why a command was not carried out. The number is the exit status.
@@ -175,6 +165,7 @@ pub(crate) fn finish(answer: Result<Answer, CliError>, printer: &mut Printer) ->
     match answer {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
+        Ok(Answer::Waits) => ExitCode::from(7),
         // A reader that has seen enough is no error.
         Err(error) if error.body.code == CLOSED_PIPE => ExitCode::SUCCESS,
         Err(error) => {

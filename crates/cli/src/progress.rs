@@ -95,6 +95,7 @@ fn telling(event: &Event, view: &View, branch: &str) -> Option<(String, Look, St
                 "pass" => return None,
                 "due" => return None,
                 "dependency_failed" | "cancel" | "skip" => (Look::Odd, format!("{}: {}", event.state, why())),
+                "ask" => (Look::Odd, why()),
                 _ if event.state == "retrying" => (Look::Odd, format!("tries again: {}", why())),
                 _ if event.state == "failed" => (Look::Bad, format!("failed: {}", why())),
                 _ => return None,
@@ -128,7 +129,12 @@ fn telling(event: &Event, view: &View, branch: &str) -> Option<(String, Look, St
             };
             Some((name, look, text))
         }
-        Kind::Run | Kind::Attempt | Kind::Effect => None,
+        Kind::Run => match event.event.name.as_str() {
+            "pause" => Some((String::new(), Look::Odd, format!("paused: {}", why()))),
+            "cancel" => Some((String::new(), Look::Odd, format!("canceled: {}", why()))),
+            _ => None,
+        },
+        Kind::Attempt | Kind::Effect => None,
     }
 }
 

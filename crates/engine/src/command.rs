@@ -151,6 +151,37 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::CreateRun { .. } => "create_run",
+            Self::SubmitPatch { .. } => "submit_patch",
+            Self::Drive { .. } => "drive",
+            Self::StepDown { .. } => "step_down",
+            Self::StartRun { .. } => "start_run",
+            Self::Tick { .. } => "tick",
+            Self::PauseRun { .. } => "pause_run",
+            Self::ResumeRun { .. } => "resume_run",
+            Self::CancelRun { .. } => "cancel_run",
+            Self::OverrideTask { .. } => "override_task",
+            Self::OverridePatch { .. } => "override_patch",
+            Self::CreateGateRun { .. } => "create_gate_run",
+            Self::Claim { .. } => "claim",
+            Self::Settle { .. } => "settle",
+            Self::Report { .. } => "report",
+        }
+    }
+
+    /// The effect that it is about, if it is about one.
+    pub const fn effect(&self) -> Option<EffectId> {
+        match self {
+            Self::Claim { effect, .. } | Self::Settle { effect, .. } | Self::Report { effect, .. } => Some(*effect),
+            _ => None,
+        }
+    }
+}
+
 /// What a run takes over from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Legacy {

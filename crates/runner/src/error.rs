@@ -86,6 +86,32 @@ pub enum RunnerError {
     /// A gate that a change must pass does not pass where work starts from: no change could.
     #[error(transparent)]
     TargetRed(Box<RedTarget>),
+    /// What a patch did is not kept any more.
+    #[error("what {patch} changes is not kept any more")]
+    NotKept {
+        /// Which patch.
+        patch: tollhouse_core::PatchId,
+    },
+    /// There is a branch of this name already.
+    #[error("there is a branch {branch} already")]
+    BranchExists {
+        /// Its name.
+        branch: String,
+    },
+    /// A branch shares no commit with what it should land on.
+    #[error("{branch} has no history in common with where it would land")]
+    Unrelated {
+        /// As it was named.
+        branch: String,
+    },
+    /// There is nothing to land.
+    #[error("{branch} changes nothing against {base}")]
+    NothingToSubmit {
+        /// As it was named.
+        branch: String,
+        /// What it was compared with.
+        base: String,
+    },
     /// A file or folder.
     #[error("cannot {what} {path}: {source}")]
     Io {
@@ -120,7 +146,10 @@ impl RunnerError {
             | Self::CheckedOut { .. }
             | Self::BranchInTheWay { .. }
             | Self::LandingRewritten { .. }
+            | Self::BranchExists { .. }
             | Self::Diverged { .. } => Trouble::Conflict,
+            Self::Unrelated { .. } | Self::NothingToSubmit { .. } => Trouble::Usage,
+            Self::NotKept { .. } => Trouble::NotFound,
             Self::TargetRed(_) => Trouble::Refused,
             Self::Store(_) => Trouble::Ledger,
             Self::Git(error) => error.trouble(),
@@ -143,6 +172,10 @@ impl RunnerError {
             Self::LandingRewritten { .. } => "landing_rewritten",
             Self::Diverged { .. } => "diverged",
             Self::TargetRed(_) => "target_red",
+            Self::NotKept { .. } => "not_kept",
+            Self::BranchExists { .. } => "branch_exists",
+            Self::Unrelated { .. } => "unrelated",
+            Self::NothingToSubmit { .. } => "nothing_to_submit",
             Self::Io { .. } => "io",
             Self::TooMuch { .. } => "too_much",
             Self::Interrupted => "interrupted",
@@ -175,7 +208,13 @@ impl RunnerError {
                 branch = red.branch,
                 gate = red.gate,
             )),
-            Self::Interrupted => Some("`toll status` shows what was done".to_owned()),
+            Self::NotKept { .. } => Some("`toll patch show ID` says what it was".to_owned()),
+            Self::BranchExists { branch } => {
+                Some(format!("`git switch {branch}` goes on with it; `git branch -D {branch}` removes it"))
+            }
+            Self::Unrelated { .. } => Some("`--base REV` names the commit that it was made on".to_owned()),
+            Self::NothingToSubmit { .. } => Some("commit your work to it first".to_owned()),
+            Self::Interrupted => Some("`toll resume` goes on; `toll status` shows what was done".to_owned()),
         }
     }
 

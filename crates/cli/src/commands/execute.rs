@@ -4,18 +4,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tollhouse::entity::RunOutcome;
 use tollhouse::lifecycle::RunState;
-use tollhouse::plan::{PromptTexts, SingleTask, Source, read_plan, resolve, single};
+use tollhouse::plan::{Defaults, PromptTexts, SingleTask, Source, read_plan, resolve, single};
 use tollhouse::report::RunStatus;
-use tollhouse::spec::RunSpec;
-use tollhouse::{Conductor, Site};
+use tollhouse::spec::{LandMode, RunSpec};
+use tollhouse::{Conductor, Find, Kind, Legacy, Order, Site, Store};
 
-use super::status;
-use crate::context::{Context, configuration, defaults, person, require_person, unreadable};
-use crate::error::{Answer, CLOSED_PIPE, CliError, ErrorKind};
-use crate::progress::Watcher;
-use crate::signals::Signals;
+use super::driving::{Driving, Strictness, tell};
+use crate::context::{Context, configuration, defaults, require_person, unreadable};
+use crate::error::{Answer, CliError, ErrorKind};
 
 /// Do one task without a plan: an agent's change lands, or is set aside with the reason
 #[derive(Debug, Args)]
@@ -55,9 +52,18 @@ struct CommonArgs {
     /// Not supported yet
     #[arg(long, value_name = "USD", hide = true)]
     budget: Option<String>,
-    /// Not supported yet
-    #[arg(long, hide = true)]
+    /// Stop before landing: `toll land` lands what you like
+    #[arg(long)]
     hold: bool,
+}
+
+impl CommonArgs {
+    fn put_into(&self, defaults: &mut Defaults) {
+        defaults.labels = self.label.iter().cloned().collect();
+        if self.hold {
+            defaults.hold = LandMode::Hold;
+        }
+    }
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -69,13 +75,10 @@ fn label(text: &str) -> Result<(String, String), String> {
 
 /// What is promised and not built yet is refused, never ignored.
 fn refuse_unsupported(args: &CommonArgs) -> Result<(), CliError> {
-    let flag = match (args.budget.is_some(), args.hold) {
-        (true, _) => "--budget",
-        (_, true) => "--hold",
-        _ => return Ok(()),
-    };
-    Err(CliError::new(ErrorKind::Usage, "not_supported_yet", format!("{flag} is not supported yet"))
-        .hint("leave it out"))
+    if args.budget.is_none() {
+        return Ok(());
+    }
+    Err(CliError::new(ErrorKind::Usage, "not_supported_yet", "--budget is not supported yet").hint("leave it out"))
 }
 
 pub(crate) fn run_single(args: &DoArgs, context: &mut Context) -> Result<Answer, CliError> {
@@ -85,11 +88,11 @@ pub(crate) fn run_single(args: &DoArgs, context: &mut Context) -> Result<Answer,
     let site = context.site()?;
     let project = configuration(&site)?;
     let mut defaults = defaults(&site)?;
-    defaults.labels = args.common.label.iter().cloned().collect();
+    args.common.put_into(&mut defaults);
     let task = SingleTask { prompt, agent: args.agent.clone(), write: args.write.clone() };
     let spec = single(&project, &task, &defaults).map_err(CliError::problems)?;
-    let status = execute(&spec, &site, context)?;
-    told(status::print(&status, context), answer(&status, Strictness::All))
+    let status = execute(&spec, None, &site, context)?;
+    tell(&status, Strictness::All, context)
 }
 
 pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, CliError> {
@@ -110,50 +113,42 @@ pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, 
     };
     let mut defaults = defaults(&site)?;
     defaults.max_parallel = args.max_parallel;
-    defaults.labels = args.common.label.iter().cloned().collect();
+    args.common.put_into(&mut defaults);
     let prompts = read_prompts(&plan.prompt_files(), path.parent().unwrap_or(&context.dir));
     let spec = resolve(&project, &plan, &prompts, &defaults).map_err(CliError::problems)?;
-    let status = execute(&spec, &site, context)?;
+    remark_unfinished(&site, &spec, context)?;
+    let status = execute(&spec, None, &site, context)?;
     let strictness = if args.strict { Strictness::All } else { Strictness::Critical };
-    told(status::print(&status, context), answer(&status, strictness))
+    tell(&status, strictness, context)
 }
 
-/// The answer stands, also where nobody reads the result.
-fn told(printed: Result<(), CliError>, answer: Answer) -> Result<Answer, CliError> {
-    match printed {
-        Err(error) if error.body.code == CLOSED_PIPE => Ok(answer),
-        printed => printed.map(|()| answer),
+/// Says so where a run of the same plan was begun and is not over: perhaps that one was meant.
+fn remark_unfinished(site: &Site, spec: &RunSpec, context: &mut Context) -> Result<(), CliError> {
+    let Some(store) = site.read_ledger()? else { return Ok(()) };
+    let states = [RunState::Pending, RunState::Running, RunState::Paused].map(|state| state.as_str().to_owned());
+    let key = Some(("plan".to_owned(), spec.plan.clone()));
+    let find = Find { kind: Some(Kind::Run), states: states.to_vec(), key, limit: Some(1), ..Find::default() };
+    if let Some(run) = store.find(&Find { order: Order::Newest, ..find })?.pop() {
+        let id = run.id.random_part();
+        context.printer.remark(&format!("a run of {} is not over: `toll resume {id}` goes on with it", spec.plan));
     }
+    Ok(())
 }
 
-/// Which misses count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Strictness {
-    Critical,
-    All,
-}
-
-fn answer(status: &RunStatus, strictness: Strictness) -> Answer {
-    let clean = status.run.outcome == Some(RunOutcome::Clean);
-    match status.run.state {
-        RunState::Succeeded if clean || strictness == Strictness::Critical => Answer::Yes,
-        _ => Answer::No,
-    }
-}
-
-/// Drives a run to its end, with progress for whoever watches.
-pub(crate) fn execute(spec: &RunSpec, site: &Site, context: &mut Context) -> Result<RunStatus, CliError> {
+/// Drives a new run until it is over or rests, with progress for whoever watches.
+pub(crate) fn execute(
+    spec: &RunSpec,
+    legacy: Option<Legacy>,
+    site: &Site,
+    context: &mut Context,
+) -> Result<RunStatus, CliError> {
     let head = Conductor::head_for(&site.project()?, spec)?;
-    let signals = Signals::listen()?;
     if spec.gates.is_empty() {
         context.printer.remark("no gate is configured: only policy is checked; [[gate]] in tollhouse.toml adds one");
     }
     let store = site.open_ledger()?;
-    let mut watcher = Watcher::new(spec, head.branch(spec), &context.printer);
-    let conductor = Conductor::new(site, &store, person(), signals.interrupted());
-    let status = conductor.run(spec, &mut |progress| watcher.see(progress));
-    watcher.finish();
-    status.map_err(|error| signals.name(error))
+    let driving = Driving { site, store: &store, spec, branch: head.branch(spec) };
+    driving.go(context, |conductor, watch| conductor.run(spec, legacy, watch))
 }
 
 fn read_prompt(text: &str, dir: &Path) -> Result<String, CliError> {

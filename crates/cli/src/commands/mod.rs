@@ -1,15 +1,22 @@
 //! One file a command: its arguments, what it does, how it shows that.
 
+pub(crate) mod cancel;
 pub(crate) mod demo;
+pub(crate) mod driving;
 pub(crate) mod execute;
 pub(crate) mod explain;
+pub(crate) mod fork;
 pub(crate) mod gate;
 pub(crate) mod init;
+pub(crate) mod land;
 pub(crate) mod log;
 pub(crate) mod patch;
+pub(crate) mod pause;
+pub(crate) mod resume;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod status;
+pub(crate) mod submit;
 pub(crate) mod sync;
 pub(crate) mod task;
 
@@ -32,7 +39,13 @@ pub(crate) fn run(cli: &Cli, context: &mut Context) -> Result<Answer, CliError> 
         Some(Command::Task(args)) => task::run(args, context),
         Some(Command::Patch(args)) => patch::run(args, context),
         Some(Command::Gate(args)) => gate::run(args, context),
+        Some(Command::Submit(args)) => submit::run(args, context),
+        Some(Command::Land(args)) => land::run(args, context),
         Some(Command::Sync(args)) => sync::run(args, context),
+        Some(Command::Resume(args)) => resume::run(args, context),
+        Some(Command::Pause(args)) => pause::run(args, context),
+        Some(Command::Cancel(args)) => cancel::run(args, context),
+        Some(Command::Fork(args)) => fork::run(args, context),
         Some(Command::Schema(args)) => schema::run(args, context),
     }
 }

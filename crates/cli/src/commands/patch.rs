@@ -1,11 +1,15 @@
 //! `toll patch`: the patches of a run.
 
 use clap::{Args, Subcommand};
+use schemars::JsonSchema;
+use serde::Serialize;
 use tollhouse::entity::{Entity, Patch, RuleOutcome};
+use tollhouse::lifecycle::{PatchState, RunState};
 use tollhouse::report::{PatchRow, short_id};
-use tollhouse::{Find, Kind, Order, RecordId, RunId, ViewError};
+use tollhouse::{Command, Find, Kind, Order, PatchId, PatchWish, RecordId, RunId, ViewError};
 
-use crate::context::{Context, read_ledger};
+use super::driving::{KnownRun, open, run_of};
+use crate::context::{Context, read_ledger, require_person};
 use crate::document::{Document, PatchDocument, Patches};
 use crate::error::{Answer, CliError, ErrorKind};
 use crate::lookup::find_one;
@@ -41,6 +45,31 @@ enum PatchCommand {
         #[arg(long)]
         diff: bool,
     },
+    /// Make a branch of a patch, to finish it by hand and hand it in with `toll submit`
+    ///
+    /// Only the branch is made: `git switch` is yours.
+    Checkout {
+        /// Its id or a prefix of it
+        patch: String,
+    },
+    /// Let a patch in again that was set aside: it is judged from the start, and lands for itself
+    ///
+    /// Its task must be over; it stays as it is. Needs --reason.
+    Release {
+        /// Its id or a prefix of it
+        patch: String,
+        /// Paths that it may change, whatever the rules on paths say; may be given more than once
+        #[arg(long, value_name = "GLOB")]
+        allow: Vec<String>,
+        /// A rule that it may break, as `toll patch show` names it; may be given more than once
+        #[arg(long, value_name = "RULE")]
+        waive: Vec<String>,
+    },
+    /// Give a patch up: it is never applied again, and stays readable. Needs --reason
+    Drop {
+        /// Its id or a prefix of it
+        patch: String,
+    },
 }
 
 pub(crate) fn run(args: &PatchArgs, context: &mut Context) -> Result<Answer, CliError> {
@@ -48,6 +77,11 @@ pub(crate) fn run(args: &PatchArgs, context: &mut Context) -> Result<Answer, Cli
         PatchCommand::List { run, limit, after } => list(run.as_deref(), *limit, after.as_deref(), context)?,
         PatchCommand::Show { patch, diff: false } => show(patch, context)?,
         PatchCommand::Show { patch, diff: true } => show_diff(patch, context)?,
+        PatchCommand::Checkout { patch } => check_out(patch, context)?,
+        PatchCommand::Release { patch, allow, waive } => {
+            return release(patch, (waive.clone(), allow.clone()), context);
+        }
+        PatchCommand::Drop { patch } => drop_patch(patch, context)?,
     }
     Ok(Answer::Yes)
 }
@@ -110,6 +144,65 @@ fn show_diff(text: &str, context: &mut Context) -> Result<(), CliError> {
         context.printer.out_bytes(&bytes)?;
     }
     Ok(())
+}
+
+/// A branch that was made of a patch.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct CheckoutReport {
+    /// The patch.
+    pub(crate) patch: PatchId,
+    /// The branch.
+    pub(crate) branch: String,
+    /// Its commit: the patch on what it was made on.
+    pub(crate) commit: String,
+}
+
+fn check_out(text: &str, context: &mut Context) -> Result<(), CliError> {
+    require_person("patch checkout")?;
+    let patch = find(text, context)?;
+    let made = tollhouse::handwork::check_out(&context.site()?, &patch)?;
+    let report = CheckoutReport { patch: patch.id, branch: made.branch, commit: made.commit.to_string() };
+    if context.printer.json {
+        context.printer.out(&Document::new(report).to_json())?;
+    } else {
+        context.printer.out(&format!("made branch {} at {}", report.branch, &report.commit[..10]))?;
+        context.printer.remark(&format!("next: `git switch {0}`, mend it, commit, `toll submit {0}`", report.branch));
+    }
+    Ok(())
+}
+
+fn release(text: &str, (waive, allow): (Vec<String>, Vec<String>), context: &mut Context) -> Result<Answer, CliError> {
+    require_person("patch release")?;
+    let reason = context.required_reason("patch release")?;
+    let (run, patch) = run_and_patch(text, context)?;
+    let wish = PatchWish::Release { waive, allow };
+    run.execute(&Command::OverridePatch { patch, wish, reason: reason.clone() })?;
+    if run.status()?.run.state == RunState::Paused {
+        context.printer.remark(&format!("its run is paused: `toll resume {}` goes on with it", run.id.random_part()));
+        return Ok(Answer::Yes);
+    }
+    let went_on = super::land::go_on(&run, &reason, context)?;
+    let patch = find(&patch.to_string(), context)?;
+    Ok(match patch.state {
+        PatchState::Quarantined => Answer::No,
+        PatchState::Committed => Answer::Yes,
+        _ => went_on,
+    })
+}
+
+fn drop_patch(text: &str, context: &mut Context) -> Result<(), CliError> {
+    require_person("patch drop")?;
+    let reason = context.required_reason("patch drop")?;
+    let (run, patch) = run_and_patch(text, context)?;
+    run.execute(&Command::OverridePatch { patch, wish: PatchWish::Drop, reason })?;
+    show(&patch.to_string(), context)
+}
+
+fn run_and_patch(text: &str, context: &Context) -> Result<(KnownRun, PatchId), CliError> {
+    let (site, store) = open(context)?;
+    let record = find_one(&store, Kind::Patch, text)?;
+    let patch = PatchId::try_from(record.id).expect("only patches were looked for");
+    Ok((KnownRun::with(site, store, run_of(&record)?)?, patch))
 }
 
 fn find(text: &str, context: &Context) -> Result<Patch, CliError> {

@@ -3,9 +3,10 @@
 use clap::{Args, Subcommand};
 use tollhouse::entity::{Attempt, Entity, Task};
 use tollhouse::report::{TaskRow, short_id};
-use tollhouse::{Find, Kind, RecordId, RunId, Store, ViewError};
+use tollhouse::{Command, Find, Kind, RecordId, RunId, Store, TaskId, TaskWish, ViewError};
 
-use crate::context::{Context, read_ledger};
+use super::driving::{KnownRun, open, run_of};
+use crate::context::{Context, read_ledger, require_person};
 use crate::document::{Document, TaskDocument, Tasks};
 use crate::error::{Answer, CliError};
 use crate::lookup::find_one;
@@ -32,34 +33,88 @@ enum TaskCommand {
         /// Its id, a prefix of it, or its id in the plan
         task: String,
     },
+    /// Try a task once more: one that failed, or one whose change is held
+    Retry {
+        /// Its id, a prefix of it, or its id in the plan
+        task: String,
+        /// What the agent is told on top
+        #[arg(long, value_name = "TEXT")]
+        say: Option<String>,
+    },
+    /// Leave a task out: what needs it goes on. Needs --reason
+    Skip {
+        /// Its id, a prefix of it, or its id in the plan
+        task: String,
+    },
+    /// End a task: what needs it is missed. Needs --reason
+    Cancel {
+        /// Its id, a prefix of it, or its id in the plan
+        task: String,
+    },
 }
 
 pub(crate) fn run(args: &TaskArgs, context: &mut Context) -> Result<Answer, CliError> {
-    let site = context.site()?;
-    let store = read_ledger(&site)?;
     match &args.command {
-        TaskCommand::List { run } => {
-            let run = find_one(&store, Kind::Run, run)?;
-            let run = RunId::try_from(run.id).expect("only runs were looked for");
-            let find = Find { kind: Some(Kind::Task), run: Some(run), ..Find::default() };
-            let mut tasks = read::<Task>(&store, &find)?;
-            tasks.sort_by_key(|task| task.place);
-            list(&tasks, context)?;
+        TaskCommand::List { run } => list_of(run, context)?,
+        TaskCommand::Show { task } => show_one(task, context)?,
+        TaskCommand::Retry { task, say } => {
+            require_person("task retry")?;
+            let reason = context.reason_or("a person wants another try");
+            change(task, TaskWish::Retry { say: say.clone() }, reason, context)?;
         }
-        TaskCommand::Show { task } => {
-            let record = find_one(&store, Kind::Task, task)?;
-            let task = Task::from_record(&record).map_err(ViewError::from)?;
-            let find = Find { kind: Some(Kind::Attempt), parent: Some(record.id), ..Find::default() };
-            let attempts = read::<Attempt>(&store, &find)?;
-            if context.printer.json {
-                context.printer.out(&Document::new(TaskDocument { task, attempts }).to_json())?;
-            } else {
-                let text = show(&task, &attempts, &context.printer);
-                context.printer.out(&text)?;
-            }
+        TaskCommand::Skip { task } => {
+            require_person("task skip")?;
+            let reason = context.required_reason("task skip")?;
+            change(task, TaskWish::Skip, reason, context)?;
+        }
+        TaskCommand::Cancel { task } => {
+            require_person("task cancel")?;
+            let reason = context.required_reason("task cancel")?;
+            change(task, TaskWish::Cancel, reason, context)?;
         }
     }
     Ok(Answer::Yes)
+}
+
+/// Does what a person wants of a task, and shows where it is then.
+fn change(text: &str, wish: TaskWish, reason: String, context: &mut Context) -> Result<(), CliError> {
+    let (site, store) = open(context)?;
+    let record = find_one(&store, Kind::Task, text)?;
+    let task = TaskId::try_from(record.id).expect("only tasks were looked for");
+    let run = KnownRun::with(site, store, run_of(&record)?)?;
+    run.execute(&Command::OverrideTask { task, wish, reason })?;
+    show_one(&task.to_string(), context)?;
+    if !run.is_driven()?
+        && let Some(next) = run.status()?.next
+    {
+        context.printer.remark(&format!("nothing drives its run: `{next}` goes on with it"));
+    }
+    Ok(())
+}
+
+fn list_of(run: &str, context: &mut Context) -> Result<(), CliError> {
+    let store = read_ledger(&context.site()?)?;
+    let run = find_one(&store, Kind::Run, run)?;
+    let run = RunId::try_from(run.id).expect("only runs were looked for");
+    let find = Find { kind: Some(Kind::Task), run: Some(run), ..Find::default() };
+    let mut tasks = read::<Task>(&store, &find)?;
+    tasks.sort_by_key(|task| task.place);
+    list(&tasks, context)
+}
+
+fn show_one(text: &str, context: &mut Context) -> Result<(), CliError> {
+    let store = read_ledger(&context.site()?)?;
+    let record = find_one(&store, Kind::Task, text)?;
+    let task = Task::from_record(&record).map_err(ViewError::from)?;
+    let find = Find { kind: Some(Kind::Attempt), parent: Some(record.id), ..Find::default() };
+    let attempts = read::<Attempt>(&store, &find)?;
+    if context.printer.json {
+        context.printer.out(&Document::new(TaskDocument { task, attempts }).to_json())?;
+    } else {
+        let text = show(&task, &attempts, &context.printer);
+        context.printer.out(&text)?;
+    }
+    Ok(())
 }
 
 /// Reads all records that match.

@@ -16,8 +16,10 @@ pub(super) fn drive(draft: &mut Draft<'_>, id: RunId, process: &Process, seen: O
         if !is_gone(draft, present, seen) {
             return Err(Refusal::AlreadyDriven { id: id.into(), by: present.process.to_string() });
         }
-        lose_begun(draft, id, &format!("{}, which did it, is gone", present.process))?;
     }
+    // Nobody who could say how it went is left, whether the last one died or gave the run back.
+    let who = run.conductor.as_ref().map_or("its conductor".to_owned(), |present| present.process.to_string());
+    lose_begun(draft, id, &format!("{who}, which did it, is gone"))?;
     let conductor = Conductor { process: process.clone(), epoch: run.conductors + 1, since: draft.now };
     draft.emit::<Run>(id, &RunEvent::Drive { conductor })
 }

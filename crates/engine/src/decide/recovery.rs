@@ -1,12 +1,12 @@
 //! What became of effects whose runner is gone: said by who looked at the world, never guessed.
 
-use tollhouse_core::entity::{Effect, Patch, Work};
+use tollhouse_core::entity::{Attempt, Effect, Patch, Work};
 use tollhouse_core::lifecycle::{EffectEvent, EffectState, PatchState};
 use tollhouse_core::{EffectId, RunId};
 
 use super::draft::Draft;
 use super::{conductor, effect};
-use crate::command::Found;
+use crate::command::{Found, Outcome};
 use crate::refusal::Refusal;
 
 /// Takes in what was seen of an effect that is unknown; the answer is the run in which something may follow.
@@ -25,7 +25,14 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: EffectId, epoch: u64, found: &Fo
     }
     match found {
         Found::Outcome(outcome) => effect::take_in(draft, &effect, outcome)?,
-        Found::NotDone { reason } => draft.emit::<Effect>(id, &not_done(draft, &effect, reason))?,
+        // A gate that began has no way back to its beginning: another run of it follows.
+        Found::NotDone { reason } if matches!(effect.work, Work::Gate { .. }) => {
+            effect::take_in(draft, &effect, &Outcome::Stopped { reason: reason.clone() })?;
+        }
+        Found::NotDone { reason } => {
+            let event = not_done(draft, &effect, reason);
+            draft.emit::<Effect>(id, &event)?;
+        }
     }
     Ok(effect.run)
 }
@@ -42,11 +49,13 @@ fn lose_what_is_over(draft: &mut Draft<'_>, effect: &Effect) -> Result<(), Refus
 
 /// It is asked for again, unless nobody wants it any more.
 fn not_done(draft: &Draft<'_>, effect: &Effect, reason: &str) -> EffectEvent {
+    let running = |id| draft.peek::<Attempt>(id).is_some_and(|attempt: &Attempt| !attempt.state.is_finished());
     let state = |id| draft.peek::<Patch>(id).map(|patch: &Patch| patch.state);
     let wanted = match effect.work {
         Work::Apply { patch } => state(patch) == Some(PatchState::Queued),
         Work::Land { patch } => state(patch) == Some(PatchState::Verified),
-        Work::Spawn { .. } | Work::Kill { .. } | Work::Gate { .. } => false,
+        Work::Spawn { attempt } => running(attempt),
+        Work::Kill { .. } | Work::Gate { .. } => false,
     };
     let reason = reason.to_owned();
     if wanted { EffectEvent::Retry { reason } } else { EffectEvent::Fail { reason } }

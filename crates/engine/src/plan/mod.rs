@@ -26,7 +26,7 @@ pub use node::text_at;
 pub use order::gates_in_order;
 pub use person::read_configuration;
 pub use problem::{Problem, Source};
-pub use resolve::{Defaults, PromptTexts, resolve};
+pub use resolve::{Defaults, PromptTexts, resolve, without_tasks};
 pub use scope::scopes_may_overlap;
 pub use single::{SingleTask, single};
 pub use tasks::{PlanDraft, read_plan};

@@ -62,6 +62,11 @@ pub fn resolve(
     Ok(run)
 }
 
+/// A run of the project without tasks: for a change that no run made.
+pub fn without_tasks(project: &ProjectSpec, plan: &str, defaults: &Defaults) -> RunSpec {
+    RunSpec { plan: plan.to_owned(), agents: Vec::new(), ..frame(project, defaults, project.levels()) }
+}
+
 /// A run of the project without tasks.
 pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<PolicySpec>) -> RunSpec {
     let target = project.target.clone().unwrap_or_else(|| defaults.target.clone());

@@ -4,8 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse_core::entity::{GateRun, Patch, RuleOutcome, Run, Task};
 use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::spec::LandMode;
 use tollhouse_core::{Kind, RecordId};
 
+use super::status::next_for_run;
 use crate::view::View;
 
 /// Why something is where it is.
@@ -30,7 +32,7 @@ pub fn explain(view: &View, id: RecordId) -> Option<Explanation> {
     match id.kind() {
         Kind::Run => view.get::<Run>(id).map(|run| explain_run(view, run)),
         Kind::Task => view.get::<Task>(id).map(|task| explain_task(view, task)),
-        Kind::Patch => view.get::<Patch>(id).map(explain_patch),
+        Kind::Patch => view.get::<Patch>(id).map(|patch| explain_patch(view, patch)),
         Kind::GateRun => view.get::<GateRun>(id).map(explain_gate_run),
         Kind::Attempt | Kind::Effect => None,
     }
@@ -45,10 +47,16 @@ fn explain_run(view: &View, run: &Run) -> Explanation {
     }));
     let alive = view.all::<Task>().filter(|task| task.run == run.id && !task.state.is_finished());
     because.extend(alive.map(|task| format!("{} is {}", task.spec.name, task.state)));
-    let next = match run.state {
+    if run.conductor.is_none() && !run.state.is_finished() && run.state != RunState::Paused {
+        because.push("nothing drives it".to_owned());
+    }
+    let id = run.id.random_part();
+    let next = next_for_run(view, run).or_else(|| match run.state {
         RunState::Succeeded if because.is_empty() => None,
-        _ => Some(format!("toll status {}", run.id.random_part())),
-    };
+        // What was done stays done; the rest is done anew.
+        RunState::Failed | RunState::Canceled | RunState::Quarantined => Some(format!("toll fork {id}")),
+        _ => Some(format!("toll status {id}")),
+    });
     Explanation {
         id: run.id.into(),
         kind: Kind::Run,
@@ -75,8 +83,16 @@ fn explain_task(view: &View, task: &Task) -> Explanation {
     if let Some(patch) = patch {
         because.push(format!("its patch {} is {}", patch.id.random_part(), patch.state));
     }
+    let run = view.get::<Run>(task.run);
+    let over = run.is_none_or(|run| run.state.is_finished());
+    let id = task.id.random_part();
     let next = match (task.state, patch) {
         (TaskState::Completed, _) => None,
+        (TaskState::Waiting, Some(patch)) => Some(format!("toll land {}", patch.id.random_part())),
+        (TaskState::Failed, None) if !over => Some(format!("toll task retry {id} --say TEXT")),
+        (TaskState::Pending | TaskState::Blocked | TaskState::Queued | TaskState::Retrying, _) => run
+            .and_then(|run| next_for_run(view, run))
+            .or_else(|| Some(format!("toll status {}", task.run.random_part()))),
         (_, Some(patch)) => Some(format!("toll patch show {} --diff", patch.id.random_part())),
         (_, None) => task.attempt.map(|attempt| format!("toll log {} --output", attempt.random_part())),
     };
@@ -90,7 +106,7 @@ fn explain_task(view: &View, task: &Task) -> Explanation {
     }
 }
 
-fn explain_patch(patch: &Patch) -> Explanation {
+fn explain_patch(view: &View, patch: &Patch) -> Explanation {
     let mut because: Vec<String> = Vec::new();
     if let Some(rule) = &patch.refused_by {
         because.push(format!("refused by {rule}"));
@@ -106,8 +122,20 @@ fn explain_patch(patch: &Patch) -> Explanation {
     if let Some(commit) = &patch.commit {
         because.push(format!("it landed as {commit}"));
     }
-    let next =
-        (patch.state != PatchState::Committed).then(|| format!("toll patch show {} --diff", patch.id.random_part()));
+    let id = patch.id.random_part();
+    let run = patch.run.and_then(|run| view.get::<Run>(run));
+    let held = run.is_some_and(|run| run.spec.land == LandMode::Hold) && !patch.approved;
+    let task = patch.task.and_then(|task| view.get::<Task>(task));
+    let may_come_back = task.is_none_or(|task| task.state.is_finished() && task.state != TaskState::Completed);
+    let next = match patch.state {
+        PatchState::Committed | PatchState::RolledBack => None,
+        PatchState::Verified if held => Some(format!("toll land {id}")),
+        PatchState::Quarantined if may_come_back && by_paths(patch) => {
+            Some(format!("toll patch release {id} --allow GLOB --reason TEXT"))
+        }
+        PatchState::Quarantined if may_come_back => Some(format!("toll patch checkout {id}")),
+        _ => Some(format!("toll patch show {id} --diff")),
+    };
     Explanation {
         id: patch.id.into(),
         kind: Kind::Patch,
@@ -116,6 +144,12 @@ fn explain_patch(patch: &Patch) -> Explanation {
         because,
         next,
     }
+}
+
+/// Whether a person could let it in as it is: every rule against it is one that they may waive.
+fn by_paths(patch: &Patch) -> bool {
+    let against = |outcome| patch.verdicts.iter().any(|verdict| verdict.outcome == outcome);
+    against(RuleOutcome::Broken) && !against(RuleOutcome::BrokenAlways)
 }
 
 fn explain_gate_run(gate_run: &GateRun) -> Explanation {

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse_core::entity::{Attempt, GateRun, Patch, Run, Task};
-use tollhouse_core::lifecycle::{GateRunState, PatchState, TaskState};
+use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::spec::LandMode;
 use tollhouse_core::{RunId, Span, Timestamp};
 
 use super::lists::{GateRow, PatchRow, RunRow, TaskRow};
@@ -44,6 +45,10 @@ pub struct RunStatus {
     pub run: RunRow,
     /// The commit that it started from.
     pub base: Option<String>,
+    /// The program that drives it; null where none does.
+    pub driven_by: Option<String>,
+    /// A command that lets it go on, where it does not by itself; null where nothing is to be done.
+    pub next: Option<String>,
     /// How long it has been going, or went, in seconds.
     pub elapsed: Span,
     /// How many tasks are where.
@@ -54,6 +59,23 @@ pub struct RunStatus {
     pub patches: Vec<PatchRow>,
     /// Its gate runs, in the order they were asked for.
     pub gate_runs: Vec<GateRow>,
+}
+
+/// The command that lets a run go on; `None` where it goes on by itself, or is over.
+pub(crate) fn next_for_run(view: &View, run: &Run) -> Option<String> {
+    let id = run.id.random_part();
+    let held = view
+        .all::<Patch>()
+        .any(|patch| patch.run == Some(run.id) && patch.state == PatchState::Verified && !patch.approved);
+    match run.state {
+        RunState::Paused if held && run.spec.land == LandMode::Hold => Some("toll land".to_owned()),
+        RunState::Paused => Some(format!("toll resume {id}")),
+        RunState::Pending | RunState::Running | RunState::Verifying if run.conductor.is_none() => {
+            Some(format!("toll resume {id}"))
+        }
+        RunState::Canceling if run.conductor.is_none() => Some(format!("toll cancel {id}")),
+        _ => None,
+    }
 }
 
 /// What there is to say of a run at a time; `None` where the view does not hold it.
@@ -91,6 +113,8 @@ pub fn run_status(view: &View, id: RunId, now: Timestamp) -> Option<RunStatus> {
     Some(RunStatus {
         run: run.into(),
         base: run.base.clone(),
+        driven_by: run.conductor.as_ref().map(|conductor| conductor.process.to_string()),
+        next: next_for_run(view, run),
         elapsed: run.finished_at.unwrap_or(now).since(from),
         counts,
         tasks: tasks.into_iter().map(TaskRow::from).collect(),

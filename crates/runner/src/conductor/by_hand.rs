@@ -9,6 +9,7 @@ use tollhouse_core::{Actor, Event, GateRunId};
 use tollhouse_engine::{At, Command, Engine, Outcome, View};
 use tollhouse_state::Store;
 
+use super::commit::carry_out;
 use super::perform::{Place, run_gate};
 use crate::clock;
 use crate::environment::Environment;
@@ -94,7 +95,7 @@ impl GatesByHand<'_> {
         let id = GateRunId::from_parts(at.now, clock::random_id_bits());
         let mut engine = Engine::open_project(self.store)?;
         let mut execute = |engine: &mut Engine<_>, command: &Command, at: At| -> Result<(), RunnerError> {
-            let mut events = engine.execute(command, &actor, at)?;
+            let mut events = carry_out(engine, command, &actor, at)?;
             // What others do in the project meanwhile is theirs.
             events.retain(|event| is_of(event, id, engine.view()));
             tell(&events, engine.view());
@@ -106,11 +107,11 @@ impl GatesByHand<'_> {
         let wanted = |effect: &&Effect| effect.work == Work::Gate { gate_run: id };
         let effect = engine.view().all::<Effect>().find(wanted).expect("it was just asked for").id;
         let until = clock::now().after(gate.timeout);
-        let claim = Command::Claim { effect, owner: self.person.clone(), until };
+        let claim = Command::Claim { effect, owner: self.person.clone(), until, conductor: 0 };
         execute(&mut engine, &claim, clock::at())?;
         let gate_run = engine.view().get::<GateRun>(id).expect("it was just made").clone();
         let outcome = match run_gate(place, &gate_run, Environment::base(&[]), &self.switch) {
-            Ok(facts) => Outcome::Gated(facts),
+            Ok(outcome) => outcome,
             Err(error) => Outcome::Failed { class: ErrorClass::Unknown, reason: error.to_string() },
         };
         let epoch = engine.view().get::<Effect>(effect).map_or(0, |effect| effect.epoch);

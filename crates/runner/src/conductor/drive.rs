@@ -1,60 +1,31 @@
-//! The loop.
+//! The loop: ask, do, report, until the run is over or rests.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread::Scope;
 use std::time::Duration;
 
-use tollhouse_core::entity::{Effect, ErrorClass, Run, Work};
+use tollhouse_core::entity::{Effect, ErrorClass, GateRun, Patch, Run, Work};
 use tollhouse_core::lifecycle::{EffectState, RunState};
-use tollhouse_core::spec::RunSpec;
-use tollhouse_core::{Actor, EffectId, Event, RecordId, RunId, Span, limits};
-use tollhouse_engine::report::{RunStatus, run_status};
+use tollhouse_core::{Actor, EffectId, Event, RunId, Span, limits};
 use tollhouse_engine::{At, Command, Engine, EngineError, Outcome, Refusal, View, next_deadline};
 use tollhouse_state::{CommitError, Store};
 
-use super::head::{Head, landing_head};
-use super::perform::{Assignment, Hands, perform};
-use super::preflight::Preflight;
+use super::commit::carry_out;
+use super::lease::{Heartbeat, look_at_conductor, this_process};
+use super::perform::{Assignment, Hands, clear_away, perform};
+use super::recovery;
+use super::runs::Progress;
+use super::switches::Switches;
 use crate::clock;
 use crate::error::RunnerError;
-use crate::git::Project;
-use crate::process::KillSwitch;
-use crate::site::Site;
+use crate::process::Force;
 
-/// How often the loop looks up when nothing happens: so that an interruption is seen.
+/// How often the loop looks up when nothing happens: so that an interruption is seen, and what others did.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// The name under which this machine works.
 const WORKER: &str = "local";
-
-/// What happened since the last time, and where the run is now. While gates run on the target, there is no run yet: the
-/// events are theirs.
-#[derive(Debug)]
-pub struct Progress<'a> {
-    /// The events that came.
-    pub events: &'a [Event],
-    /// The records as they are now.
-    pub view: &'a View,
-    /// The run.
-    pub run: RunId,
-}
-
-/// Drives one run to its end.
-pub struct Conductor<'a> {
-    site: &'a Site,
-    store: &'a dyn Store,
-    person: String,
-    interrupted: &'a AtomicBool,
-}
-
-impl std::fmt::Debug for Conductor<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Conductor").field("site", self.site).field("person", &self.person).finish_non_exhaustive()
-    }
-}
 
 /// An effect that has ended.
 struct Report {
@@ -63,78 +34,31 @@ struct Report {
     outcome: Outcome,
 }
 
-impl<'a> Conductor<'a> {
-    /// A conductor at a site, for a person. When `interrupted` becomes true, it ends what it started and stops.
-    pub fn new(site: &'a Site, store: &'a dyn Store, person: String, interrupted: &'a AtomicBool) -> Self {
-        Self { site, store, person, interrupted }
-    }
-
-    /// Where a run would start. To be asked before a ledger is made, so that what is refused leaves nothing behind.
-    ///
-    /// # Errors
-    /// The branches are not as they must be.
-    pub fn head_for(project: &Project, spec: &RunSpec) -> Result<Head, RunnerError> {
-        if let Some(worktree) = project.worktrees_with_branch_checked_out(&spec.land_on).into_iter().next() {
-            return Err(RunnerError::CheckedOut { branch: spec.land_on.clone(), worktree });
-        }
-        if let Some(other) = project.branch_in_the_way(&spec.land_on) {
-            return Err(RunnerError::BranchInTheWay { branch: spec.land_on.clone(), other });
-        }
-        landing_head(project, &spec.target, &spec.land_on)
-    }
-
-    /// Makes a run of what was asked for and drives it to its end.
-    ///
-    /// # Errors
-    /// The branches are not as they must be, a gate does not pass where work starts from, the ledger fails, or somebody
-    /// interrupts it.
-    pub fn run(&self, spec: &RunSpec, watch: &mut dyn FnMut(&Progress<'_>)) -> Result<RunStatus, RunnerError> {
-        let project = self.site.project()?;
-        let head = Self::head_for(&project, spec)?;
-        let id = RunId::from_parts(clock::now(), clock::random_id_bits());
-        let preflight =
-            Preflight { site: self.site, store: self.store, person: &self.person, interrupted: self.interrupted };
-        preflight.check(spec, &head, &mut |events, view| watch(&Progress { events, view, run: id }))?;
-        let at = clock::at();
-        // Made once, before the first effects come for it together.
-        self.site.open_repo()?;
-        // Pinned in the lender before anything borrows.
-        project.pin(&format!("runs/{id}/base"), head.commit)?;
-        let engine = Engine::open(self.store, id)?;
-        let person = Actor::Person(self.person.clone());
-        let create = Command::CreateRun { run: id, spec: Box::new(spec.clone()), started_by: self.person.clone() };
-        let switches = Switches::default();
-        let mut drive = Drive {
-            engine,
-            run: id,
-            watch,
-            interrupted: self.interrupted,
-            person: person.clone(),
-            switches: &switches,
-        };
-        drive.execute(&create, &person, at)?;
-        let start = Command::StartRun { run: id, base: head.commit.to_string() };
-        drive.execute(&start, &person, clock::at())?;
-        let hands = Hands { site: self.site, person: &self.person, switches: &switches };
-        drive.go(&hands)?;
-        Ok(run_status(drive.engine.view(), id, clock::now()).expect("the run was just made"))
-    }
+/// One run on its way.
+pub(super) struct Drive<'d> {
+    pub(super) engine: Engine<&'d dyn Store>,
+    pub(super) run: RunId,
+    pub(super) watch: &'d mut dyn FnMut(&Progress<'_>),
+    pub(super) interrupted: &'d AtomicBool,
+    pub(super) person: Actor,
+    pub(super) switches: &'d Switches,
+    /// The epoch that this program drives with; 0 before it does.
+    pub(super) epoch: u64,
 }
 
-/// One run on its way.
-struct Drive<'d> {
-    engine: Engine<&'d dyn Store>,
-    run: RunId,
-    watch: &'d mut dyn FnMut(&Progress<'_>),
-    interrupted: &'d AtomicBool,
-    person: Actor,
-    switches: &'d Switches,
+/// How a drive came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// The run is over, or rests until a person has spoken.
+    ByItself,
+    /// Somebody interrupted this program.
+    Interrupted,
 }
 
 impl Drive<'_> {
     /// Has a command decided, and shows what came of it.
-    fn execute(&mut self, command: &Command, actor: &Actor, at: At) -> Result<(), EngineError> {
-        let events = self.engine.execute(command, actor, at)?;
+    pub(super) fn execute(&mut self, command: &Command, actor: &Actor, at: At) -> Result<(), EngineError> {
+        let events = carry_out(&mut self.engine, command, actor, at)?;
         self.show(&events);
         Ok(())
     }
@@ -149,50 +73,89 @@ impl Drive<'_> {
         (self.watch)(&Progress { events, view: self.engine.view(), run: self.run });
     }
 
-    fn go(&mut self, hands: &Hands<'_>) -> Result<(), RunnerError> {
+    /// Becomes the one that drives the run, if nobody alive does.
+    pub(super) fn take(&mut self) -> Result<(), RunnerError> {
+        clock::not_before(self.engine.newest_at());
+        let seen = look_at_conductor(*self.engine.store(), self.engine.view(), self.run)?;
+        let drive = Command::Drive { run: self.run, process: this_process(), seen };
+        self.execute(&drive, &Actor::Worker(WORKER.to_owned()), clock::at())?;
+        self.epoch = self.engine.view().get::<Run>(self.run).map_or(0, |run| run.conductors);
+        Ok(())
+    }
+
+    /// Looks at the world for every effect that nobody knows the end of.
+    pub(super) fn recover(&mut self, hands: &Hands<'_>) -> Result<(), RunnerError> {
+        let unknown: Vec<Effect> = in_state(self.engine.view(), self.run, EffectState::Unknown);
+        for effect in unknown {
+            let found = recovery::look(hands, &effect, self.engine.view())?;
+            let settle = Command::Settle { effect: effect.id, conductor: self.epoch, found };
+            self.execute(&settle, &Actor::Worker(WORKER.to_owned()), clock::at())?;
+        }
+        Ok(())
+    }
+
+    /// Drives the run until it is over or rests, and then gives it back. Nothing is left running that nobody listens to.
+    pub(super) fn go(&mut self, hands: &Hands<'_>) -> Result<Stopped, RunnerError> {
         let (sender, reports) = channel();
         let driven = std::thread::scope(|scope| {
             let looped = self.turn(&reports, &mut |effect, view| start(scope, hands, effect, view, &sender));
             if looped.is_err() {
-                // Nothing is left running that nobody listens to.
-                hands.switches.throw_all();
+                hands.switches.throw_all(Force::Asked);
             }
             looped
         });
-        // Empty by now, unless something was kept as evidence.
-        let _ = std::fs::remove_dir(hands.site.run_dir(self.run));
-        driven
+        if driven.is_ok() {
+            clear_away(&hands.site.run_dir(self.run));
+        }
+        match self.step_down() {
+            // Whoever was replaced has nothing to give back.
+            Err(EngineError::Refused(Refusal::StaleLease { .. })) => driven,
+            Err(error) => driven.and(Err(error.into())),
+            Ok(()) => driven,
+        }
     }
 
-    /// Ask, do, report, until the run is finished. Interrupted, it pauses the run, ends what agents and gates do, and waits
-    /// for what was alive: how it ended is on the ledger before this returns.
-    fn turn(&mut self, reports: &Receiver<Report>, begin: &mut dyn FnMut(&Effect, &View)) -> Result<(), RunnerError> {
+    pub(super) fn step_down(&mut self) -> Result<(), EngineError> {
+        let command = Command::StepDown { run: self.run, epoch: self.epoch };
+        self.execute(&command, &Actor::Worker(WORKER.to_owned()), clock::at())
+    }
+
+    /// Ask, do, report. Interrupted, it pauses the run, ends what agents and gates do, and waits for what was alive: how it
+    /// ended is on the ledger before this returns.
+    fn turn(
+        &mut self,
+        reports: &Receiver<Report>,
+        begin: &mut dyn FnMut(&Effect, &View),
+    ) -> Result<Stopped, RunnerError> {
         let worker = Actor::Worker(WORKER.to_owned());
+        let mut heartbeat = Heartbeat::default();
+        let mut interruptions = 0_u32;
         let mut alive = 0_usize;
         loop {
-            if self.interrupted.load(Ordering::Relaxed) && self.state() == Some(RunState::Running) {
-                let reason = "interrupted by a signal".to_owned();
-                let person = self.person.clone();
-                self.execute(&Command::PauseRun { run: self.run, reason }, &person, clock::at())?;
-                self.switches.throw_all();
+            heartbeat.beat(&self.engine, self.run);
+            if self.interrupted.swap(false, Ordering::Relaxed) {
+                interruptions += 1;
+                self.interrupt(interruptions)?;
             }
-            let paused = self.state() == Some(RunState::Paused);
-            for effect in requested(self.engine.view(), self.run) {
-                if paused && !matches!(effect.work, Work::Kill { .. }) {
+            let state = self.state();
+            self.stop_what_is_unwanted(state);
+            for effect in in_state(self.engine.view(), self.run, EffectState::Requested) {
+                if !begins_in(state, &effect.work) {
                     continue;
                 }
                 let until = clock::now().after(lease_of(&effect));
-                let claim = Command::Claim { effect: effect.id, owner: WORKER.to_owned(), until };
+                let owner = WORKER.to_owned();
+                let claim = Command::Claim { effect: effect.id, owner, until, conductor: self.epoch };
                 self.execute(&claim, &worker, clock::at())?;
                 let view = self.engine.view();
                 begin(view.get::<Effect>(effect.id).expect("it was just claimed"), view);
                 alive += 1;
             }
-            if self.state().is_none_or(RunState::is_finished) {
-                return Ok(());
-            }
-            if paused && alive == 0 {
-                return Err(RunnerError::Interrupted);
+            // What somebody did meanwhile is looked at before the run is given back.
+            let state = self.state();
+            if alive == 0 && !wants_more(self.engine.view(), self.run, state) {
+                let by_us = interruptions > 0 && state == Some(RunState::Paused);
+                return Ok(if by_us { Stopped::Interrupted } else { Stopped::ByItself });
             }
             match reports.recv_timeout(patience(self.engine.view(), self.run)) {
                 Ok(report) => {
@@ -207,7 +170,36 @@ impl Drive<'_> {
         }
     }
 
-    fn state(&self) -> Option<RunState> {
+    /// The first time it pauses the run, and what runs is asked to end; from then on it is made to.
+    fn interrupt(&mut self, times: u32) -> Result<(), RunnerError> {
+        if self.state() == Some(RunState::Running) {
+            let reason = "interrupted by a signal".to_owned();
+            let person = self.person.clone();
+            self.execute(&Command::PauseRun { run: self.run, reason }, &person, clock::at())?;
+        }
+        self.switches.throw_all(if times > 1 { Force::AtOnce } else { Force::Asked });
+        Ok(())
+    }
+
+    /// Ends what runs and is not wanted any more: all of it in a run that pauses or ends, and the gates of a patch that was
+    /// set aside.
+    fn stop_what_is_unwanted(&self, state: Option<RunState>) {
+        if matches!(state, Some(RunState::Paused | RunState::Canceling)) {
+            self.switches.throw_all(Force::Asked);
+            return;
+        }
+        let view = self.engine.view();
+        for effect in in_state(view, self.run, EffectState::Started) {
+            let Work::Gate { gate_run } = effect.work else { continue };
+            let patch = view.get::<GateRun>(gate_run).and_then(|gate_run| gate_run.patch);
+            let patch = patch.and_then(|patch| view.get::<Patch>(patch));
+            if patch.is_some_and(|patch| patch.state.is_finished()) {
+                self.switches.of(gate_run).throw();
+            }
+        }
+    }
+
+    pub(super) fn state(&self) -> Option<RunState> {
         self.engine.view().get::<Run>(self.run).map(|run| run.state)
     }
 
@@ -231,6 +223,25 @@ impl Drive<'_> {
     }
 }
 
+/// Whether an effect may begin while its run is in a state: in one that pauses or ends, only what ends something.
+fn begins_in(state: Option<RunState>, work: &Work) -> bool {
+    match state {
+        Some(RunState::Paused | RunState::Canceling) => matches!(work, Work::Kill { .. }),
+        _ => true,
+    }
+}
+
+/// Whether there is, or will be, something to do.
+fn wants_more(view: &View, run: RunId, state: Option<RunState>) -> bool {
+    match state {
+        None => false,
+        Some(RunState::Paused) => false,
+        // A released patch may be on its way in a run that is over.
+        Some(state) if state.is_finished() => !in_state(view, run, EffectState::Requested).is_empty(),
+        Some(_) => true,
+    }
+}
+
 /// How long to wait for a report before looking up.
 fn patience(view: &View, run: RunId) -> Duration {
     let now = clock::now();
@@ -242,11 +253,8 @@ fn is_due(view: &View, run: RunId) -> bool {
     next_deadline(view, run).is_some_and(|deadline| deadline <= clock::now())
 }
 
-fn requested(view: &View, run: RunId) -> Vec<Effect> {
-    view.all::<Effect>()
-        .filter(|effect| effect.run == Some(run) && effect.state == EffectState::Requested)
-        .cloned()
-        .collect()
+fn in_state(view: &View, run: RunId, state: EffectState) -> Vec<Effect> {
+    view.all::<Effect>().filter(|effect| effect.run == Some(run) && effect.state == state).cloned().collect()
 }
 
 /// How long an effect may take before somebody may look at the world. Agents and gates have limits of their own, which
@@ -274,32 +282,4 @@ fn start<'scope, 'env>(
         // The loop listens until every effect has reported, or it has given up.
         let _ = sender.send(Report { effect: id, epoch, outcome });
     });
-}
-
-/// The switches of what runs, by what it runs for.
-#[derive(Debug, Default)]
-pub(super) struct Switches(Mutex<SwitchBoard>);
-
-#[derive(Debug, Default)]
-struct SwitchBoard {
-    all_thrown: bool,
-    by_subject: BTreeMap<RecordId, KillSwitch>,
-}
-
-impl Switches {
-    /// The switch of an attempt or a gate run.
-    pub(super) fn of(&self, subject: impl Into<RecordId>) -> KillSwitch {
-        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let switch = board.by_subject.entry(subject.into()).or_default().clone();
-        if board.all_thrown {
-            switch.throw();
-        }
-        switch
-    }
-
-    fn throw_all(&self) {
-        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        board.all_thrown = true;
-        board.by_subject.values().for_each(KillSwitch::throw);
-    }
 }

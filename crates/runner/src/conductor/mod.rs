@@ -4,11 +4,20 @@
 //! nothing that the engine could decide.
 
 mod by_hand;
+mod commit;
 mod drive;
 mod head;
+mod lease;
 mod perform;
 mod preflight;
+mod recovery;
+mod runs;
+mod switches;
+
+pub(crate) use perform::new_patch;
 
 pub use by_hand::{DoneByHand, GatesByHand};
-pub use drive::{Conductor, Progress};
+pub use commit::carry_out;
 pub use head::{Head, landing_head};
+pub use lease::look_at_conductor;
+pub use runs::{Conductor, HandedIn, Progress};

@@ -1,13 +1,16 @@
 //! Landing: one commit, made in the ledger's repository, and one branch that moves by compare-and-swap.
 
+use std::fs;
+use std::io;
 use std::path::PathBuf;
-
 use std::thread;
 use std::time::Duration;
 
 use git2::{Error, ErrorCode, Oid, Reference};
 use thiserror::Error;
 use tollhouse_core::Timestamp;
+
+use crate::failpoint::around;
 
 use super::message::{PATCH_TRAILER, trailer};
 use super::{LedgerRepo, Project, ProjectProblem, Signature};
@@ -117,12 +120,13 @@ pub fn land(project: &Project, ledger: &LedgerRepo, landing: &Landing) -> Result
     {
         return Err(LandProblem::NotAhead { parent: landing.parent, expected });
     }
-    let commit = make_commit(ledger, landing)?;
-    project.import(ledger, commit)?;
+    let commit = around("git.commit", || make_commit(ledger, landing))?;
+    around("git.import", || project.import(ledger, commit))?;
     // No branch is what the id of zeros means.
     let expected = landing.expected.unwrap_or(Oid::ZERO_SHA1);
     let log = format!("tollhouse: land {}", patch.replace(char::is_control, " "));
-    match swap(|| project.repo().reference_matching(&name, commit, true, expected, &log).map(|_| ())) {
+    let move_branch = || project.repo().reference_matching(&name, commit, true, expected, &log).map(|_| ());
+    match around("git.swap", || swap(move_branch)) {
         Ok(()) => {
             project.sync_ref(&name)?;
             Ok(LandOutcome::Landed { commit })
@@ -155,6 +159,40 @@ fn is_locked(error: &Error) -> bool {
     error.code() == ErrorCode::Locked
         || error.message().contains("lock file")
         || error.message().contains("locked file")
+}
+
+/// How old an empty lock must be before it is taken for one that was left behind: a program writes it in the same breath.
+const EMPTY_LOCK_AGE_MIN: Duration = Duration::from_secs(2);
+
+/// Removes the lock of a branch that a landing of a patch left behind when its program was killed. A lock that belongs to
+/// somebody else stays; what it holds tells them apart.
+///
+/// # Errors
+///
+/// Where the lock cannot be looked at or removed.
+pub fn remove_stale_lock(
+    project: &Project,
+    ledger: &LedgerRepo,
+    branch: &str,
+    patch: &str,
+) -> Result<(), ProjectProblem> {
+    let path = project.common_dir().join(format!("refs/heads/{branch}.lock"));
+    let unreadable = |source| ProjectProblem::Unreadable { path: path.clone(), source };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let ours = if text.is_empty() {
+        thread::sleep(EMPTY_LOCK_AGE_MIN);
+        // Whoever is alive has written it by now, or is done.
+        fs::read(&path).is_ok_and(|text| text.is_empty())
+    } else {
+        let commit = Oid::from_str(text.trim()).and_then(|id| ledger.repo().find_commit(id));
+        commit
+            .is_ok_and(|commit| trailer(&String::from_utf8_lossy(commit.message_bytes()), PATCH_TRAILER) == Some(patch))
+    };
+    if ours { fs::remove_file(&path).map_err(unreadable) } else { Ok(()) }
 }
 
 fn make_commit(ledger: &LedgerRepo, landing: &Landing) -> Result<Oid, Error> {

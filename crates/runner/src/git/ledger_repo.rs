@@ -11,6 +11,8 @@ use git2::{Config, Error, Odb, Oid, Repository, RepositoryOpenFlags};
 use thiserror::Error;
 use tollhouse_engine::patch::Mode;
 
+use crate::failpoint::around;
+
 use super::tree::{Entries, Entry, write_entries};
 
 /// All that libgit2 is to know. Objects are on disk before success is reported; nothing is collected behind our back; no
@@ -66,6 +68,19 @@ pub struct LedgerRepo {
     repo: Repository,
 }
 
+/// What was made on a commit, as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The commit that it was made on.
+    pub base: Oid,
+    /// The tree that it gave.
+    pub tree: Oid,
+    /// The id of the patch's text.
+    pub blob: Oid,
+    /// The text of the patch.
+    pub text: Vec<u8>,
+}
+
 impl LedgerRepo {
     /// Opens the repository in a folder of its own, or makes it, with mode 0700.
     ///
@@ -76,6 +91,10 @@ impl LedgerRepo {
         if is_foreign(dir) {
             return Err(LedgerRepoProblem::Foreign(dir.to_owned()));
         }
+        around("git.make_ledger_repo", || Self::make(dir, project_objects))
+    }
+
+    fn make(dir: &Path, project_objects: &Path) -> Result<Self, LedgerRepoProblem> {
         for folder in [dir.to_owned(), dir.join("objects/info"), dir.join("objects/pack"), dir.join("refs/heads")] {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             made.map_err(|source| LedgerRepoProblem::Io { path: folder, source })?;
@@ -143,13 +162,31 @@ impl LedgerRepo {
     ///
     /// libgit2's, where the disk refuses.
     pub fn keep(&self, name: &str, base: Oid, tree: Oid, text: &[u8]) -> Result<Oid, Error> {
-        let odb = self.odb()?;
-        let blob = odb.write(git2::ObjectType::Blob, text)?;
-        let entries =
-            [(b"patch".to_vec(), Entry { mode: Mode::FILE, id: blob }), (b"tree".to_vec(), Entry::folder(tree))];
-        let both = write_entries(&odb, &Entries::from(entries))?;
-        self.pin(name, self.plain_commit("kept", both, base)?)?;
-        Ok(blob)
+        around("git.keep", || {
+            let odb = self.odb()?;
+            let blob = odb.write(git2::ObjectType::Blob, text)?;
+            let entries =
+                [(b"patch".to_vec(), Entry { mode: Mode::FILE, id: blob }), (b"tree".to_vec(), Entry::folder(tree))];
+            let both = write_entries(&odb, &Entries::from(entries))?;
+            self.pin(name, self.plain_commit("kept", both, base)?)?;
+            Ok(blob)
+        })
+    }
+
+    /// What was kept under a name.
+    ///
+    /// # Errors
+    ///
+    /// libgit2's, where what was kept is damaged.
+    pub fn kept(&self, name: &str) -> Result<Option<Kept>, Error> {
+        let Some(id) = self.pinned(name) else { return Ok(None) };
+        let commit = self.repo.find_commit(id)?;
+        let both = commit.tree()?;
+        let entry =
+            |name: &str| both.get_name(name).map(|entry| entry.id()).ok_or_else(|| Error::from_str("no such entry"));
+        let blob = entry("patch")?;
+        let text = self.repo.find_blob(blob)?.content().to_vec();
+        Ok(Some(Kept { base: commit.parent_id(0)?, tree: entry("tree")?, blob, text }))
     }
 
     /// A commit of a candidate tree on its parent, for a gate's checkout. The same for the same ids.
@@ -158,7 +195,7 @@ impl LedgerRepo {
     ///
     /// libgit2's, where the tree or the parent is not there.
     pub fn candidate_commit(&self, tree: &str, parent: &str) -> Result<Oid, Error> {
-        self.plain_commit("candidate", Oid::from_str(tree)?, Oid::from_str(parent)?)
+        around("git.candidate_commit", || self.plain_commit("candidate", Oid::from_str(tree)?, Oid::from_str(parent)?))
     }
 
     fn plain_commit(&self, message: &str, tree: Oid, parent: Oid) -> Result<Oid, Error> {

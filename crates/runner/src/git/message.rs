@@ -3,6 +3,9 @@
 /// The trailer that names the patch of a landed commit.
 pub const PATCH_TRAILER: &str = "Tollhouse-Patch";
 
+/// The trailer that names the patch that a branch was made of.
+pub const CHECKOUT_TRAILER: &str = "Tollhouse-Checkout";
+
 /// What all our trailers start with, in lower case.
 const OURS: &str = "tollhouse-";
 

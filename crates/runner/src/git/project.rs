@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use git2::{Error, ErrorCode, Oid, Repository, RepositoryOpenFlags};
 use thiserror::Error;
 
+use crate::failpoint::around;
+
 use super::Signature;
 use super::discover::{Place, find};
 use super::ledger_repo::sync_dir;
@@ -311,8 +313,15 @@ impl Project {
     /// libgit2's, where the name is not valid or the object not in this repository.
     pub fn pin(&self, name: &str, id: Oid) -> Result<(), ProjectProblem> {
         let name = format!("refs/tollhouse/{name}");
-        self.repo.reference(&name, id, true, "tollhouse: pin")?;
-        self.sync_ref(&name)
+        around("git.pin", || {
+            self.repo.reference(&name, id, true, "tollhouse: pin")?;
+            self.sync_ref(&name)
+        })
+    }
+
+    /// What is pinned under a name.
+    pub fn pinned(&self, name: &str) -> Option<Oid> {
+        self.repo.refname_to_id(&format!("refs/tollhouse/{name}")).ok()
     }
 
     /// Lets go of what was pinned; nothing to do where there is nothing.
@@ -322,7 +331,7 @@ impl Project {
     /// libgit2's, where the ref cannot be removed.
     pub fn unpin(&self, name: &str) -> Result<(), ProjectProblem> {
         match self.repo.find_reference(&format!("refs/tollhouse/{name}")) {
-            Ok(mut reference) => Ok(reference.delete()?),
+            Ok(mut reference) => around("git.unpin", || Ok(reference.delete()?)),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -9,6 +9,8 @@ use git2::{Config, Index, IndexEntry, IndexTime, Odb, Oid, Reference};
 use thiserror::Error;
 use tollhouse_core::RepoPath;
 
+use crate::failpoint::around;
+
 use super::checkout::{create, join, write_tree};
 use super::ledger_repo::alternates;
 use super::stat_cache::{Stat, StatCache};
@@ -73,11 +75,23 @@ impl Workspace {
             return Err(WorkspaceProblem::BranchName { name: branch.to_owned() });
         }
         let base = repo.tree_of(commit)?;
-        let root = create(dir)?;
-        let cache = write_tree(repo, base, &root)?;
-        write_git_dir(repo, commit, branch, &dir.join(".git"))?;
-        write_index(&repo.odb()?, base, &cache, &dir.join(".git/index"))?;
-        Ok(Self { dir: dir.to_owned(), base, cache })
+        around("git.workspace", || {
+            let root = create(dir)?;
+            let cache = write_tree(repo, base, &root)?;
+            write_git_dir(repo, commit, branch, &dir.join(".git"))?;
+            write_index(&repo.odb()?, base, &cache, &dir.join(".git/index"))?;
+            Ok(Self { dir: dir.to_owned(), base, cache })
+        })
+    }
+
+    /// A workspace that another process made at a commit. It was in an agent's hands: it is looked at, and never opened as a
+    /// repository.
+    ///
+    /// # Errors
+    ///
+    /// libgit2's, where there is no such commit.
+    pub fn reopen(repo: &LedgerRepo, commit: Oid, dir: &Path) -> Result<Self, WorkspaceProblem> {
+        Ok(Self { dir: dir.to_owned(), base: repo.tree_of(commit)?, cache: StatCache::default() })
     }
 
     /// Where it is.
@@ -118,7 +132,8 @@ impl Workspace {
     /// [`SnapshotProblem`].
     pub fn snapshot(&self, repo: &LedgerRepo, excludes: &[String]) -> Result<Snapshot, SnapshotProblem> {
         let exclude = excludes.join("\n");
-        snapshot(repo, &self.dir, &Look { base: self.base, cache: Some(&self.cache), exclude: exclude.as_bytes() })
+        let look = Look { base: self.base, cache: Some(&self.cache), exclude: exclude.as_bytes() };
+        around("git.snapshot", || snapshot(repo, &self.dir, &look))
     }
 
     /// Removes a workspace, also where folders in it were made read-only. One that is gone is removed.
@@ -127,13 +142,13 @@ impl Workspace {
     ///
     /// [`WorkspaceProblem::Io`].
     pub fn remove(dir: &Path) -> Result<(), WorkspaceProblem> {
-        let removed = match fs::remove_dir_all(dir) {
+        let removed = around("git.remove_workspace", || match fs::remove_dir_all(dir) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 open_up(dir);
                 fs::remove_dir_all(dir)
             }
             removed => removed,
-        };
+        });
         match removed {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed.map_err(|source| WorkspaceProblem::Io { path: dir.to_owned(), source }),

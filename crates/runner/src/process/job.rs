@@ -88,7 +88,16 @@ pub struct Ended {
 
 enum Message {
     Exited,
-    Kill,
+    Kill(Force),
+}
+
+/// How a program is made to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Force {
+    /// Asked first; made to after a grace.
+    Asked,
+    /// At once.
+    AtOnce,
 }
 
 /// Ends a program from elsewhere. A switch that was thrown before its program started ends it at once.
@@ -97,30 +106,35 @@ pub struct KillSwitch(Arc<Mutex<SwitchState>>);
 
 #[derive(Debug, Default)]
 struct SwitchState {
-    thrown: bool,
+    thrown: Option<Force>,
     wire: Option<Sender<Message>>,
 }
 
 impl KillSwitch {
     /// Ends the program, now or as soon as it starts.
     pub fn throw(&self) {
+        self.throw_with(Force::Asked);
+    }
+
+    /// Ends the program like this, now or as soon as it starts.
+    pub fn throw_with(&self, force: Force) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.thrown = true;
+        state.thrown = state.thrown.max(Some(force));
         if let Some(wire) = &state.wire {
             // A program that has ended already listens no more.
-            let _ = wire.send(Message::Kill);
+            let _ = wire.send(Message::Kill(force));
         }
     }
 
     /// Whether it was thrown.
     pub fn is_thrown(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).thrown
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).thrown.is_some()
     }
 
     fn connect(&self, wire: Sender<Message>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.thrown {
-            let _ = wire.send(Message::Kill);
+        if let Some(force) = state.thrown {
+            let _ = wire.send(Message::Kill(force));
         }
         state.wire = Some(wire);
     }
@@ -197,23 +211,30 @@ fn wait(news: &Receiver<Message>, timeout: Option<Duration>, pid: Pid) -> How {
         Some(deadline) => news.recv_timeout(deadline.saturating_duration_since(Instant::now())),
         None => news.recv().map_err(|_| RecvTimeoutError::Disconnected),
     };
-    let how = match first {
+    let (how, force) = match first {
         Ok(Message::Exited) | Err(RecvTimeoutError::Disconnected) => return How::ByItself,
-        Ok(Message::Kill) => How::Killed,
-        Err(RecvTimeoutError::Timeout) => How::TimedOut,
+        Ok(Message::Kill(force)) => (How::Killed, force),
+        Err(RecvTimeoutError::Timeout) => (How::TimedOut, Force::Asked),
     };
+    if force == Force::Asked && ends_when_asked(news, pid) {
+        return how;
+    }
+    let _ = kill_process_group(pid, Signal::KILL);
+    while let Ok(Message::Kill(_)) = news.recv() {}
+    how
+}
+
+/// Whether the leader ends within its grace, and before somebody loses patience.
+fn ends_when_asked(news: &Receiver<Message>, pid: Pid) -> bool {
     let _ = kill_process_group(pid, Signal::TERM);
     let grace_ends = Instant::now() + GRACE;
     loop {
         match news.recv_timeout(grace_ends.saturating_duration_since(Instant::now())) {
-            Ok(Message::Exited) | Err(RecvTimeoutError::Disconnected) => return how,
-            Ok(Message::Kill) => {}
-            Err(RecvTimeoutError::Timeout) => break,
+            Ok(Message::Exited) | Err(RecvTimeoutError::Disconnected) => return true,
+            Ok(Message::Kill(Force::Asked)) => {}
+            Ok(Message::Kill(Force::AtOnce)) | Err(RecvTimeoutError::Timeout) => return false,
         }
     }
-    let _ = kill_process_group(pid, Signal::KILL);
-    while let Ok(Message::Kill) = news.recv() {}
-    how
 }
 
 fn reap(child: &mut Child) -> ExitStatus {

@@ -9,5 +9,5 @@ mod strays;
 pub use capture::Capture;
 pub use identity::{Liveness, ProcessIdentity};
 pub(crate) use job::GRACE;
-pub use job::{Ended, How, Job, KillSwitch, ProcessError, argv};
+pub use job::{Ended, Force, How, Job, KillSwitch, ProcessError, argv};
 pub use strays::{Stray, end_strays, find_strays};

@@ -67,7 +67,7 @@ pub(crate) fn run(args: &DemoArgs, context: &mut Context) -> Result<Answer, CliE
         resolve(&project, &plan, &PromptTexts::new(), &defaults).map_err(CliError::problems)?
     };
     let before = checkout_of(&dir)?;
-    let status = execute(&spec, &site, context)?;
+    let status = execute(&spec, None, &site, context)?;
     if checkout_of(&dir)? != before {
         return Err(CliError::new(ErrorKind::Bug, "bug", "the run touched the working copy")
             .hint("this is a mistake of ours; `toll demo --keep DIR` leaves it for a look"));

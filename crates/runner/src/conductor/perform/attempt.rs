@@ -1,23 +1,20 @@
 //! An attempt: a workspace, an agent in it, and what it changed.
 
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use tollhouse_core::entity::{Attempt, ErrorClass, Task};
 use tollhouse_core::limits;
 use tollhouse_core::spec::AgentSpec;
 use tollhouse_engine::patch::{content_hash, parse, patch_id};
-use tollhouse_engine::secret::redact;
 use tollhouse_engine::{AttemptFacts, NewPatch, Outcome};
 
+use super::desk::Desk;
 use super::{Hands, RunFacts, traceparent};
 use crate::conductor::head::head_in_run;
 use crate::environment::Environment;
 use crate::error::RunnerError;
 use crate::git::{GitError, LedgerRepo, Oid, Workspace, diff_text};
 use crate::process::{GRACE, Job, ProcessError, end_strays};
-use crate::site::make_workspaces_dir;
 use crate::workspace::{Prepared, prepare};
 
 /// Runs an agent for an attempt.
@@ -42,6 +39,8 @@ pub(super) fn spawn(
         Prepared::Ready { excludes, tree } => (excludes, tree),
         Prepared::Failed { reason } => return Ok(Outcome::Failed { class: ErrorClass::ToolFailure, reason }),
     };
+    // From here on there may be work to keep, whatever happens to us.
+    desk.note_beginning()?;
     let job = Job {
         argv: agent.command.iter().map(|word| fill_in(word, task, &desk)).collect(),
         dir: &desk.workspace,
@@ -78,44 +77,6 @@ pub(super) fn spawn(
     }))
 }
 
-/// Where an attempt works: its workspace, and beside it what we tell it and what it tells us.
-struct Desk {
-    workspace: PathBuf,
-    notes: PathBuf,
-}
-
-impl Desk {
-    fn new(run_dir: &Path, task: &Task, attempt: &Attempt) -> Result<Self, RunnerError> {
-        make_workspaces_dir(run_dir)?;
-        // Short, because some programs cannot take long paths; the random part keeps it apart from all others.
-        let name = format!("{}-{}", task.spec.name, &attempt.id.random_part()[..8]);
-        let desk = Self { workspace: run_dir.join(&name), notes: run_dir.join(format!("{name}.notes")) };
-        let io = |what: &'static str, path: &Path| {
-            let path = path.to_owned();
-            move |source| RunnerError::Io { what, path, source }
-        };
-        fs::create_dir_all(&desk.notes).map_err(io("make", &desk.notes))?;
-        let write = |name: &str, text: &str| {
-            let path = desk.notes.join(name);
-            fs::write(&path, redact(text).as_bytes()).map_err(io("write", &path))
-        };
-        write("prompt.md", &attempt.prompt)?;
-        write("feedback.md", attempt.feedback.as_deref().unwrap_or_default())?;
-        write("report.jsonl", "")?;
-        Ok(desk)
-    }
-}
-
-impl Drop for Desk {
-    /// Gives the place back, however the attempt ended. What could be read of it is reachable from a ref of the ledger.
-    fn drop(&mut self) {
-        end_strays(&self.workspace, GRACE);
-        // What cannot be removed is no reason to lose the attempt.
-        let _ = Workspace::remove(&self.workspace);
-        let _ = fs::remove_dir_all(&self.notes);
-    }
-}
-
 fn environment(run: &RunFacts, task: &Task, attempt: &Attempt, desk: &Desk) -> Environment {
     let mut environment = Environment::base(&[]);
     environment.set("TOLLHOUSE_RUN", run.id.to_string());
@@ -145,6 +106,36 @@ fn fill_in(word: &str, task: &Task, desk: &Desk) -> OsString {
         .into()
 }
 
+/// What an agent left whose runner is gone; `None` where it never began.
+///
+/// # Errors
+/// It began, and what it left cannot be read.
+pub(in crate::conductor) fn read_what_was_left(
+    hands: &Hands<'_>,
+    run: &RunFacts,
+    attempt: &Attempt,
+    desk: &Desk,
+) -> Result<Option<AttemptFacts>, RunnerError> {
+    let (repo, project) = (hands.site.open_repo()?, hands.site.project()?);
+    if let Some(kept) = repo.kept(&kept_as(attempt)).map_err(GitError::from)? {
+        let change = NewPatch { blob: kept.blob.to_string(), ..new_patch(&kept.text, kept.base)? };
+        let base = Some(kept.base.to_string());
+        return Ok(Some(AttemptFacts { base, change: Some(change), ..AttemptFacts::default() }));
+    }
+    if !desk.has_begun() {
+        return Ok(None);
+    }
+    let Some(base) = project.pinned(&format!("runs/{}/{}", run.id, attempt.id)) else { return Ok(None) };
+    let workspace = Workspace::reopen(&repo, base, &desk.workspace)?;
+    // What is no work for the agent is none for the evidence.
+    let mut excludes: Vec<String> = String::from_utf8_lossy(&project.excludes()).lines().map(str::to_owned).collect();
+    excludes.extend(run.workspace.copy.iter().map(|name| format!("/{name}")));
+    let before = workspace.base();
+    let read = Reading { repo: &repo, workspace: &workspace, excludes: &excludes, before, base };
+    let change = read.change(attempt)?;
+    Ok(Some(AttemptFacts { base: Some(base.to_string()), change, ..AttemptFacts::default() }))
+}
+
 /// Reading what an agent changed.
 struct Reading<'r> {
     repo: &'r LedgerRepo,
@@ -163,20 +154,32 @@ impl Reading<'_> {
             return Ok(None);
         }
         let text = diff_text(self.repo, self.before, snapshot.tree)?;
-        let diff = parse(&text).map_err(|problems| GitError::unreadable_diff(&problems))?;
-        if diff.files.len() > limits::PATCH_FILES_MAX {
-            return Err(RunnerError::TooMuch { what: "files", found: diff.files.len(), most: limits::PATCH_FILES_MAX });
-        }
-        let blob = self.repo.keep(&format!("attempts/{}", attempt.id), self.base, snapshot.tree, &text)?;
+        // Read before it is kept: what cannot be read is not kept as if it could.
+        let patch = new_patch(&text, self.base)?;
+        let blob = self.repo.keep(&kept_as(attempt), self.base, snapshot.tree, &text)?;
         snapshot.unrepresentable.truncate(limits::UNREPRESENTABLE_TOLD_MAX);
-        Ok(Some(NewPatch {
-            content: content_hash(&text),
-            blob: blob.to_string(),
-            bytes: text.len() as u64,
-            patch_id: patch_id(&diff),
-            base: self.base.to_string(),
-            description: diff.describe(),
-            unrepresentable: snapshot.unrepresentable,
-        }))
+        Ok(Some(NewPatch { blob: blob.to_string(), unrepresentable: snapshot.unrepresentable, ..patch }))
     }
+}
+
+/// The name under which an attempt's work is kept.
+fn kept_as(attempt: &Attempt) -> String {
+    format!("attempts/{}", attempt.id)
+}
+
+/// A patch by its text; where that is kept is not known yet.
+pub(crate) fn new_patch(text: &[u8], base: Oid) -> Result<NewPatch, RunnerError> {
+    let diff = parse(text).map_err(|problems| GitError::unreadable_diff(&problems))?;
+    if diff.files.len() > limits::PATCH_FILES_MAX {
+        return Err(RunnerError::TooMuch { what: "files", found: diff.files.len(), most: limits::PATCH_FILES_MAX });
+    }
+    Ok(NewPatch {
+        content: content_hash(text),
+        blob: String::new(),
+        bytes: text.len() as u64,
+        patch_id: patch_id(&diff),
+        base: base.to_string(),
+        description: diff.describe(),
+        unrepresentable: Vec::new(),
+    })
 }

@@ -1,6 +1,6 @@
 //! A gate: a checkout of exactly one tree, and a program that judges it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tollhouse_core::ChangeKind;
 use tollhouse_core::entity::GateRun;
@@ -31,7 +31,7 @@ pub(super) fn perform(
     }
     let place = Place { site: hands.site, dir: &hands.site.run_dir(run.id), workspace: &run.workspace };
     let switch = hands.switches.of(gate_run.id);
-    run_gate(&place, gate_run, environment, &switch).map(Outcome::Gated)
+    run_gate(&place, gate_run, environment, &switch)
 }
 
 /// Where a gate runs, and how its checkout is made ready.
@@ -54,11 +54,10 @@ pub(crate) fn run_gate(
     gate_run: &GateRun,
     mut environment: Environment,
     switch: &KillSwitch,
-) -> Result<GateFacts, RunnerError> {
+) -> Result<Outcome, RunnerError> {
     let repo = place.site.open_repo()?;
     let commit = repo.candidate_commit(&gate_run.tree, &gate_run.parent)?;
-    let name = format!("gate-{}-{}", gate_run.gate.name, &gate_run.id.random_part()[..8]);
-    let dir = place.dir.join(name);
+    let dir = checkout_of(place.dir, gate_run);
     make_workspaces_dir(place.dir)?;
     let checkout = Workspace::create(&repo, commit, &dir, "candidate")?;
     environment.set("TOLLHOUSE_WORKSPACE", &dir);
@@ -75,7 +74,23 @@ pub(crate) fn run_gate(
     end_strays(&dir, GRACE);
     // A checkout holds nothing that is not in the object database.
     let _ = Workspace::remove(&dir);
-    facts
+    // What we stopped says nothing of the gate.
+    if switch.is_thrown() {
+        return Ok(Outcome::Stopped { reason: "it was stopped".to_owned() });
+    }
+    facts.map(Outcome::Gated)
+}
+
+fn checkout_of(dir: &Path, gate_run: &GateRun) -> PathBuf {
+    dir.join(format!("gate-{}-{}", gate_run.gate.name, &gate_run.id.random_part()[..8]))
+}
+
+/// Ends and removes what is left of a gate run whose runner is gone.
+pub(crate) fn clear(dir: &Path, gate_run: &GateRun) {
+    let dir = checkout_of(dir, gate_run);
+    end_strays(&dir, GRACE);
+    // What cannot be removed stays for `gc`, which says so.
+    let _ = Workspace::remove(&dir);
 }
 
 /// What setup did to files of the tree: the gate would judge another tree than the one that lands.

@@ -9,6 +9,7 @@ use super::{Hands, RunFacts};
 use crate::clock;
 use crate::conductor::head::head_in_run;
 use crate::error::RunnerError;
+use crate::failpoint::around;
 use crate::git::{self, GitError, LandOutcome, Landing, Oid, Signature, candidate, with_trailers};
 
 /// Makes a candidate tree on the present landing branch.
@@ -20,7 +21,7 @@ pub(super) fn apply(hands: &Hands<'_>, run: &RunFacts, patch: &Patch) -> Result<
     let text = repo.blob(&patch.blob)?;
     let diff = parse(&text).map_err(|problems| GitError::unreadable_diff(&problems))?;
     let base = Oid::from_str(&patch.base).map_err(GitError::from)?;
-    Ok(match candidate(&repo, &diff, Some(base), head.commit)? {
+    Ok(match around("git.candidate", || candidate(&repo, &diff, Some(base), head.commit))? {
         Ok(made) => Outcome::Applied {
             candidate: Candidate { tree: made.tree.to_string(), parent: head.commit.to_string() },
             facts: made.facts,
@@ -60,7 +61,10 @@ pub(super) fn land(
         tree: Oid::from_str(&stands.tree).map_err(GitError::from)?,
         parent: head.commit,
         message: with_trailers(&patch.title, &trailers),
-        author: author(&run.author, agent, &person),
+        author: match &patch.author {
+            Some(handed_in) => signature_of(handed_in),
+            None => author(&run.author, agent, &person),
+        },
         committer: Signature { name: "Tollhouse".to_owned(), email: "tollhouse@localhost".to_owned() },
         time,
     };

@@ -1,6 +1,7 @@
 //! Doing one effect: from what the records say to facts. What went wrong is a fact, too.
 
 mod attempt;
+mod desk;
 mod gate;
 mod landing;
 
@@ -10,12 +11,16 @@ use tollhouse_core::{AttemptId, RunId};
 use tollhouse_engine::patch::content_hash;
 use tollhouse_engine::{Outcome, View};
 
-use super::drive::Switches;
+use super::switches::Switches;
 use crate::error::RunnerError;
+use crate::failpoint::around;
 use crate::git::{GitError, LandProblem};
 use crate::site::Site;
 
-pub(super) use gate::{Place, run_gate};
+pub(crate) use attempt::new_patch;
+pub(super) use attempt::read_what_was_left;
+pub(super) use desk::{Desk, clear_away};
+pub(super) use gate::{Place, clear as clear_gate, run_gate};
 
 /// What every effect is done with.
 #[derive(Debug)]
@@ -28,7 +33,7 @@ pub(super) struct Hands<'a> {
 /// What an effect needs to know of its run.
 #[derive(Debug, Clone)]
 pub(super) struct RunFacts {
-    id: RunId,
+    pub(super) id: RunId,
     pub(super) target: String,
     pub(super) land_on: String,
     /// The newest commit that landed in this run.
@@ -36,6 +41,22 @@ pub(super) struct RunFacts {
     workspace: WorkspaceSpec,
     author: CommitAuthor,
     trace: String,
+}
+
+impl RunFacts {
+    /// What the records say of an effect's run.
+    pub(super) fn of(effect: &Effect, view: &View) -> Option<Self> {
+        let run = view.get::<Run>(effect.run?)?;
+        Some(Self {
+            id: run.id,
+            target: run.spec.target.clone(),
+            land_on: run.spec.land_on.clone(),
+            landed: newest_landed(view, run.id),
+            workspace: run.spec.workspace.clone(),
+            author: run.spec.author.clone(),
+            trace: tollhouse_engine::trace_of(tollhouse_core::Stream::Run(run.id)),
+        })
+    }
 }
 
 /// One effect with all that it needs to know, so that it can be done on a thread of its own.
@@ -78,17 +99,21 @@ impl Assignment {
         })
     }
 
+    /// The name of its failpoints.
+    const fn point(&self) -> &'static str {
+        match self {
+            Self::Spawn { .. } => "effect.spawn",
+            Self::Kill { .. } => "effect.kill",
+            Self::Apply { .. } => "effect.apply",
+            Self::Gate { .. } => "effect.gate",
+            Self::Land { .. } => "effect.land",
+            Self::Impossible { .. } => "effect.none",
+        }
+    }
+
     fn gather(effect: &Effect, view: &View) -> Option<Self> {
         let run = view.get::<Run>(effect.run?)?;
-        let facts = RunFacts {
-            id: run.id,
-            target: run.spec.target.clone(),
-            land_on: run.spec.land_on.clone(),
-            landed: newest_landed(view, run.id),
-            workspace: run.spec.workspace.clone(),
-            author: run.spec.author.clone(),
-            trace: tollhouse_engine::trace_of(tollhouse_core::Stream::Run(run.id)),
-        };
+        let facts = RunFacts::of(effect, view)?;
         Some(match effect.work {
             Work::Spawn { attempt } => {
                 let attempt = view.get::<Attempt>(attempt)?;
@@ -127,6 +152,10 @@ fn traceparent(trace: &str, id: &str) -> String {
 
 /// Does one effect.
 pub(super) fn perform(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
+    around(assignment.point(), || carry_out(hands, assignment))
+}
+
+fn carry_out(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
     let done = match assignment {
         Assignment::Spawn { run, task, attempt, agent } => attempt::spawn(hands, &run, &task, &attempt, &agent),
         Assignment::Kill { attempt } => {

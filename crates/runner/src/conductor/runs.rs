@@ -1,0 +1,231 @@
+//! Runs for a person: begun, gone on with, and driven until they are over or rest.
+
+use std::sync::atomic::AtomicBool;
+
+use tollhouse_core::entity::Run;
+use tollhouse_core::lifecycle::RunState;
+use tollhouse_core::spec::RunSpec;
+use tollhouse_core::{Actor, Event, PatchId, RunId};
+use tollhouse_engine::report::{RunStatus, run_status};
+use tollhouse_engine::{Command, Engine, EngineError, Legacy, NewPatch, Refusal, Submission, View};
+use tollhouse_state::Store;
+
+use super::drive::{Drive, Stopped};
+use super::head::{Head, landing_head};
+use super::perform::Hands;
+use super::preflight::Preflight;
+use super::switches::Switches;
+use crate::clock;
+use crate::error::RunnerError;
+use crate::git::Project;
+use crate::site::Site;
+
+/// What happened since the last time, and where the run is now. While gates run on the target, there is no run yet: the
+/// events are theirs.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    /// The events that came.
+    pub events: &'a [Event],
+    /// The records as they are now.
+    pub view: &'a View,
+    /// The run.
+    pub run: RunId,
+}
+
+/// A change that no run made, read into the ledger's repository.
+#[derive(Debug, Clone)]
+pub struct HandedIn {
+    /// Its id, under which its text is kept.
+    pub id: PatchId,
+    /// What it changes.
+    pub change: NewPatch,
+    /// The first line of what lands.
+    pub title: String,
+    /// Whose change it is.
+    pub author: Option<String>,
+    /// The patch that it is handed in for.
+    pub replaces: Option<PatchId>,
+}
+
+/// Drives runs for a person.
+pub struct Conductor<'a> {
+    site: &'a Site,
+    store: &'a dyn Store,
+    person: String,
+    interrupted: &'a AtomicBool,
+}
+
+impl std::fmt::Debug for Conductor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conductor").field("site", self.site).field("person", &self.person).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Conductor<'a> {
+    /// A conductor at a site, for a person. When `interrupted` becomes true, it ends what it started and stops; when that
+    /// happens once more, it does so at once. Each time it is set back to false.
+    pub fn new(site: &'a Site, store: &'a dyn Store, person: String, interrupted: &'a AtomicBool) -> Self {
+        Self { site, store, person, interrupted }
+    }
+
+    /// Where a run would start. To be asked before a ledger is made, so that what is refused leaves nothing behind.
+    ///
+    /// # Errors
+    /// The branches are not as they must be.
+    pub fn head_for(project: &Project, spec: &RunSpec) -> Result<Head, RunnerError> {
+        if let Some(worktree) = project.worktrees_with_branch_checked_out(&spec.land_on).into_iter().next() {
+            return Err(RunnerError::CheckedOut { branch: spec.land_on.clone(), worktree });
+        }
+        if let Some(other) = project.branch_in_the_way(&spec.land_on) {
+            return Err(RunnerError::BranchInTheWay { branch: spec.land_on.clone(), other });
+        }
+        landing_head(project, &spec.target, &spec.land_on)
+    }
+
+    /// Makes a run of what was asked for and drives it until it is over or rests. It takes over what `legacy` says.
+    ///
+    /// # Errors
+    /// The branches are not as they must be, a gate does not pass where work starts from, the ledger fails, or somebody
+    /// interrupts it.
+    pub fn run(
+        &self,
+        spec: &RunSpec,
+        legacy: Option<Legacy>,
+        watch: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<RunStatus, RunnerError> {
+        let project = self.site.project()?;
+        let head = Self::head_for(&project, spec)?;
+        let id = RunId::from_parts(clock::now(), clock::random_id_bits());
+        let preflight =
+            Preflight { site: self.site, store: self.store, person: &self.person, interrupted: self.interrupted };
+        preflight.check(spec, &head, &mut |events, view| watch(&Progress { events, view, run: id }))?;
+        let started_by = self.person.clone();
+        let create = Command::CreateRun { run: id, spec: Box::new(spec.clone()), started_by, legacy };
+        self.begin(id, &project, &head, &create, watch)
+    }
+
+    /// Makes a run of a change that no run made, and drives it until it is over or rests.
+    ///
+    /// # Errors
+    /// The branches are not as they must be, the ledger fails, or somebody interrupts it.
+    pub fn submit(
+        &self,
+        spec: &RunSpec,
+        handed_in: &HandedIn,
+        watch: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<RunStatus, RunnerError> {
+        let project = self.site.project()?;
+        let head = Self::head_for(&project, spec)?;
+        let id = RunId::from_parts(clock::now(), clock::random_id_bits());
+        let HandedIn { id: patch, change, title, author, replaces } = handed_in.clone();
+        let submit = Command::SubmitPatch {
+            run: id,
+            spec: Box::new(spec.clone()),
+            started_by: self.person.clone(),
+            base: head.commit.to_string(),
+            patch: Box::new(Submission { id: patch, change, title, author, replaces }),
+        };
+        self.begin(id, &project, &head, &submit, watch)
+    }
+
+    /// Goes on with a run: what was begun is looked at in the world first.
+    ///
+    /// # Errors
+    /// It is over, somebody alive drives it, the ledger fails, or somebody interrupts it.
+    pub fn resume(
+        &self,
+        id: RunId,
+        reason: &str,
+        watch: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<RunStatus, RunnerError> {
+        let engine = Engine::open(self.store, id)?;
+        let state = engine.view().get::<Run>(id).map(|run| run.state);
+        match state {
+            None => return Err(EngineError::from(Refusal::NotFound { id: id.into() }).into()),
+            Some(state) if state.is_finished() => {
+                return Err(EngineError::from(Refusal::RunOver { id: id.into(), state: state.as_str() }).into());
+            }
+            Some(_) => {}
+        }
+        self.drive(engine, id, watch, &mut |drive| {
+            let person = Actor::Person(self.person.clone());
+            match drive.state() {
+                Some(RunState::Paused) => {
+                    let command = Command::ResumeRun { run: id, reason: reason.to_owned() };
+                    Ok(drive.execute(&command, &person, clock::at())?)
+                }
+                // It was made, and whoever made it did not live to begin it.
+                Some(RunState::Pending) => {
+                    let project = self.site.project()?;
+                    let run = drive.engine.view().get::<Run>(id).expect("it was just there");
+                    let head = Self::head_for(&project, &run.spec)?;
+                    let start = Command::StartRun { run: id, base: head.commit.to_string() };
+                    Ok(drive.execute(&start, &person, clock::at())?)
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Does what a run still asks for, whatever state it is in: ends one that is canceled, lands what a person let in again.
+    ///
+    /// # Errors
+    /// Somebody alive drives it, the ledger fails, or somebody interrupts it.
+    pub fn finish(&self, id: RunId, watch: &mut dyn FnMut(&Progress<'_>)) -> Result<RunStatus, RunnerError> {
+        self.drive(Engine::open(self.store, id)?, id, watch, &mut |_| Ok(()))
+    }
+
+    fn begin(
+        &self,
+        id: RunId,
+        project: &Project,
+        head: &Head,
+        create: &Command,
+        watch: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<RunStatus, RunnerError> {
+        // Made once, before the first effects come for it together.
+        self.site.open_repo()?;
+        // Pinned in the lender before anything borrows.
+        project.pin(&format!("runs/{id}/base"), head.commit)?;
+        let mut engine = Engine::open(self.store, id)?;
+        clock::not_before(engine.newest_at());
+        let person = Actor::Person(self.person.clone());
+        let events = super::commit::carry_out(&mut engine, create, &person, clock::at())?;
+        watch(&Progress { events: &events, view: engine.view(), run: id });
+        self.drive(engine, id, watch, &mut |drive| {
+            if drive.state() != Some(RunState::Pending) {
+                return Ok(());
+            }
+            let start = Command::StartRun { run: id, base: head.commit.to_string() };
+            Ok(drive.execute(&start, &person, clock::at())?)
+        })
+    }
+
+    /// Takes the run, looks at what was left undone, lets it go on, and drives it.
+    fn drive(
+        &self,
+        engine: Engine<&'a dyn Store>,
+        id: RunId,
+        watch: &mut dyn FnMut(&Progress<'_>),
+        go_on: &mut dyn FnMut(&mut Drive<'_>) -> Result<(), RunnerError>,
+    ) -> Result<RunStatus, RunnerError> {
+        let switches = Switches::default();
+        let person = Actor::Person(self.person.clone());
+        let mut drive =
+            Drive { engine, run: id, watch, interrupted: self.interrupted, person, switches: &switches, epoch: 0 };
+        let hands = Hands { site: self.site, person: &self.person, switches: &switches };
+        drive.take()?;
+        let ready = drive.recover(&hands).and_then(|()| go_on(&mut drive));
+        if let Err(error) = ready {
+            // What was begun stays to be looked at by whoever comes next.
+            let _ = drive.step_down();
+            return Err(error);
+        }
+        let stopped = drive.go(&hands)?;
+        if stopped == Stopped::Interrupted {
+            return Err(RunnerError::Interrupted);
+        }
+        let status = run_status(drive.engine.view(), id, clock::now());
+        status.ok_or_else(|| EngineError::from(Refusal::NotFound { id: id.into() }).into())
+    }
+}

@@ -1,0 +1,52 @@
+//! Every point there is. A test compares this list with what is passed, and with the calls in the source.
+
+/// Around the commits: the command that is decided, and what its effect does.
+pub const COMMITS: &[&str] = &[
+    "commit.create_run",
+    "commit.submit_patch",
+    "commit.drive",
+    "commit.step_down",
+    "commit.start_run",
+    "commit.tick",
+    "commit.pause_run",
+    "commit.resume_run",
+    "commit.cancel_run",
+    "commit.override_task",
+    "commit.override_patch",
+    "commit.create_gate_run",
+    "commit.claim.spawn",
+    "commit.claim.kill",
+    "commit.claim.apply",
+    "commit.claim.gate",
+    "commit.claim.land",
+    "commit.report.spawn",
+    "commit.report.kill",
+    "commit.report.apply",
+    "commit.report.gate",
+    "commit.report.land",
+    "commit.settle.spawn",
+    "commit.settle.kill",
+    "commit.settle.apply",
+    "commit.settle.gate",
+    "commit.settle.land",
+];
+
+/// Around the effects.
+pub const EFFECTS: &[&str] = &["effect.spawn", "effect.kill", "effect.apply", "effect.gate", "effect.land"];
+
+/// Around what is written to a repository.
+pub const GIT_WRITES: &[&str] = &[
+    "git.make_ledger_repo",
+    "git.pin",
+    "git.unpin",
+    "git.workspace",
+    "git.remove_workspace",
+    "git.snapshot",
+    "git.keep",
+    "git.candidate",
+    "git.candidate_commit",
+    "git.commit",
+    "git.import",
+    "git.swap",
+    "git.branch",
+];
