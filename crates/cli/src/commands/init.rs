@@ -37,7 +37,7 @@ pub(crate) struct InitReport {
 
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
-    let target = site.project()?.default_branch().map_err(tollhouse::RunnerError::from)?;
+    let target = site.project()?.likely_target().map_err(tollhouse::RunnerError::from)?;
     let found = detect(&site.root);
     let file = render(&found, &target);
     let path = site.root.join(CONFIG);

@@ -7,6 +7,7 @@ mod bad_repository;
 mod flow;
 mod harness;
 mod help;
+mod init;
 mod json;
 mod own_config;
 mod safety;

@@ -8,6 +8,7 @@ mod cycle;
 mod gates;
 mod graph;
 mod json;
+mod manifest;
 mod nearest;
 mod node;
 mod order;
@@ -22,7 +23,7 @@ mod tasks;
 
 pub use check::branch_problem;
 pub use config::{ProjectSpec, read_project};
-pub use node::text_at;
+pub use manifest::Manifest;
 pub use order::gates_in_order;
 pub use person::read_configuration;
 pub use problem::{Problem, Source};

@@ -64,25 +64,6 @@ pub(super) fn read(source: &Source, problems: &mut Problems) -> Node {
     if source.is_json() { json::read(&source.text, problems) } else { read_toml(&source.text, problems) }
 }
 
-/// The text at a path of keys, in any TOML or JSON; `None` where there is none.
-///
-/// ```
-/// # use tollhouse_engine::plan::{Source, text_at};
-/// let manifest = Source::new("Cargo.toml", "[package]\nname = \"parser\"");
-/// assert_eq!(text_at(&manifest, &["package", "name"]).as_deref(), Some("parser"));
-/// ```
-pub fn text_at(source: &Source, path: &[&str]) -> Option<String> {
-    let mut node = read(source, &mut Problems::default());
-    for key in path {
-        let Value::Table(entries) = node.value else { return None };
-        node = entries.into_iter().find(|entry| entry.key == *key)?.node;
-    }
-    match node.value {
-        Value::Text(text) => Some(text),
-        _ => None,
-    }
-}
-
 fn read_toml(text: &str, problems: &mut Problems) -> Node {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {

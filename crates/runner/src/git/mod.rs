@@ -8,6 +8,7 @@ mod candidate;
 mod checked_out;
 mod checkout;
 mod clashes;
+mod default_branch;
 mod diff;
 mod discover;
 mod error;
@@ -30,6 +31,7 @@ mod workspace;
 
 pub use candidate::{Candidate, Conflict, candidate};
 pub use checkout::{CheckoutProblem, checkout};
+pub use default_branch::{Certainty, DefaultBranch};
 pub use diff::{DiffProblem, diff_text};
 pub use error::GitError;
 pub use git2::Oid;

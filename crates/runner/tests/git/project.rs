@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use tollhouse_runner::git::{Head, Project, make_repository};
+use tollhouse_runner::git::{Certainty, Head, Project, make_repository};
 
 use super::world::{World, write};
 
@@ -113,4 +113,42 @@ fn repository_of_somebody_else_is_refused() {
         rustix::fs::chown(path, somebody, None).unwrap();
     }
     assert_eq!(code(&world.root()), "repository_owned_by_another");
+}
+
+/// The default branch, as a configuration would name it.
+fn likely(path: &std::path::Path) -> (String, Certainty) {
+    let project = Project::discover(path).expect("there is a repository");
+    let found = project.likely_target().expect("it has a branch");
+    (found.name, found.certainty)
+}
+
+#[test]
+fn branch_that_is_checked_out_is_not_the_default_one() {
+    let world = World::new(&[("a", "1")]);
+    world.git(&world.root(), &["checkout", "--quiet", "-b", "feature"]);
+    assert_eq!(likely(&world.root()), ("main".to_owned(), Certainty::Sure));
+}
+
+#[test]
+fn default_branch_of_origin_is_it_also_where_it_is_not_here_yet() {
+    let world = World::new(&[("a", "1")]);
+    let clone = world.path("clone");
+    world.git(&world.root(), &["checkout", "--quiet", "-b", "trunk"]);
+    world.git(&world.root(), &["clone", "--quiet", ".", clone.to_str().unwrap()]);
+    assert_eq!(likely(&clone), ("trunk".to_owned(), Certainty::Sure));
+    world.git(&clone, &["checkout", "--quiet", "-b", "feature"]);
+    world.git(&clone, &["branch", "--quiet", "-D", "trunk"]);
+    assert_eq!(likely(&clone), ("trunk".to_owned(), Certainty::Elsewhere));
+}
+
+#[test]
+fn only_branch_is_the_default_one_and_of_two_unknown_ones_it_is_a_guess() {
+    let world = World::new(&[("a", "1")]);
+    world.git(&world.root(), &["branch", "--quiet", "-m", "work"]);
+    world.git(&world.root(), &["branch", "toll/work"]);
+    assert_eq!(likely(&world.root()), ("work".to_owned(), Certainty::Sure));
+    world.git(&world.root(), &["branch", "other"]);
+    assert_eq!(likely(&world.root()), ("work".to_owned(), Certainty::Guess));
+    world.git(&world.root(), &["config", "init.defaultBranch", "other"]);
+    assert_eq!(likely(&world.root()), ("other".to_owned(), Certainty::Sure));
 }
