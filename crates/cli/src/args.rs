@@ -58,6 +58,7 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     Demo(commands::demo::DemoArgs),
     Init(commands::init::InitArgs),
+    Check(commands::check::CheckArgs),
     Do(commands::execute::DoArgs),
     Run(commands::execute::RunArgs),
     Runs(commands::runs::RunsArgs),

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
 use tollhouse::entity::{Attempt, GateRun, Output, Patch, Task};
-use tollhouse::report::{EventRow, Explanation, GateRow, PatchRow, RunRow, RunStatus, TaskRow};
+use tollhouse::report::{CheckReport, EventRow, Explanation, GateRow, PatchRow, RunRow, RunStatus, TaskRow};
 use tollhouse::spec::GateSpec;
 
 use crate::commands::demo::DemoReport;
@@ -100,6 +100,7 @@ named! {
     RunStatus => "run", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
     InitReport => "init_report", SyncReport => "sync_report", CheckoutReport => "checkout_report", DemoReport => "demo_report", ErrorBody => "error",
+    CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report", DemoReport => "demo_report", ErrorBody => "error",
 }
 
 /// A schema's name, and what makes it.
@@ -124,6 +125,7 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<EventRow>(),
         entry::<Explanation>(),
         entry::<OutputDocument>(),
+        entry::<CheckReport>(),
         entry::<InitReport>(),
         entry::<SyncReport>(),
         entry::<CheckoutReport>(),

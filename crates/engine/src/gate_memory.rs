@@ -4,27 +4,17 @@
 //! It owns the judgement only. Who ran a gate, for which patch or for none, is nothing that it asks: the same definition on
 //! the same tree is the same question.
 
-use std::collections::BTreeSet;
-
 use tollhouse_core::entity::GateRun;
 use tollhouse_core::lifecycle::GateRunState;
 use tollhouse_core::spec::{GateSpec, Requirement};
 
-use crate::plan::gates_in_order;
+use crate::plan::{gates_in_order, with_needed};
 
 /// The gates that have yet to pass on a tree before work may start from it, each after those that it needs. They are the
 /// required ones, and those that these need; without the ones that are known to pass there.
 pub fn gates_yet_to_pass<'g>(gates: &'g [GateSpec], tree: &str, remembered: &[GateRun]) -> Vec<&'g GateSpec> {
-    let mut wanted: BTreeSet<&str> =
-        gates.iter().filter(|gate| gate.requirement == Requirement::Required).map(|gate| gate.name.as_str()).collect();
-    loop {
-        let known = wanted.len();
-        let needed = gates.iter().filter(|gate| wanted.contains(gate.name.as_str())).flat_map(|gate| &gate.needs);
-        wanted = needed.map(String::as_str).chain(wanted.iter().copied()).collect();
-        if wanted.len() == known {
-            break;
-        }
-    }
+    let required = gates.iter().filter(|gate| gate.requirement == Requirement::Required);
+    let wanted = with_needed(gates, required.map(|gate| gate.name.as_str()).collect());
     // All names are meant, and no name is unknown.
     let ordered = gates_in_order(gates, &[]).unwrap_or_default();
     ordered

@@ -165,7 +165,7 @@ fn read_prompt(text: &str, dir: &Path) -> Result<String, CliError> {
     }
 }
 
-fn read_prompts(files: &[String], dir: &Path) -> PromptTexts {
+pub(super) fn read_prompts(files: &[String], dir: &Path) -> PromptTexts {
     files
         .iter()
         .map(|file| (file.clone(), std::fs::read_to_string(dir.join(file)).map_err(|error| error.to_string())))

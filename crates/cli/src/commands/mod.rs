@@ -1,6 +1,7 @@
 //! One file a command: its arguments, what it does, how it shows that.
 
 pub(crate) mod cancel;
+pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod driving;
 pub(crate) mod execute;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: &Cli, context: &mut Context) -> Result<Answer, CliError> 
         None => status::run(&status::StatusArgs::default(), context),
         Some(Command::Demo(args)) => demo::run(args, context),
         Some(Command::Init(args)) => init::run(args, context),
+        Some(Command::Check(args)) => check::run(args, context),
         Some(Command::Do(args)) => execute::run_single(args, context),
         Some(Command::Run(args)) => execute::run_plan(args, context),
         Some(Command::Runs(args)) => runs::run(args, context),

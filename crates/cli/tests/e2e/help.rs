@@ -9,6 +9,7 @@ const COMMANDS: &[&str] = &[
     "",
     "demo",
     "init",
+    "check",
     "do",
     "run",
     "runs",

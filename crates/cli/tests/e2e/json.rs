@@ -130,6 +130,13 @@ fn init_prints_a_report() {
 }
 
 #[test]
+fn check_prints_a_report() {
+    let bench = after_a_run();
+    assert_document(&bench, &["check"], "check_report");
+    assert_document(&bench, &["check", "../plan.toml"], "check_report");
+}
+
+#[test]
 fn lists_are_documents_of_their_rows() {
     let bench = after_a_run();
     for (args, name) in [

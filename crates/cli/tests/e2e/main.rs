@@ -4,6 +4,7 @@ mod bad_agent;
 mod bad_input;
 mod bad_plan;
 mod bad_repository;
+mod check;
 mod flow;
 mod harness;
 mod help;

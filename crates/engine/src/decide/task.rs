@@ -11,7 +11,7 @@ use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
-use crate::plan::scopes_may_overlap;
+use crate::plan::clash;
 use crate::refusal::Refusal;
 
 /// Looks at the clock: backoffs that are over, attempts past their deadline.
@@ -218,19 +218,7 @@ fn has_room(draft: &Draft<'_>, task: &Task) -> bool {
     others
         .iter()
         .filter(|other| matches!(other.state, TaskState::Running | TaskState::Validating))
-        .all(|other| !clash(task, other))
-}
-
-/// Whether two tasks may not be under way together.
-fn clash(task: &Task, other: &Task) -> bool {
-    let scope = |task: &Task| task.spec.policy.as_ref().and_then(|policy| policy.write.clone());
-    let same_group = task.spec.conflict_group.is_some() && task.spec.conflict_group == other.spec.conflict_group;
-    // A task that declares no scope is no reason for others to wait.
-    let overlap = match (scope(task), scope(other)) {
-        (Some(one), Some(two)) => scopes_may_overlap(&one, &two),
-        _ => false,
-    };
-    same_group || overlap
+        .all(|other| clash(&task.spec, &other.spec).is_none())
 }
 
 fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 //!
 //! Pure: the caller reads the files. Nothing in a text is ever ignored: what is not known, or not there yet, is a problem.
 
+mod absence;
 mod check;
 mod config;
 mod cycle;
@@ -17,17 +18,21 @@ mod policy;
 mod problem;
 mod read;
 mod resolve;
+mod schedule;
 mod scope;
 mod single;
 mod tasks;
 
+pub use absence::target_missing;
 pub use check::branch_problem;
 pub use config::{ProjectSpec, read_project};
 pub use manifest::Manifest;
 pub use order::gates_in_order;
+pub(crate) use order::with_needed;
 pub use person::read_configuration;
 pub use problem::{Problem, Source};
-pub use resolve::{Defaults, PromptTexts, resolve, without_tasks};
-pub use scope::scopes_may_overlap;
+pub use resolve::{Defaults, PromptTexts, bare, resolve, without_tasks};
+pub(crate) use schedule::{Chain, Schedule};
+pub use scope::{Clash, clash, scopes_may_overlap};
 pub use single::{SingleTask, single};
 pub use tasks::{PlanDraft, read_plan};

@@ -1,6 +1,21 @@
-//! The order in which gates are run by hand.
+//! Which gates belong together, and the order in which they are run by hand.
+
+use std::collections::BTreeSet;
 
 use tollhouse_core::spec::GateSpec;
+
+/// These gates and all that they need, by name.
+pub(crate) fn with_needed<'g>(gates: &'g [GateSpec], mut wanted: BTreeSet<&'g str>) -> BTreeSet<&'g str> {
+    loop {
+        let known = wanted.len();
+        let chosen = gates.iter().filter(|gate| wanted.contains(gate.name.as_str()));
+        let needed: Vec<&str> = chosen.flat_map(|gate| &gate.needs).map(String::as_str).collect();
+        wanted.extend(needed);
+        if wanted.len() == known {
+            return wanted;
+        }
+    }
+}
 
 /// The gates with these names (all, if there are none), each after those of them that it needs.
 ///

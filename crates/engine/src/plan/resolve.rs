@@ -62,12 +62,16 @@ pub fn resolve(
     Ok(run)
 }
 
-/// A run of the project without tasks: for a change that no run made.
+/// A run of the project for a change that no run made.
 pub fn without_tasks(project: &ProjectSpec, plan: &str, defaults: &Defaults) -> RunSpec {
-    RunSpec { plan: plan.to_owned(), agents: Vec::new(), ..frame(project, defaults, project.levels()) }
+    RunSpec { plan: plan.to_owned(), agents: Vec::new(), ..bare(project, defaults) }
 }
 
-/// A run of the project without tasks.
+/// A run of the project without tasks: what every plan would begin with.
+pub fn bare(project: &ProjectSpec, defaults: &Defaults) -> RunSpec {
+    frame(project, defaults, project.levels())
+}
+
 pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<PolicySpec>) -> RunSpec {
     let target = project.target.clone().unwrap_or_else(|| defaults.target.clone());
     RunSpec {

@@ -1,6 +1,7 @@
 //! Whether two scopes can meet: a question that may be answered yes too often, and never no wrongly.
 
 use tollhouse_core::RepoPath;
+use tollhouse_core::spec::TaskSpec;
 
 use crate::policy::{Globs, is_literal, literal_prefix};
 
@@ -15,6 +16,30 @@ use crate::policy::{Globs, is_literal, literal_prefix};
 /// ```
 pub fn scopes_may_overlap(a: &[String], b: &[String]) -> bool {
     a.iter().any(|one| b.iter().any(|other| may_overlap(one, other)))
+}
+
+/// Why two tasks are never under way together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clash {
+    /// They share a conflict group.
+    Group(String),
+    /// A path might exist that both may write: a glob of each.
+    Scope(String, String),
+}
+
+/// Whether two tasks may not be under way together. One that declares no scope is no reason for others to wait.
+pub fn clash(task: &TaskSpec, other: &TaskSpec) -> Option<Clash> {
+    if let Some(group) = task.conflict_group.as_ref().filter(|group| other.conflict_group.as_ref() == Some(group)) {
+        return Some(Clash::Group(group.clone()));
+    }
+    let (scope, other) = (scope_of(task), scope_of(other));
+    let mut pairs = scope.iter().flat_map(|glob| other.iter().map(move |other| (glob, other)));
+    let (glob, other) = pairs.find(|(glob, other)| may_overlap(glob, other))?;
+    Some(Clash::Scope(glob.clone(), other.clone()))
+}
+
+fn scope_of(task: &TaskSpec) -> &[String] {
+    task.policy.as_ref().and_then(|policy| policy.write.as_deref()).unwrap_or_default()
 }
 
 fn may_overlap(one: &str, other: &str) -> bool {

@@ -1,9 +1,13 @@
 //! What people and programs are shown: serialisable structs, made from records and nothing else, that every door prints.
 
+mod check;
 mod explanation;
 mod lists;
 mod status;
 
+pub use check::{
+    CheckReport, CheckWarning, CheckedGates, CheckedTask, Conflict, CriticalPath, TimeBound, check_report,
+};
 pub use explanation::{Explanation, explain};
 pub use lists::{EventRow, GateRow, PatchRow, RunRow, TaskRow, short_id};
 pub use status::{RunCounts, RunStatus, run_status};
