@@ -45,6 +45,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Answer, CliE
         require_person("init")?;
         write(&path, &file, args.force)?;
     }
+    let found_doubts = found.gates.iter().any(|gate| gate.doubt.is_some());
     let gates = found.gates.iter().map(|gate| gate.name.clone()).collect::<Vec<_>>();
     if context.printer.json {
         let written = (!args.print).then(|| path.display().to_string());
@@ -58,7 +59,10 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Answer, CliE
             format!("gates: {}", gates.join(", "))
         };
         context.printer.out(&format!("wrote {CONFIG} ({found})"))?;
-        context.printer.note("next: name an agent in it, then `toll do \"…\"`");
+        if found_doubts {
+            context.printer.note("what is not sure is marked in it: look at that first");
+        }
+        context.printer.note("next: name an agent in it, `toll check`, then `toll do \"…\"`");
     }
     Ok(Answer::Yes)
 }

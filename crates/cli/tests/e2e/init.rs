@@ -39,6 +39,7 @@ fn init_writes_what_the_repository_says_and_where_it_says_it() {
     # max_lines_changed = 1000
 
     # Found in .github/workflows/ci.yml, line 5.
+    # Not sure: make is not on the search path here.
     [[gate]]
     name = "unit"
     kind = "unit"

@@ -1,4 +1,4 @@
-//! Agents that are installed: looked for on the search path, never run.
+//! Programs that are installed, agents before all: looked for on the search path, never run.
 
 use std::ffi::OsStr;
 
@@ -11,15 +11,19 @@ const AGENTS: [(&str, &[&str]); 2] = [
 ];
 
 pub(super) fn agents_on(path: Option<&OsStr>) -> Vec<DetectedAgent> {
-    let folders: Vec<_> = path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-    let is_there = |program: &str| folders.iter().any(|folder| folder.is_absolute() && folder.join(program).is_file());
-    let there = AGENTS.into_iter().filter(|(name, _)| is_there(name));
+    let there = AGENTS.into_iter().filter(|(name, _)| is_on(path, name));
     there
         .map(|(name, command)| DetectedAgent {
             name: name.to_owned(),
             command: command.iter().map(|word| (*word).to_owned()).collect(),
         })
         .collect()
+}
+
+/// Whether a program is on a search path.
+pub(super) fn is_on(path: Option<&OsStr>, program: &str) -> bool {
+    let mut folders = path.map(std::env::split_paths).into_iter().flatten();
+    folders.any(|folder| folder.is_absolute() && folder.join(program).is_file())
 }
 
 #[cfg(test)]

@@ -82,6 +82,23 @@ pub struct Detected {
 
 /// Looks at the files of a repository, and at the search path for agents. What cannot be read is not there.
 pub fn detect(root: &Path) -> Detected {
+    with_search_path(found_in(root), std::env::var_os("PATH").as_deref())
+}
+
+/// The agents that are there, and a mark on each check whose program is not: a gate that cannot be run says no to everything.
+fn with_search_path(mut found: Detected, path: Option<&OsStr>) -> Detected {
+    found.agents = agents::agents_on(path);
+    for gate in &mut found.gates {
+        let program = gate.run.split(' ').next().unwrap_or_default();
+        if gate.doubt.is_none() && !program.contains('/') && !agents::is_on(path, program) {
+            gate.doubt = Some(format!("{program} is not on the search path here"));
+        }
+    }
+    found
+}
+
+/// What the files say.
+fn found_in(root: &Path) -> Detected {
     let mut findings = Findings::default();
     let folder = Folder::root(root);
     // First what the repository says of itself.
@@ -94,7 +111,6 @@ pub fn detect(root: &Path) -> Detected {
         }
     }
     let mut found = findings.finish();
-    found.agents = agents::agents_on(std::env::var_os("PATH").as_deref());
     let folder = || root.file_name().and_then(OsStr::to_str).map(str::to_owned);
     found.name = found.name.take().or_else(folder).and_then(|name| one_line(&name));
     found

@@ -94,7 +94,16 @@ fn manager(folder: &Folder, manifest: &Manifest) -> (&'static str, Option<&'stat
         return (tool, Some(setup));
     }
     let named = manifest.text(&["packageManager"]).and_then(|named| named.split('@').next());
-    (["pnpm", "yarn", "bun"].into_iter().find(|tool| named == Some(*tool)).unwrap_or("npm"), None)
+    let tool = ["pnpm", "yarn", "bun"].into_iter().find(|tool| named == Some(*tool)).unwrap_or("npm");
+    let needs = manifest.has(&["dependencies"]) || manifest.has(&["devDependencies"]);
+    // None that would write a lock file where people want none.
+    let unlocked = match tool {
+        "npm" => "npm install --no-package-lock",
+        "pnpm" => "pnpm install --no-lockfile",
+        "yarn" => "yarn install --no-lockfile",
+        _ => "bun install --no-save",
+    };
+    (tool, needs.then_some(unlocked))
 }
 
 /// The tests of a workspace's packages, where the root has no script of its own.

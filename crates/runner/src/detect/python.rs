@@ -10,6 +10,9 @@ use super::folder::Folder;
 const SPEAK_OF_TESTS: [&str; 6] =
     ["pytest.ini", "pyproject.toml", "setup.cfg", "tox.ini", "requirements-dev.txt", "requirements.txt"];
 
+/// What says which programs the project's own environment has.
+const LOCKS: [&str; 3] = ["uv.lock", "poetry.lock", "pdm.lock"];
+
 /// A tool that judges without changing anything: its table, its files, what is run.
 struct Tool {
     name: &'static str,
@@ -34,15 +37,20 @@ pub(super) fn look(folder: &Folder, found: &mut Findings) {
     for tool in &TOOLS {
         let table = project.as_ref().is_some_and(|project| project.has(tool.table)).then_some("pyproject.toml");
         let Some(because) = table.or_else(|| folder.first(tool.files)) else { continue };
-        let mut run = format!("{prefix}{}", tool.run);
+        let mut run = tool.run.to_owned();
         let mut doubt = None;
         if tool.name == "mypy" && !says_what_mypy_reads(project.as_ref()) {
             run.push_str(" .");
-            doubt = Some("nothing says which files it is for");
+            doubt = Some("nothing says which files it is for".to_owned());
+        }
+        if let Some(lock) = without(folder, tool.run) {
+            doubt = Some(lacking(lock));
+        } else {
+            run.insert_str(0, prefix);
         }
         let check = Check::new(tool.name, GateKind::Lint, run, folder.name_of(because)).in_folder(folder);
         found.offer(match doubt {
-            Some(doubt) => check.doubt(doubt),
+            Some(doubt) => check.doubt(&doubt),
             None => check,
         });
     }
@@ -53,9 +61,22 @@ pub(super) fn look(folder: &Folder, found: &mut Findings) {
     }
 }
 
+/// The lock file, if there is one that lacks the program of a command: then the environment that it makes lacks it, too.
+fn without(folder: &Folder, run: &str) -> Option<&'static str> {
+    let lock = folder.first(&LOCKS)?;
+    let program = run.split(' ').next().unwrap_or_default();
+    // One that is too long to be read may well have it.
+    let text = folder.read(lock)?.text;
+    (!text.contains(&format!("name = \"{program}\""))).then_some(lock)
+}
+
+fn lacking(lock: &str) -> String {
+    format!("{lock} does not have it, so it must be installed where the gates run")
+}
+
 /// What runs a tool in the project's own environment, and what makes that ready.
 fn runner(folder: &Folder) -> (&'static str, Option<&'static str>) {
-    match folder.first(&["uv.lock", "poetry.lock", "pdm.lock"]) {
+    match folder.first(&LOCKS) {
         // It makes its environment itself.
         Some("uv.lock") => ("uv run ", None),
         Some("poetry.lock") => ("poetry run ", Some("poetry install")),
@@ -80,7 +101,11 @@ fn tests(folder: &Folder, project: Option<&Manifest>, prefix: &str, found: &mut 
             && folder.read(name).is_some_and(|source| source.text.lines().any(is_said))
     };
     if let Some(because) = SPEAK_OF_TESTS.into_iter().find(speaks) {
-        found.offer(unit("pytest", pytest, folder.name_of(because)));
+        let check = unit("pytest", pytest, folder.name_of(because));
+        found.offer(match without(folder, "pytest") {
+            Some(lock) => check.doubt(&lacking(lock)),
+            None => check,
+        });
         return;
     }
     let Some((tests, text)) = test_file(folder) else { return };

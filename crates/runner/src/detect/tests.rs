@@ -22,11 +22,11 @@ fn gates(files: &[(&str, &str)]) -> Vec<String> {
         let place = gate.cwd.as_ref().map(|cwd| format!(" in {cwd}")).unwrap_or_default();
         format!("{}{place}: {}", gate.name, gate.run)
     };
-    detect(repository(files).path()).gates.iter().map(show).collect()
+    found_in(repository(files).path()).gates.iter().map(show).collect()
 }
 
 fn setup(files: &[(&str, &str)]) -> Option<String> {
-    detect(repository(files).path()).setup
+    found_in(repository(files).path()).setup
 }
 
 fn main_branch() -> DefaultBranch {
@@ -34,7 +34,7 @@ fn main_branch() -> DefaultBranch {
 }
 
 fn written(files: &[(&str, &str)]) -> (String, ProjectSpec) {
-    let text = render(&detect(repository(files).path()), &main_branch());
+    let text = render(&found_in(repository(files).path()), &main_branch());
     let project = read_project(&Source::new("tollhouse.toml", text.as_str()));
     (text.clone(), project.unwrap_or_else(|problems| panic!("{problems:?}\n{text}")))
 }
@@ -95,6 +95,8 @@ mod node {
             assert_eq!(setup(&files).as_deref(), Some(ready));
         }
         assert_eq!(setup(&[("package.json", SCRIPTS)]), None);
+        let needy = [("package.json", r#"{"devDependencies": {"vitest": "1"}}"#)];
+        assert_eq!(setup(&needy).as_deref(), Some("npm install --no-package-lock"));
         let berry = [("package.json", SCRIPTS), ("yarn.lock", ""), (".yarnrc.yml", "")];
         assert_eq!(setup(&berry).as_deref(), Some("yarn install --immutable"));
     }
@@ -148,6 +150,13 @@ mod python {
     }
 
     #[test]
+    fn tool_that_the_lock_file_lacks_is_marked() {
+        let (text, project) = written(&[("pyproject.toml", "[tool.ruff]\n"), ("uv.lock", "name = \"pytest\"\n")]);
+        assert_eq!(project.gates[0].run.to_string(), "ruff check .");
+        assert!(text.contains("# Not sure: uv.lock does not have it"), "{text}");
+    }
+
+    #[test]
     fn lock_file_chooses_what_runs_the_tools() {
         let project = "[tool.ruff]\n[tool.pytest.ini_options]\n";
         for (lock, run, ready) in [
@@ -155,7 +164,7 @@ mod python {
             ("poetry.lock", "poetry run ", Some("poetry install")),
             ("pdm.lock", "pdm run ", Some("pdm install")),
         ] {
-            let files = [("pyproject.toml", project), (lock, "")];
+            let files = [("pyproject.toml", project), (lock, "[[package]]\nname = \"ruff\"\n")];
             assert_eq!(gates(&files), [format!("lint: {run}ruff check ."), format!("unit: {run}pytest")]);
             assert_eq!(setup(&files).as_deref(), ready);
         }
@@ -329,7 +338,19 @@ fn files_that_are_broken_are_passed_over() {
     std::io::Write::write_all(&mut &large, b"test:\n").unwrap();
     large.set_len(100 << 20).unwrap();
     fs::create_dir(folder.path().join("Cargo.toml")).unwrap();
-    assert_eq!(detect(folder.path()).gates, []);
+    assert_eq!(found_in(folder.path()).gates, []);
+}
+
+#[test]
+fn program_that_is_not_installed_is_marked() {
+    let folder = repository(&[("Makefile", "test:\n"), (".gitlab-ci.yml", "a:\n  script: no-such-tool\n")]);
+    let tool = repository(&[("make", "")]);
+    let doubts = |path: &Path| {
+        let gates = with_search_path(found_in(folder.path()), Some(path.as_os_str())).gates;
+        gates.into_iter().map(|gate| gate.doubt).collect::<Vec<_>>()
+    };
+    assert_eq!(doubts(tool.path()), [None]);
+    assert_eq!(doubts(folder.path()), [Some("make is not on the search path here".to_owned())]);
 }
 
 #[test]
@@ -357,9 +378,9 @@ fn checks_of_a_kind_have_names_of_their_own() {
 #[test]
 fn the_manifest_names_the_project_before_the_folder() {
     let folder = repository(&[("go.mod", "module example.org/x/parser // v1\n")]);
-    assert_eq!(detect(folder.path()).name.as_deref(), Some("parser"));
+    assert_eq!(found_in(folder.path()).name.as_deref(), Some("parser"));
     let folder = repository(&[]);
-    assert_eq!(detect(folder.path()).name.as_deref(), folder.path().file_name().and_then(OsStr::to_str));
+    assert_eq!(found_in(folder.path()).name.as_deref(), folder.path().file_name().and_then(OsStr::to_str));
 }
 
 #[test]
@@ -371,7 +392,7 @@ fn what_is_written_is_read_back() {
         (".gitlab-ci.yml", "test:\n  script:\n    - pytest -m 'a \"b\" c'\n"),
     ]);
     let agent = |name: &str| DetectedAgent { name: name.to_owned(), command: vec![name.to_owned(), "-p".to_owned()] };
-    let found = Detected { agents: vec![agent("claude"), agent("codex")], ..detect(folder.path()) };
+    let found = Detected { agents: vec![agent("claude"), agent("codex")], ..found_in(folder.path()) };
     let target = DefaultBranch { name: "feature/\"x\"".to_owned(), certainty: Certainty::Guess };
     let project = read_project(&Source::new("tollhouse.toml", render(&found, &target))).unwrap();
     assert_eq!(project.name.as_deref(), Some("a \"b\" \\ é"));
