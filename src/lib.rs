@@ -30,7 +30,7 @@ pub use tollhouse_state::{MemoryStore, conformance};
 
 #[cfg(feature = "runner")]
 pub use tollhouse_runner::{
-    clock,
+    backup, clock,
     conductor::{Conductor, DoneByHand, GatesByHand, HandedIn, Progress, carry_out, landing_head, look_at_conductor},
     detect,
     error::{RedTarget, RunnerError, Trouble},

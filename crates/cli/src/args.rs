@@ -75,5 +75,8 @@ pub(crate) enum Command {
     Pause(commands::pause::PauseArgs),
     Cancel(commands::cancel::CancelArgs),
     Fork(commands::fork::ForkArgs),
+    Backup(commands::backup::BackupArgs),
+    Restore(commands::restore::RestoreArgs),
     Schema(commands::schema::SchemaArgs),
+    Completions(commands::completions::CompletionsArgs),
 }

@@ -6,9 +6,11 @@ use tollhouse::entity::{Attempt, GateRun, Output, Patch, Task};
 use tollhouse::report::{CheckReport, EventRow, Explanation, GateRow, PatchRow, RunRow, RunStatus, TaskRow};
 use tollhouse::spec::GateSpec;
 
+use crate::commands::backup::BackupReport;
 use crate::commands::demo::DemoReport;
 use crate::commands::init::InitReport;
 use crate::commands::patch::CheckoutReport;
+use crate::commands::restore::RestoreReport;
 use crate::commands::sync::SyncReport;
 use crate::error::ErrorBody;
 
@@ -101,6 +103,8 @@ named! {
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
     InitReport => "init_report", SyncReport => "sync_report", CheckoutReport => "checkout_report", DemoReport => "demo_report", ErrorBody => "error",
     CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report", DemoReport => "demo_report", ErrorBody => "error",
+    InitReport => "init_report", SyncReport => "sync_report", DemoReport => "demo_report",
+    BackupReport => "backup_report", RestoreReport => "restore_report", ErrorBody => "error",
 }
 
 /// A schema's name, and what makes it.
@@ -130,6 +134,8 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<SyncReport>(),
         entry::<CheckoutReport>(),
         entry::<DemoReport>(),
+        entry::<BackupReport>(),
+        entry::<RestoreReport>(),
         entry::<ErrorBody>(),
     ];
     all.sort_by_key(|(name, _)| *name);

@@ -20,21 +20,7 @@ const OUTPUT: &str = "output";
 
 /// What is promised and not built yet: refused in so many words, never taken for a slip.
 const NOT_YET: &[&str] = &[
-    "vet",
-    "undo",
-    "watch",
-    "cost",
-    "worker",
-    "replay",
-    "verify",
-    "gc",
-    "purge",
-    "doctor",
-    "backup",
-    "restore",
-    "completions",
-    "add",
-    "--yes",
+    "vet", "undo", "watch", "cost", "worker", "replay", "verify", "gc", "purge", "doctor", "add", "--yes",
     "--follow",
 ];
 

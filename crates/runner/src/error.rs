@@ -8,6 +8,7 @@ use tollhouse_core::GateRunId;
 use tollhouse_engine::{EngineError, Refusal};
 use tollhouse_state::StoreError;
 
+use crate::backup::BackupProblem;
 use crate::git::GitError;
 
 /// What kind of trouble an error is: the doors turn it into an exit status or an exception class.
@@ -42,6 +43,9 @@ pub enum RunnerError {
     /// The repository.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] BackupProblem),
     /// Neither `XDG_STATE_HOME` nor `HOME` says where workspaces may be made.
     #[error("neither XDG_STATE_HOME nor HOME says where workspaces may be made")]
     NoStateHome,
@@ -153,6 +157,7 @@ impl RunnerError {
             Self::TargetRed(_) => Trouble::Refused,
             Self::Store(_) => Trouble::Ledger,
             Self::Git(error) => error.trouble(),
+            Self::Backup(problem) => problem.trouble(),
             Self::NoStateHome | Self::Io { .. } | Self::TooMuch { .. } => Trouble::Machine,
             Self::Interrupted => Trouble::Interrupted,
         }
@@ -165,6 +170,7 @@ impl RunnerError {
             Self::Engine(_) => "engine",
             Self::Store(_) => "store",
             Self::Git(error) => error.code(),
+            Self::Backup(problem) => problem.code(),
             Self::NoStateHome => "no_state_home",
             Self::NoTarget { .. } => "no_target",
             Self::CheckedOut { .. } => "checked_out",
@@ -187,6 +193,7 @@ impl RunnerError {
         match self {
             Self::Engine(_) | Self::Store(_) | Self::Io { .. } | Self::TooMuch { .. } => None,
             Self::Git(error) => error.hint(),
+            Self::Backup(problem) => Some(problem.hint().to_owned()),
             Self::NoStateHome => Some("set HOME".to_owned()),
             Self::NoTarget { branch } => Some(format!(
                 "`git branch --list` shows what there is; `target` in tollhouse.toml names another than {branch}"

@@ -2,6 +2,7 @@
 //!
 //! The runner does what the engine asked for and says how it went. It decides nothing that the engine could decide.
 
+pub mod backup;
 pub mod clock;
 pub mod conductor;
 pub mod detect;

@@ -2,6 +2,8 @@
 
 pub(crate) mod cancel;
 pub(crate) mod check;
+pub(crate) mod backup;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod driving;
 pub(crate) mod execute;
@@ -14,6 +16,7 @@ pub(crate) mod log;
 pub(crate) mod patch;
 pub(crate) mod pause;
 pub(crate) mod resume;
+pub(crate) mod restore;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod status;
@@ -48,6 +51,9 @@ pub(crate) fn run(cli: &Cli, context: &mut Context) -> Result<Answer, CliError> 
         Some(Command::Pause(args)) => pause::run(args, context),
         Some(Command::Cancel(args)) => cancel::run(args, context),
         Some(Command::Fork(args)) => fork::run(args, context),
+        Some(Command::Backup(args)) => backup::run(args, context),
+        Some(Command::Restore(args)) => restore::run(args, context),
         Some(Command::Schema(args)) => schema::run(args, context),
+        Some(Command::Completions(args)) => completions::run(args, context),
     }
 }

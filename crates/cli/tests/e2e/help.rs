@@ -27,7 +27,10 @@ const COMMANDS: &[&str] = &[
     "gate run",
     "gate show",
     "sync",
+    "backup",
+    "restore",
     "schema",
+    "completions",
 ];
 
 fn help(command: &str) -> String {

@@ -1,10 +1,12 @@
 //! What `toll` promises to those who call it, tried with the real program in real repositories.
 
+mod backup;
 mod bad_agent;
 mod bad_input;
 mod bad_plan;
 mod bad_repository;
 mod check;
+mod completions;
 mod flow;
 mod harness;
 mod help;

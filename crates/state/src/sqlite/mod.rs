@@ -5,6 +5,7 @@
 //! that every handle in this process holds.
 
 mod codec;
+mod copy;
 mod error;
 mod group;
 mod pragma;
@@ -80,6 +81,25 @@ impl SqliteStore {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Writes a copy of the ledger to a file that must not be there yet, while others go on writing. It is a ledger by
+    /// itself, as one commit left this one.
+    ///
+    /// # Errors
+    /// The ledger cannot be read to its end, or the copy not be written.
+    pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
+        self.readers.with(|connection| copy::copy(connection, path.as_ref()))?;
+        // Gives the copy what is kept in the file beside its content: the journal mode.
+        Self::open(path).map(drop)
+    }
+
+    /// Reads every page and sees whether they hold together.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where they do not, with the first things that were found.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.readers.with(copy::check)
     }
 
     fn open_with(path: &Path, access: Access) -> Result<Self, StoreError> {

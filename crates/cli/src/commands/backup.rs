@@ -1,0 +1,55 @@
+//! `toll backup`: the ledger in one file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tollhouse::backup;
+
+use crate::context::{Context, read_ledger, require_person};
+use crate::document::Document;
+use crate::error::{Answer, CliError};
+use crate::signals::Signals;
+
+/// Write the ledger, with the texts of all patches, to one file
+///
+/// The file is a plain tar. It holds what the ledger alone has, and not what your repository has anyway: `toll restore` takes
+/// it back into a clone of the same project. Runs may go on meanwhile.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// Where to; must not be there yet
+    file: PathBuf,
+}
+
+/// What was backed up.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct BackupReport {
+    /// The file.
+    pub(crate) file: String,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// How many events it holds.
+    pub(crate) events: u64,
+    /// How many patches it holds.
+    pub(crate) patches: u64,
+}
+
+pub(crate) fn run(args: &BackupArgs, context: &mut Context) -> Result<Answer, CliError> {
+    require_person("backup")?;
+    let site = context.site()?;
+    let store = read_ledger(&site)?;
+    let signals = Signals::listen()?;
+    let to = context.dir.join(&args.file);
+    let done = backup::backup(&site, &store, &to, signals.interrupted()).map_err(|error| signals.name(error))?;
+    let file = args.file.display().to_string();
+    if context.printer.json {
+        let report = BackupReport { file, bytes: done.bytes, events: done.events, patches: done.patches };
+        context.printer.out(&Document::new(report).to_json())?;
+    } else {
+        let holds = format!("{} events, {} patches, {} bytes", done.events, done.patches, done.bytes);
+        context.printer.out(&format!("wrote {file} ({holds})"))?;
+        context.printer.remark("your commits are not in it: `toll restore` takes it back into a clone of this project");
+    }
+    Ok(Answer::Yes)
+}
