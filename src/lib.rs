@@ -32,7 +32,7 @@ pub use tollhouse_state::{MemoryStore, conformance};
 pub use tollhouse_runner::{
     backup, clock,
     conductor::{Conductor, DoneByHand, GatesByHand, HandedIn, Progress, carry_out, landing_head, look_at_conductor},
-    detect,
+    detect, doctor,
     error::{RedTarget, RunnerError, Trouble},
     git, handwork, own_config, process,
     site::Site,

@@ -75,6 +75,7 @@ pub(crate) enum Command {
     Pause(commands::pause::PauseArgs),
     Cancel(commands::cancel::CancelArgs),
     Fork(commands::fork::ForkArgs),
+    Doctor(commands::doctor::DoctorArgs),
     Backup(commands::backup::BackupArgs),
     Restore(commands::restore::RestoreArgs),
     Schema(commands::schema::SchemaArgs),

@@ -8,6 +8,7 @@ use tollhouse::spec::GateSpec;
 
 use crate::commands::backup::BackupReport;
 use crate::commands::demo::DemoReport;
+use crate::commands::doctor::DoctorReport;
 use crate::commands::init::InitReport;
 use crate::commands::patch::CheckoutReport;
 use crate::commands::restore::RestoreReport;
@@ -104,7 +105,7 @@ named! {
     InitReport => "init_report", SyncReport => "sync_report", CheckoutReport => "checkout_report", DemoReport => "demo_report", ErrorBody => "error",
     CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report", DemoReport => "demo_report", ErrorBody => "error",
     InitReport => "init_report", SyncReport => "sync_report", DemoReport => "demo_report",
-    BackupReport => "backup_report", RestoreReport => "restore_report", ErrorBody => "error",
+    DoctorReport => "doctor_report", BackupReport => "backup_report", RestoreReport => "restore_report", ErrorBody => "error",
 }
 
 /// A schema's name, and what makes it.
@@ -134,6 +135,7 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<SyncReport>(),
         entry::<CheckoutReport>(),
         entry::<DemoReport>(),
+        entry::<DoctorReport>(),
         entry::<BackupReport>(),
         entry::<RestoreReport>(),
         entry::<ErrorBody>(),

@@ -6,6 +6,7 @@ pub mod backup;
 pub mod clock;
 pub mod conductor;
 pub mod detect;
+pub mod doctor;
 pub mod environment;
 pub mod error;
 pub mod failpoint;

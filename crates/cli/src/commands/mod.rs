@@ -6,6 +6,7 @@ pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod driving;
+pub(crate) mod doctor;
 pub(crate) mod execute;
 pub(crate) mod explain;
 pub(crate) mod fork;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: &Cli, context: &mut Context) -> Result<Answer, CliError> 
         Some(Command::Pause(args)) => pause::run(args, context),
         Some(Command::Cancel(args)) => cancel::run(args, context),
         Some(Command::Fork(args)) => fork::run(args, context),
+        Some(Command::Doctor(args)) => doctor::run(args, context),
         Some(Command::Backup(args)) => backup::run(args, context),
         Some(Command::Restore(args)) => restore::run(args, context),
         Some(Command::Schema(args)) => schema::run(args, context),

@@ -27,6 +27,7 @@ const COMMANDS: &[&str] = &[
     "gate run",
     "gate show",
     "sync",
+    "doctor",
     "backup",
     "restore",
     "schema",

@@ -237,6 +237,14 @@ fn sync_prints_a_report() {
 }
 
 #[test]
+fn doctor_backup_and_restore_print_reports() {
+    let bench = after_a_run();
+    assert_document(&bench, &["doctor"], "doctor_report");
+    assert_document(&bench, &["backup", "../ledger.tar"], "backup_report");
+    assert_document(&bench, &["restore", "../ledger.tar", "--ledger", "../other.db"], "restore_report");
+}
+
+#[test]
 fn explanations_are_documents() {
     let bench = after_a_run();
     let status = bench.toll(&["status", "--json"]).json();

@@ -7,6 +7,7 @@ mod bad_plan;
 mod bad_repository;
 mod check;
 mod completions;
+mod doctor;
 mod flow;
 mod harness;
 mod help;

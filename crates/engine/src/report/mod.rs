@@ -1,6 +1,7 @@
 //! What people and programs are shown: serialisable structs, made from records and nothing else, that every door prints.
 
 mod check;
+mod doctor;
 mod explanation;
 mod lists;
 mod status;
@@ -8,6 +9,7 @@ mod status;
 pub use check::{
     CheckReport, CheckWarning, CheckedGates, CheckedTask, Conflict, CriticalPath, TimeBound, check_report,
 };
+pub use doctor::{Check, CheckState, Finding};
 pub use explanation::{Explanation, explain};
 pub use lists::{EventRow, GateRow, PatchRow, RunRow, TaskRow, short_id};
 pub use status::{RunCounts, RunStatus, run_status};

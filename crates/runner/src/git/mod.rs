@@ -44,5 +44,5 @@ pub use new_repo::make_repository;
 pub use project::{Head, Project, ProjectProblem};
 pub use snapshot::{Look, Snapshot, SnapshotProblem, snapshot};
 pub use stat_cache::StatCache;
-pub use sync::{SyncProblem, Synced, sync};
+pub use sync::{SyncProblem, Synced, git_version, sync};
 pub use workspace::{Workspace, WorkspaceProblem};

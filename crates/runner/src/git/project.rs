@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use git2::{Error, ErrorCode, Oid, Repository, RepositoryOpenFlags};
+use git2::{Error, ErrorCode, Oid, Repository, RepositoryOpenFlags, RepositoryState};
 use thiserror::Error;
 
 use crate::failpoint::around;
@@ -287,6 +287,38 @@ impl Project {
             first.name().ok().map(|name| name.trim_start_matches("refs/heads/").to_owned())
         };
         parents.into_iter().find(is_branch).or_else(below)
+    }
+
+    /// What is not finished in this checkout, as in `merge`; `None` where nothing is.
+    pub fn unfinished(&self) -> Option<&'static str> {
+        Some(match self.repo.state() {
+            RepositoryState::Clean => return None,
+            RepositoryState::Merge => "merge",
+            RepositoryState::Revert | RepositoryState::RevertSequence => "revert",
+            RepositoryState::CherryPick | RepositoryState::CherryPickSequence => "cherry-pick",
+            RepositoryState::Bisect => "bisection",
+            RepositoryState::Rebase | RepositoryState::RebaseInteractive | RepositoryState::RebaseMerge => "rebase",
+            RepositoryState::ApplyMailbox | RepositoryState::ApplyMailboxOrRebase => "series of patches",
+        })
+    }
+
+    /// What kind of checkout this is, as in `a linked worktree, shallow`.
+    pub fn kind(&self) -> String {
+        let is_linked = self.place.git_dir != self.place.common_dir;
+        let is_submodule = !is_linked && self.place.worktree.join(".git").is_file();
+        let is_sparse = self.repo.config().and_then(|config| config.get_bool("core.sparsecheckout")).unwrap_or(false);
+        let checkout = match (is_linked, is_submodule) {
+            (true, _) => "a linked worktree",
+            (_, true) => "a checkout whose git folder is elsewhere",
+            _ => "a checkout",
+        };
+        let more = [(self.repo.is_shallow(), ", shallow"), (is_sparse, ", sparse")];
+        std::iter::once(checkout).chain(more.into_iter().filter(|(is, _)| *is).map(|(_, word)| word)).collect()
+    }
+
+    /// How many refs of ours keep objects in this repository.
+    pub fn pins(&self) -> usize {
+        self.repo.references_glob("refs/tollhouse/*").map_or(0, Iterator::count)
     }
 
     /// What the maintainer told git to ignore beside the `.gitignore` files: the text of the file that `core.excludesFile`

@@ -179,6 +179,18 @@ fn obstacle(worktree: &Path, path: &RepoPath, gone: &BTreeSet<&RepoPath>) -> Opt
     (there && !gone.contains(path) && !replaces_folder).then(|| path.clone())
 }
 
+/// What the git program says of its version.
+///
+/// # Errors
+/// It cannot be started, or says nothing.
+pub fn git_version() -> Result<String, SyncProblem> {
+    let output = git(Path::new("."), &["--version"])?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    Err(SyncProblem::Refused { message: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+}
+
 fn git(worktree: &Path, args: &[&str]) -> Result<Output, SyncProblem> {
     let mut command = Command::new("git");
     command.arg("-C").arg(worktree).args(["-c", "core.hooksPath=/dev/null", "-c", "submodule.recurse=false"]);

@@ -102,6 +102,15 @@ impl SqliteStore {
         self.readers.with(copy::check)
     }
 
+    /// The settings of a connection as they are read back, by the names that SQLite gives them; `user_version` is that of the
+    /// schema.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn settings(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
+        self.readers.with(pragma::settings)
+    }
+
     fn open_with(path: &Path, access: Access) -> Result<Self, StoreError> {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             return Err(not_openable(path, format!("SQLite {} is too old to be trusted", rusqlite::version())));

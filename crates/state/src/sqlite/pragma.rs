@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::error::{not_openable, opening};
+use super::error::{failed, not_openable, opening};
 use crate::store::StoreError;
 
 /// One line of the table.
@@ -78,6 +78,13 @@ pub(super) fn verify(connection: &Connection, path: &Path) -> Result<(), StoreEr
         }
     }
     Ok(())
+}
+
+/// Every line of the table as it is read back, and the version of the schema.
+pub(super) fn settings(connection: &Connection) -> Result<Vec<(&'static str, String)>, StoreError> {
+    let names = PRAGMAS.iter().map(|pragma| pragma.name).chain(["user_version"]);
+    let read = |name| Ok((name, read(connection, name).map_err(|error| failed("read a setting", &error))?));
+    names.map(read).collect()
 }
 
 fn set(connection: &Connection, path: &Path, scope: Scope) -> Result<(), StoreError> {
