@@ -72,10 +72,11 @@ impl Site {
     /// # Errors
     /// It cannot be opened.
     pub fn read_ledger(&self) -> Result<Option<SqliteStore>, StoreError> {
-        if !self.ledger.exists() {
-            return Ok(None);
+        // Where it may not be looked for, opening it says so.
+        match self.ledger.metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            _ => SqliteStore::open_read_only(&self.ledger).map(Some),
         }
-        SqliteStore::open_read_only(&self.ledger).map(Some)
     }
 
     /// The ledger's own repository, made if it is not there yet.

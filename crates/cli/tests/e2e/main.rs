@@ -3,6 +3,7 @@
 mod backup;
 mod bad_agent;
 mod bad_input;
+mod bad_ledger;
 mod bad_plan;
 mod bad_repository;
 mod check;
@@ -13,6 +14,9 @@ mod harness;
 mod help;
 mod init;
 mod json;
+mod odd_paths;
+mod odd_repository;
+mod other_user;
 mod own_config;
 mod safety;
 mod surroundings;
