@@ -102,10 +102,9 @@ macro_rules! named {
 named! {
     RunStatus => "run", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
-    InitReport => "init_report", SyncReport => "sync_report", CheckoutReport => "checkout_report", DemoReport => "demo_report", ErrorBody => "error",
-    CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report", DemoReport => "demo_report", ErrorBody => "error",
-    InitReport => "init_report", SyncReport => "sync_report", DemoReport => "demo_report",
-    DoctorReport => "doctor_report", BackupReport => "backup_report", RestoreReport => "restore_report", ErrorBody => "error",
+    CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report",
+    CheckoutReport => "checkout_report", DemoReport => "demo_report", DoctorReport => "doctor_report",
+    BackupReport => "backup_report", RestoreReport => "restore_report", ErrorBody => "error",
 }
 
 /// A schema's name, and what makes it.

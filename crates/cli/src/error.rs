@@ -20,8 +20,7 @@ const OUTPUT: &str = "output";
 
 /// What is promised and not built yet: refused in so many words, never taken for a slip.
 const NOT_YET: &[&str] = &[
-    "vet", "undo", "watch", "cost", "worker", "replay", "verify", "gc", "purge", "doctor", "add", "--yes",
-    "--follow",
+    "vet", "undo", "watch", "cost", "worker", "replay", "verify", "gc", "purge", "doctor", "add", "--yes", "--follow",
 ];
 
 /// What a command that was carried out says.

@@ -9,7 +9,7 @@ use tollhouse::spec::RunSpec;
 use tollhouse::{Conductor, RunnerError, Site};
 
 use super::execute::read_prompts;
-use crate::context::{CONFIG, Context, defaults, project, refuse_personal_config, unreadable};
+use crate::context::{CONFIG, Context, configuration, defaults, unreadable};
 use crate::document::Document;
 use crate::error::{Answer, CliError};
 use crate::printer::{Look, Printer};
@@ -29,10 +29,9 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Answer, CliError> {
-    refuse_personal_config()?;
     let site = context.site()?;
     let plan = args.plan.as_ref().map(|path| Ok::<_, CliError>((path, read(path, context)?))).transpose()?;
-    let project = match project(&site) {
+    let project = match configuration(&site) {
         Ok(project) => project,
         // Every problem at once: those of the plan, too.
         Err(mut error) if !error.body.problems.is_empty() => {

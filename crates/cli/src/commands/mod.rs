@@ -1,12 +1,12 @@
 //! One file a command: its arguments, what it does, how it shows that.
 
+pub(crate) mod backup;
 pub(crate) mod cancel;
 pub(crate) mod check;
-pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod demo;
-pub(crate) mod driving;
 pub(crate) mod doctor;
+pub(crate) mod driving;
 pub(crate) mod execute;
 pub(crate) mod explain;
 pub(crate) mod fork;
@@ -16,8 +16,8 @@ pub(crate) mod land;
 pub(crate) mod log;
 pub(crate) mod patch;
 pub(crate) mod pause;
-pub(crate) mod resume;
 pub(crate) mod restore;
+pub(crate) mod resume;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod status;
