@@ -20,7 +20,7 @@ pub use tollhouse_core::{
 pub use tollhouse_engine::{
     Apply, At, AttemptFacts, Command, Decision, Engine, EngineError, Found, GateFacts, Legacy, Liveness, NewPatch,
     Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View, ViewError, Viewed, decide, fork_of,
-    gates_yet_to_pass, is_known_to_pass, next_deadline, patch, plan, policy, report, secret, trace_of,
+    gates_yet_to_pass, is_known_to_pass, leftovers, next_deadline, patch, plan, policy, report, secret, trace_of,
 };
 #[cfg(feature = "sqlite")]
 pub use tollhouse_state::SqliteStore;
@@ -34,7 +34,7 @@ pub use tollhouse_runner::{
     conductor::{Conductor, DoneByHand, GatesByHand, HandedIn, Progress, carry_out, landing_head, look_at_conductor},
     detect, doctor,
     error::{RedTarget, RunnerError, Trouble},
-    git, handwork, own_config, process,
+    git, handwork, leftovers as traces, own_config, process,
     site::Site,
     workspace,
 };

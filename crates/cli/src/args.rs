@@ -75,6 +75,7 @@ pub(crate) enum Command {
     Pause(commands::pause::PauseArgs),
     Cancel(commands::cancel::CancelArgs),
     Fork(commands::fork::ForkArgs),
+    Gc(commands::gc::GcArgs),
     Doctor(commands::doctor::DoctorArgs),
     Backup(commands::backup::BackupArgs),
     Restore(commands::restore::RestoreArgs),

@@ -9,6 +9,7 @@ use tollhouse::spec::GateSpec;
 use crate::commands::backup::BackupReport;
 use crate::commands::demo::DemoReport;
 use crate::commands::doctor::DoctorReport;
+use crate::commands::gc::GcReport;
 use crate::commands::init::InitReport;
 use crate::commands::patch::CheckoutReport;
 use crate::commands::restore::RestoreReport;
@@ -104,6 +105,7 @@ named! {
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
     CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report",
     CheckoutReport => "checkout_report", DemoReport => "demo_report", DoctorReport => "doctor_report",
+    GcReport => "gc_report",
     BackupReport => "backup_report", RestoreReport => "restore_report", ErrorBody => "error",
 }
 
@@ -135,6 +137,7 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<CheckoutReport>(),
         entry::<DemoReport>(),
         entry::<DoctorReport>(),
+        entry::<GcReport>(),
         entry::<BackupReport>(),
         entry::<RestoreReport>(),
         entry::<ErrorBody>(),

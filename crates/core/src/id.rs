@@ -113,6 +113,12 @@ impl RecordId {
     pub fn random_part(&self) -> String {
         self.ulid.to_string().split_off(TIME_CHARS)
     }
+
+    /// When it was made, in whole milliseconds.
+    pub fn made_at(&self) -> Timestamp {
+        let ms = i64::try_from(self.ulid.timestamp_ms()).unwrap_or(i64::MAX / 1000);
+        Timestamp::from_micros(ms.saturating_mul(1000))
+    }
 }
 
 impl fmt::Display for RecordId {

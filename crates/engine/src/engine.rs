@@ -1,7 +1,7 @@
 //! The loop that every embedding shares: catch up, decide, commit; again when somebody was faster.
 
 use thiserror::Error;
-use tollhouse_core::{Actor, Commit, RunId, Stream, Timestamp};
+use tollhouse_core::{Actor, Commit, RecordId, RunId, Stream, Timestamp};
 use tollhouse_state::{CommitError, Cursor, Order, Store, StoreError};
 
 use crate::command::{At, Command};
@@ -72,6 +72,16 @@ impl<S: Store> Engine<S> {
         let position = newest.last().map_or(0, |event| event.position);
         let newest_at = newest.last().map_or(Timestamp::EPOCH, |event| event.at);
         Ok(Self { store, stream: Stream::Project, view: View::default(), position, seq: 0, newest_at })
+    }
+
+    /// Opens the engine for some records that belong to no run.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn open_project_with(store: S, ids: &[RecordId]) -> Result<Self, EngineError> {
+        let mut engine = Self::open_project(store)?;
+        engine.view = View::of(&engine.store, ids)?;
+        Ok(engine)
     }
 
     /// The records as of the last command or [`catch_up`](Self::catch_up).

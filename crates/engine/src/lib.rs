@@ -9,6 +9,7 @@ mod decide;
 mod engine;
 mod fork;
 mod gate_memory;
+pub mod leftovers;
 pub mod patch;
 pub mod plan;
 pub mod policy;

@@ -12,6 +12,7 @@ pub mod error;
 pub mod failpoint;
 pub mod git;
 pub mod handwork;
+pub mod leftovers;
 pub mod own_config;
 pub mod process;
 pub mod site;

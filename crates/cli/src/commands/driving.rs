@@ -119,9 +119,6 @@ pub(crate) enum Strictness {
 /// Prints where a run is, and says what that means.
 pub(crate) fn tell(status: &RunStatus, strictness: Strictness, context: &mut Context) -> Result<Answer, CliError> {
     let printed = status::print(status, context);
-    if let Some(next) = &status.next {
-        context.printer.remark(&format!("next: `{next}`"));
-    }
     // The answer stands, also where nobody reads the result.
     match printed {
         Err(error) if error.body.code == CLOSED_PIPE => Ok(answer(status, strictness)),

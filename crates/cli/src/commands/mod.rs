@@ -11,6 +11,7 @@ pub(crate) mod execute;
 pub(crate) mod explain;
 pub(crate) mod fork;
 pub(crate) mod gate;
+pub(crate) mod gc;
 pub(crate) mod init;
 pub(crate) mod land;
 pub(crate) mod log;
@@ -52,6 +53,7 @@ pub(crate) fn run(cli: &Cli, context: &mut Context) -> Result<Answer, CliError> 
         Some(Command::Pause(args)) => pause::run(args, context),
         Some(Command::Cancel(args)) => cancel::run(args, context),
         Some(Command::Fork(args)) => fork::run(args, context),
+        Some(Command::Gc(args)) => gc::run(args, context),
         Some(Command::Doctor(args)) => doctor::run(args, context),
         Some(Command::Backup(args)) => backup::run(args, context),
         Some(Command::Restore(args)) => restore::run(args, context),

@@ -29,9 +29,6 @@ pub(crate) fn run(args: &PauseArgs, context: &mut Context) -> Result<Answer, Cli
     run.execute(&Command::PauseRun { run: run.id, reason })?;
     let status = settled(&run, context, |_| true)?;
     status::print(&status, context)?;
-    if let Some(next) = &status.next {
-        context.printer.remark(&format!("next: `{next}`"));
-    }
     Ok(Answer::Yes)
 }
 

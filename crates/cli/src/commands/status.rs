@@ -4,7 +4,7 @@ use clap::Args;
 use tollhouse::entity::RunOutcome;
 use tollhouse::lifecycle::{GateRunState, PatchState, RunState, TaskState};
 use tollhouse::report::{PatchRow, RunRow, RunStatus, TaskRow, run_status, short_id};
-use tollhouse::{Kind, RecordId, RunId, View, clock};
+use tollhouse::{Kind, Liveness, RecordId, RunId, View, clock, look_at_conductor};
 
 use crate::context::{Context, read_ledger};
 use crate::document::Document;
@@ -28,6 +28,9 @@ pub(crate) fn run(args: &StatusArgs, context: &mut Context) -> Result<Answer, Cl
     let view = View::load(&store, id)?;
     let status = run_status(&view, id, clock::now())
         .ok_or_else(|| CliError::new(ErrorKind::NotFound, "not_found", format!("there is no {id}")))?;
+    let seen = look_at_conductor(&store, &view, id)?;
+    let is_gone = seen.is_some_and(|seen| seen.liveness == Liveness::Gone);
+    let status = if is_gone { status.abandoned() } else { status };
     print(&status, context)?;
     Ok(Answer::Yes)
 }
@@ -70,10 +73,16 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
     if let Some(reason) = &status.run.reason {
         lines.push(format!("  {reason}"));
     }
+    if status.driven_by.is_none() && matches!(status.run.state, RunState::Running | RunState::Canceling) {
+        lines.push("  nothing drives it".to_owned());
+    }
     lines.push(String::new());
     let ids: Vec<RecordId> = status.patches.iter().map(|patch| patch.id.into()).collect();
     let rows: Vec<Vec<String>> = status.tasks.iter().map(|task| row(task, status, &ids, printer)).collect();
     lines.push(table(&rows));
+    if let Some(next) = &status.next {
+        lines.push(format!("\nnext: {}", printer.paint(Look::Bold, next)));
+    }
     lines.join("\n")
 }
 

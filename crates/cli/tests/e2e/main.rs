@@ -15,6 +15,7 @@ mod help;
 mod hostile_repository;
 mod init;
 mod json;
+mod killed;
 mod odd_paths;
 mod odd_repository;
 mod other_user;

@@ -213,6 +213,15 @@ impl LedgerRepo {
         self.repo.reference(&format!("refs/tollhouse/{name}"), id, true, "pin").map(drop)
     }
 
+    /// The names of all that is pinned, in order.
+    ///
+    /// # Errors
+    ///
+    /// libgit2's, where the refs cannot be read.
+    pub fn pinned_names(&self) -> Result<Vec<String>, Error> {
+        pinned_names(&self.repo)
+    }
+
     /// What is pinned under a name.
     pub fn pinned(&self, name: &str) -> Option<Oid> {
         self.repo.refname_to_id(&format!("refs/tollhouse/{name}")).ok()
@@ -230,6 +239,16 @@ impl LedgerRepo {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The names of all refs under `refs/tollhouse/`, without that, in order.
+pub(super) fn pinned_names(repo: &Repository) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    for name in repo.references_glob("refs/tollhouse/*")?.names() {
+        names.extend(name?.strip_prefix("refs/tollhouse/").map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Whether a folder holds something that is not ours: then nothing of it is touched. An empty one is free, and so is one

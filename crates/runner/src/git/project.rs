@@ -11,7 +11,7 @@ use crate::failpoint::around;
 
 use super::Signature;
 use super::discover::{Place, find};
-use super::ledger_repo::sync_dir;
+use super::ledger_repo::{pinned_names, sync_dir};
 
 /// Why a folder cannot be worked with, or a name in its repository means nothing.
 #[derive(Debug, Error)]
@@ -349,6 +349,15 @@ impl Project {
             self.repo.reference(&name, id, true, "tollhouse: pin")?;
             self.sync_ref(&name)
         })
+    }
+
+    /// The names of all that is pinned, in order.
+    ///
+    /// # Errors
+    ///
+    /// libgit2's, where the refs cannot be read.
+    pub fn pinned_names(&self) -> Result<Vec<String>, ProjectProblem> {
+        Ok(pinned_names(&self.repo)?)
     }
 
     /// What is pinned under a name.
