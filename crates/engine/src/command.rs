@@ -125,18 +125,16 @@ pub enum Command {
         /// Which effect.
         effect: EffectId,
         /// Who begins.
-        owner: String,
+        by: Claimant,
         /// By when it must have ended.
         until: Timestamp,
-        /// The epoch of the conductor that begins it; 0 for what belongs to no run.
-        conductor: u64,
     },
     /// Say what became of an effect whose runner is gone, after looking at the world.
     Settle {
         /// Which effect.
         effect: EffectId,
-        /// The epoch of the conductor that looked; 0 for what belongs to no run.
-        conductor: u64,
+        /// Who looked.
+        by: Witness,
         /// What was seen.
         found: Found,
     },
@@ -227,6 +225,26 @@ pub enum Liveness {
         /// When it last said that it is alive, if it ever did.
         last_seen: Option<Timestamp>,
     },
+}
+
+/// Who begins an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimant {
+    /// The name that it works under.
+    pub owner: String,
+    /// The epoch of the conductor; 0 for what belongs to no run.
+    pub conductor: u64,
+    /// The program, where no conductor answers for it.
+    pub process: Option<Process>,
+}
+
+/// Who looked at what became of an effect, and by what right they say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Witness {
+    /// The conductor of its run, by its epoch.
+    Conductor(u64),
+    /// Anybody, of what belongs to no run: what they saw of the program that did it.
+    Anybody(Liveness),
 }
 
 /// What a person wants of a task.

@@ -20,8 +20,8 @@ mod view;
 
 pub use apply::Apply;
 pub use command::{
-    At, AttemptFacts, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Outcome, PatchWish, Seen, Submission,
-    TaskWish,
+    At, AttemptFacts, Claimant, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Outcome, PatchWish, Seen,
+    Submission, TaskWish, Witness,
 };
 pub use decide::{Decision, decide};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};

@@ -8,11 +8,11 @@ use tollhouse_core::entity::{Attempt, Effect, Entity, GateRun, Patch, Run, Work}
 use tollhouse_core::lifecycle::{EffectState, PatchState};
 use tollhouse_core::{Actor, Kind, PatchId, RecordId, RunId, Span};
 use tollhouse_engine::leftovers::{Fate, LeftoverKind, Owner, fate_of};
-use tollhouse_engine::{Command, Engine, EngineError, Found, Liveness, Outcome, View, ViewError};
+use tollhouse_engine::{Command, Engine, EngineError, Found, Liveness, Outcome, Refusal, View, ViewError, Witness};
 use tollhouse_state::{Find, Store};
 
 use crate::clock;
-use crate::conductor::{carry_out, look_at_conductor};
+use crate::conductor::{carry_out, liveness_of, look_at_conductor};
 use crate::error::RunnerError;
 use crate::git::Workspace;
 use crate::process::{GRACE, end_strays, find_strays};
@@ -94,13 +94,18 @@ pub fn settle_gates(store: &dyn Store, person: &str) -> Result<(), RunnerError> 
     for record in records.iter().filter(|record| record.run.is_none()) {
         let effect = Effect::from_record(record).map_err(|error| EngineError::from(ViewError::from(error)))?;
         let Work::Gate { gate_run } = effect.work else { continue };
-        if effect.until.is_none_or(|until| until >= clock::now()) {
+        let liveness = effect.process.as_ref().map_or(Liveness::Alive, liveness_of);
+        if liveness != Liveness::Gone && effect.until.is_none_or(|until| until >= clock::now()) {
             continue;
         }
         let mut engine = Engine::open_project_with(store, &[effect.id.into(), gate_run.into()])?;
         let found = Found::outcome(Outcome::Stopped { reason: "its program is gone".to_owned() });
-        let command = Command::Settle { effect: effect.id, conductor: 0, found };
-        carry_out(&mut engine, &command, &Actor::Person(person.to_owned()), clock::at())?;
+        let command = Command::Settle { effect: effect.id, by: Witness::Anybody(liveness), found };
+        match carry_out(&mut engine, &command, &Actor::Person(person.to_owned()), clock::at()) {
+            // Somebody else said so at the same time.
+            Err(EngineError::Refused(Refusal::AlreadyFinished { .. })) => {}
+            done => drop(done?),
+        }
     }
     Ok(())
 }
@@ -155,7 +160,7 @@ impl Search<'_> {
     /// Whether a workspace of an attempt is the only place where its work is.
     fn holds_unread_work(&self, view: &View, dir: &Path) -> Result<bool, RunnerError> {
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.ends_with(".notes") {
+        if dir.extension().is_some_and(|extension| extension == "notes") {
             return Ok(false);
         }
         let of_this = |attempt: &&Attempt| name.ends_with(&attempt.id.random_part()[..8]);

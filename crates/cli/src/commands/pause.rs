@@ -12,7 +12,7 @@ use crate::context::{Context, require_person};
 use crate::error::{Answer, CliError};
 
 /// How long is waited for the program that drives the run: longer than what it ends has to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Pause a run: what runs in it is ended and does not count, nothing new starts
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::harness::{Bench, Said, assert_same, assert_says, run, tasks};
 
@@ -141,7 +142,7 @@ fn backup_leaves_nothing_beside_the_file() {
 }
 
 /// An agent that waits until a file is there, so that something happens while it is at work.
-const WAITS: &str = "tries=0
+const WAITS: &str = ": > \"$TMPDIR/began\"; tries=0
 while [ ! -e \"$TMPDIR/go\" ] && [ $tries -lt 400 ]; do sleep 0.05; tries=$((tries + 1)); done
 echo $1 > $1.txt";
 
@@ -166,20 +167,36 @@ fn backup_while_a_run_writes_holds_together() {
     assert!(taken > 0);
 }
 
-#[test]
-fn backup_of_a_run_that_is_under_way_knows_the_run() {
+/// A backup that was taken while an agent was at work, restored after the run had ended.
+fn restored_from_the_middle() -> Bench {
     let bench = Bench::new();
     bench.agent(WAITS).plan(&tasks(&["c"]));
-    let mut child =
-        bench.command(&["run", "../plan.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while bench.toll(&["status"]).code != Some(0) && std::time::Instant::now() < deadline {}
+    let run = bench.command(&["run", "../plan.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !bench.path("../tmp/began").exists() && Instant::now() < deadline {}
     let said = bench.toll(&["backup", FILE]);
     bench.write("../tmp/go", "");
-    assert_eq!((said.code, child.wait().unwrap().code()), (Some(0), Some(0)), "{said}");
+    let ended = run.and_then(|mut run| run.wait()).expect("toll runs");
+    assert_eq!((said.code, ended.code()), (Some(0), Some(0)), "{said}");
     forget(&bench);
-    bench.toll(&["restore", FILE]);
+    let said = bench.toll(&["restore", FILE]);
+    assert_eq!(said.code, Some(0), "{said}");
+    bench
+}
+
+#[test]
+fn backup_of_a_run_that_is_under_way_knows_the_run() {
+    let bench = restored_from_the_middle();
     assert_eq!(bench.toll(&["status", "--json"]).json()["state"], "running");
+}
+
+#[test]
+fn run_that_was_under_way_goes_on_from_a_backup() {
+    let bench = restored_from_the_middle();
+    bench.git(&["branch", "--quiet", "-D", "toll/main"]);
+    let said = bench.toll(&["resume", "@"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(bench.git(&["show", "toll/main:c.txt"]), "c");
 }
 
 #[test]
@@ -310,6 +327,24 @@ fn backup_with_a_byte_that_changed_is_refused_and_nothing_is_restored() {
             assert_eq!(bench.toll(&["status"]).code, Some(4));
         }
     }
+}
+
+#[test]
+fn restore_that_was_killed_leaves_no_ledger_and_can_be_done_again() {
+    let bench = backed_up();
+    let before = told(&bench);
+    forget(&bench);
+    let mut child = bench.command(&["restore", FILE]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let unpacks = || fs::read_dir(bench.path(".git/tollhouse")).is_ok_and(|mut entries| entries.next().is_some());
+    while !unpacks() && child.try_wait().unwrap().is_none() {}
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // It may have been done before it was killed.
+    if bench.toll(&["status"]).code == Some(4) {
+        let said = bench.toll(&["restore", FILE]);
+        assert_eq!(said.code, Some(0), "{said}");
+    }
+    assert_eq!(before, told(&bench));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Entity;
+use super::{Entity, Process};
 use crate::id::{AttemptId, EffectId, GateRunId, Kind, PatchId, RecordId, RunId};
 use crate::lifecycle::EffectState;
 use crate::time::Timestamp;
@@ -76,6 +76,9 @@ pub struct Effect {
     pub state: EffectState,
     /// Who does it, once somebody does.
     pub owner: Option<String>,
+    /// The program that does it, where no conductor answers for it.
+    #[serde(default)]
+    pub process: Option<Process>,
     /// Only grows: whoever comes with an older one is too late.
     pub epoch: u64,
     /// By when it must have ended or been renewed.

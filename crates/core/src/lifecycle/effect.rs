@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{IllegalTransition, states};
-use crate::entity::Effect;
+use crate::entity::{Effect, Process};
 use crate::id::Kind;
 use crate::time::Timestamp;
 
@@ -41,6 +41,9 @@ pub enum EffectEvent {
         epoch: u64,
         /// By when it must have ended or been renewed.
         until: Timestamp,
+        /// The program that does it, where no conductor answers for it.
+        #[serde(default)]
+        process: Option<Process>,
     },
     /// Its cause is gone.
     Withdraw {

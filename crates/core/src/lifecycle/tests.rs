@@ -118,7 +118,7 @@ fn attempt_events() -> Vec<AttemptEvent> {
 fn effect_events() -> Vec<EffectEvent> {
     let reason = || words("because");
     vec![
-        EffectEvent::Start { owner: words("w"), epoch: 1, until: NOW },
+        EffectEvent::Start { owner: words("w"), epoch: 1, until: NOW, process: None },
         EffectEvent::Withdraw { reason: reason() },
         EffectEvent::Finish,
         EffectEvent::Fail { reason: reason() },

@@ -13,8 +13,9 @@ impl Apply for Effect {
         let mut effect = fold!(current, event, EffectState, EffectEvent::Created { effect } => effect);
         match event {
             EffectEvent::Created { .. } | EffectEvent::Finish => {}
-            EffectEvent::Start { owner, epoch, until } => {
+            EffectEvent::Start { owner, epoch, until, process } => {
                 effect.owner = Some(owner.clone());
+                effect.process.clone_from(process);
                 effect.epoch = *epoch;
                 effect.until = Some(*until);
                 effect.started_at = Some(at);
@@ -24,6 +25,7 @@ impl Apply for Effect {
             }
             EffectEvent::Retry { reason } => {
                 effect.owner = None;
+                effect.process = None;
                 effect.until = None;
                 effect.started_at = None;
                 effect.reason = Some(reason.clone());

@@ -68,7 +68,7 @@ impl Apply for Task {
                 add_feedback(&mut task, say.as_deref());
             }
             TaskEvent::Expire { reason, .. } | TaskEvent::Cancel { reason } | TaskEvent::Skip { reason } => {
-                task.reason = Some(reason.clone())
+                task.reason = Some(reason.clone());
             }
         }
         task.finished_at = task.state.is_finished().then(|| task.finished_at.unwrap_or(at));

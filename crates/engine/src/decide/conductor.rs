@@ -12,10 +12,10 @@ use crate::refusal::Refusal;
 /// Gives a run to a program. What the one before it had begun and not ended has to be looked at in the world.
 pub(super) fn drive(draft: &mut Draft<'_>, id: RunId, process: &Process, seen: Option<Seen>) -> Result<(), Refusal> {
     let run = draft.run(id)?;
-    if let Some(present) = &run.conductor {
-        if !is_gone(draft, present, seen) {
-            return Err(Refusal::AlreadyDriven { id: id.into(), by: present.process.to_string() });
-        }
+    if let Some(present) = &run.conductor
+        && !is_gone(draft, present, seen)
+    {
+        return Err(Refusal::AlreadyDriven { id: id.into(), by: present.process.to_string() });
     }
     // Nobody who could say how it went is left, whether the last one died or gave the run back.
     let who = run.conductor.as_ref().map_or("its conductor".to_owned(), |present| present.process.to_string());

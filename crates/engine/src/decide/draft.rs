@@ -106,6 +106,7 @@ impl<'v> Draft<'v> {
             work,
             state: EffectState::Requested,
             owner: None,
+            process: None,
             epoch: 0,
             until: None,
             reason: None,

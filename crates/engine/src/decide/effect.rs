@@ -8,24 +8,20 @@ use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
 
 use super::draft::Draft;
 use super::{conductor, gate, patch, task};
-use crate::command::{AttemptFacts, NewPatch, Outcome};
+use crate::command::{AttemptFacts, Claimant, NewPatch, Outcome};
 use crate::refusal::Refusal;
 
 /// Gives an effect to a runner.
-pub(super) fn claim(
-    draft: &mut Draft<'_>,
-    id: EffectId,
-    epoch: u64,
-    (owner, until): (&str, Timestamp),
-) -> Result<(), Refusal> {
+pub(super) fn claim(draft: &mut Draft<'_>, id: EffectId, by: &Claimant, until: Timestamp) -> Result<(), Refusal> {
     let effect = draft.get::<Effect>(id)?;
     if effect.state.is_finished() {
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
     }
     if let Some(run) = effect.run {
-        conductor::must_drive(draft, run, epoch)?;
+        conductor::must_drive(draft, run, by.conductor)?;
     }
-    let start = EffectEvent::Start { owner: owner.to_owned(), epoch: effect.epoch + 1, until };
+    let Claimant { owner, process, .. } = by.clone();
+    let start = EffectEvent::Start { owner, epoch: effect.epoch + 1, until, process };
     draft.emit::<Effect>(id, &start)?;
     if let Work::Gate { gate_run } = effect.work {
         draft.emit::<GateRun>(gate_run, &GateRunEvent::Start)?;

@@ -76,10 +76,8 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::CreateGateRun { gate_run, gate, tree, parent } => {
             gate::create_by_hand(draft, *gate_run, gate, tree, parent).map(|()| None)
         }
-        Command::Claim { effect, owner, until, conductor } => {
-            effect::claim(draft, *effect, *conductor, (owner, *until)).map(|()| None)
-        }
-        Command::Settle { effect, conductor, found } => recovery::settle(draft, *effect, *conductor, found),
+        Command::Claim { effect, by, until } => effect::claim(draft, *effect, by, *until).map(|()| None),
+        Command::Settle { effect, by, found } => recovery::settle(draft, *effect, *by, found),
         Command::Report { effect, epoch, outcome } => effect::report(draft, *effect, *epoch, outcome),
     }
 }

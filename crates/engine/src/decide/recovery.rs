@@ -6,22 +6,28 @@ use tollhouse_core::{EffectId, RunId};
 
 use super::draft::Draft;
 use super::{conductor, effect};
-use crate::command::{Found, Outcome};
+use crate::command::{Found, Liveness, Outcome, Witness};
 use crate::refusal::Refusal;
 
 /// Takes in what was seen of an effect that is unknown; the answer is the run in which something may follow.
-pub(super) fn settle(draft: &mut Draft<'_>, id: EffectId, epoch: u64, found: &Found) -> Result<Option<RunId>, Refusal> {
+pub(super) fn settle(
+    draft: &mut Draft<'_>,
+    id: EffectId,
+    by: Witness,
+    found: &Found,
+) -> Result<Option<RunId>, Refusal> {
     let effect = draft.get::<Effect>(id)?;
     if effect.state.is_finished() {
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
     }
-    match effect.run {
-        Some(run) => conductor::must_drive(draft, run, epoch)?,
-        None => lose_what_is_over(draft, &effect)?,
+    match (effect.run, by) {
+        (Some(run), Witness::Conductor(epoch)) => conductor::must_drive(draft, run, epoch)?,
+        (Some(run), Witness::Anybody(_)) => conductor::must_drive(draft, run, 0)?,
+        (None, by) => lose_what_is_over(draft, &effect, by)?,
     }
     if draft.get::<Effect>(id)?.state != EffectState::Unknown {
         // Nobody lost it, so whoever claimed it is at it.
-        return Err(Refusal::StaleLease { id: id.into(), given: epoch, current: effect.epoch });
+        return Err(Refusal::StaleLease { id: id.into(), given: 0, current: effect.epoch });
     }
     match found {
         Found::Outcome(outcome) => effect::take_in(draft, &effect, outcome)?,
@@ -37,11 +43,12 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: EffectId, epoch: u64, found: &Fo
     Ok(effect.run)
 }
 
-/// What belongs to no run has no conductor: its time is its lease.
-fn lose_what_is_over(draft: &mut Draft<'_>, effect: &Effect) -> Result<(), Refusal> {
+/// What belongs to no run has no conductor: it is lost once its program is gone, or its time is over.
+fn lose_what_is_over(draft: &mut Draft<'_>, effect: &Effect, by: Witness) -> Result<(), Refusal> {
     let over = effect.until.is_some_and(|until| until < draft.now);
-    if effect.state == EffectState::Started && over {
-        let reason = "its time was over, and nobody said how it went".to_owned();
+    let gone = effect.process.is_some() && by == Witness::Anybody(Liveness::Gone);
+    if effect.state == EffectState::Started && (over || gone) {
+        let reason = "its program is gone, or its time was over".to_owned();
         draft.emit::<Effect>(effect.id, &EffectEvent::Lose { reason })?;
     }
     Ok(())

@@ -7,11 +7,12 @@ use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, RunState,
 use tollhouse_core::spec::{LandMode, RunSpec, Weight};
 use tollhouse_core::{RunId, Span};
 use tollhouse_engine::{
-    Command, EngineError, Found, Liveness, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View, fork_of,
+    AttemptFacts, Command, EngineError, Found, Liveness, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View,
+    Witness, fork_of,
 };
 use tollhouse_state::{Cursor, Store};
 
-use crate::world::{ALL_LUCK, Luck, World, new_patch, process, spec, task};
+use crate::world::{ALL_LUCK, Luck, World, claimant, new_patch, process, spec, task};
 
 fn started(plan: &RunSpec) -> World {
     World::new(plan, &[], 7)
@@ -76,7 +77,7 @@ fn what_a_dead_conductor_began_is_unknown_until_somebody_looked() {
     let mut world = started(&spec(vec![task("a", &[])], 1));
     let spawn = world.view().all::<Effect>().next().unwrap().clone();
     let until = world.now.after(Span::from_secs(60));
-    let claim = Command::Claim { effect: spawn.id, owner: "local".to_owned(), until, conductor: world.conductor };
+    let claim = Command::Claim { effect: spawn.id, by: claimant(world.conductor), until };
     world.execute(&claim).unwrap();
     let before = world.conductor;
     world.drive();
@@ -85,8 +86,8 @@ fn what_a_dead_conductor_began_is_unknown_until_somebody_looked() {
 
     let late = Command::Report { effect: spawn.id, epoch: 1, outcome: Box::new(Outcome::Killed) };
     assert_eq!(refusal(world.execute(&late)).code(), "stale_lease");
-    let found = || Found::outcome(Outcome::Vanished { facts: Default::default(), reason: "killed".to_owned() });
-    let settle = |conductor| Command::Settle { effect: spawn.id, conductor, found: found() };
+    let found = || Found::outcome(Outcome::Vanished { facts: AttemptFacts::default(), reason: "killed".to_owned() });
+    let settle = |conductor| Command::Settle { effect: spawn.id, by: Witness::Conductor(conductor), found: found() };
     assert_eq!(refusal(world.execute(&settle(before))).code(), "stale_lease");
     world.execute(&settle(world.conductor)).unwrap();
     assert_eq!(state(&world), EffectState::Failed);

@@ -8,7 +8,7 @@ use tollhouse_core::spec::{RunSpec, Weight};
 use tollhouse_engine::{At, AttemptFacts, Command, Outcome, View, decide};
 use tollhouse_state::{Cursor, Store};
 
-use crate::world::{ALL_LUCK, Luck, World, gate, spec, task};
+use crate::world::{ALL_LUCK, Luck, World, claimant, gate, spec, task};
 
 fn done(spec: &RunSpec, luck: &[(&str, &[Luck])]) -> World {
     let mut world = World::new(spec, luck, 7);
@@ -192,9 +192,7 @@ fn a_paused_run_begins_nothing_and_what_was_stopped_does_not_count() {
     let mut world = World::new(&spec(vec![task("a", &[]), task("b", &[])], 1), &[], 7);
     let spawn = world.view().all::<Effect>().next().unwrap().id;
     let until = world.now.after(Span::from_secs(60));
-    world
-        .execute(&Command::Claim { effect: spawn, owner: "local".to_owned(), until, conductor: world.conductor })
-        .unwrap();
+    world.execute(&Command::Claim { effect: spawn, by: claimant(world.conductor), until }).unwrap();
     let pause = Command::PauseRun { run: world.run, reason: "interrupted".to_owned() };
     world.execute(&pause).unwrap();
     world.execute(&pause).unwrap();

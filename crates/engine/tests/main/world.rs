@@ -10,8 +10,8 @@ use tollhouse_core::spec::{
 };
 use tollhouse_core::{Actor, ChangeKind, Description, FileChange, RepoPath, RunId, Span, Timestamp, TreeFacts};
 use tollhouse_engine::{
-    At, AttemptFacts, Command, Engine, EngineError, Found, GateFacts, Liveness, NewPatch, Outcome, PatchWish, Refusal,
-    Seen, View, next_deadline,
+    At, AttemptFacts, Claimant, Command, Engine, EngineError, Found, GateFacts, Liveness, NewPatch, Outcome, PatchWish,
+    Refusal, Seen, View, Witness, next_deadline,
 };
 use tollhouse_state::MemoryStore;
 
@@ -220,7 +220,7 @@ impl World {
             self.view().all::<Effect>().filter(|effect| effect.state == EffectState::Unknown).cloned().collect();
         for effect in lost {
             let found = self.look(&effect);
-            let settle = Command::Settle { effect: effect.id, conductor: self.conductor, found };
+            let settle = Command::Settle { effect: effect.id, by: Witness::Conductor(self.conductor), found };
             self.execute(&settle).expect("what was seen is taken");
         }
     }
@@ -247,13 +247,13 @@ impl World {
     /// A person lets everything land that waits for one, and the run goes on.
     fn answer(&mut self) {
         let hold = self.run_record().spec.land == LandMode::Hold;
-        let held: Vec<_> = self
+        let waiting: Vec<_> = self
             .view()
             .all::<Patch>()
             .filter(|patch| hold && patch.state == PatchState::Verified && !patch.approved)
             .map(|patch| patch.id)
             .collect();
-        for patch in held {
+        for patch in waiting {
             let command = Command::OverridePatch { patch, wish: PatchWish::Land, reason: "looks good".to_owned() };
             self.execute(&command).expect("what is held may be landed");
         }
@@ -335,7 +335,7 @@ impl World {
     fn step(&mut self, effect: &Effect) {
         if effect.state == EffectState::Requested {
             let until = self.now.after(Span::from_secs(600));
-            let claim = |conductor| Command::Claim { effect: effect.id, owner: "local".to_owned(), until, conductor };
+            let claim = |conductor| Command::Claim { effect: effect.id, by: claimant(conductor), until };
             let refused = self.execute(&claim(self.conductor - 1)).expect_err("who does not drive claims nothing");
             assert!(matches!(refused, EngineError::Refused(Refusal::StaleLease { .. })), "{refused}");
             let claim = claim(self.conductor);
@@ -470,6 +470,11 @@ impl World {
         }
         self.most_at_once = self.most_at_once.max(alive);
     }
+}
+
+/// A runner of this machine.
+pub(crate) fn claimant(conductor: u64) -> Claimant {
+    Claimant { owner: "local".to_owned(), conductor, process: None }
 }
 
 /// A program of this machine.

@@ -6,15 +6,17 @@ use tollhouse_core::entity::{Effect, ErrorClass, GateRun, Work};
 use tollhouse_core::lifecycle::GateRunState;
 use tollhouse_core::spec::{GateSpec, Requirement, WorkspaceSpec};
 use tollhouse_core::{Actor, Event, GateRunId};
-use tollhouse_engine::{At, Command, Engine, Outcome, View};
+use tollhouse_engine::{At, Claimant, Command, Engine, Outcome, View};
 use tollhouse_state::Store;
 
 use super::commit::carry_out;
+use super::lease::this_process;
 use super::perform::{Place, run_gate};
 use crate::clock;
 use crate::environment::Environment;
 use crate::error::RunnerError;
 use crate::git::{GitError, Oid};
+use crate::leftovers::settle_gates;
 use crate::process::KillSwitch;
 use crate::site::Site;
 
@@ -90,6 +92,8 @@ impl GatesByHand<'_> {
         (tree, commit): (Oid, Oid),
         tell: &mut dyn FnMut(&[Event], &View),
     ) -> Result<GateRun, RunnerError> {
+        // Those whose program was killed have no one else who says so.
+        settle_gates(self.store, &self.person)?;
         let actor = Actor::Person(self.person.clone());
         let at = clock::at();
         let id = GateRunId::from_parts(at.now, clock::random_id_bits());
@@ -107,7 +111,8 @@ impl GatesByHand<'_> {
         let wanted = |effect: &&Effect| effect.work == Work::Gate { gate_run: id };
         let effect = engine.view().all::<Effect>().find(wanted).expect("it was just asked for").id;
         let until = clock::now().after(gate.timeout);
-        let claim = Command::Claim { effect, owner: self.person.clone(), until, conductor: 0 };
+        let by = Claimant { owner: self.person.clone(), conductor: 0, process: Some(this_process()) };
+        let claim = Command::Claim { effect, by, until };
         execute(&mut engine, &claim, clock::at())?;
         let gate_run = engine.view().get::<GateRun>(id).expect("it was just made").clone();
         let outcome = match run_gate(place, &gate_run, Environment::base(&[]), &self.switch) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tollhouse_core::entity::{Effect, ErrorClass, GateRun, Patch, Run, Work};
 use tollhouse_core::lifecycle::{EffectState, RunState};
 use tollhouse_core::{Actor, EffectId, Event, RunId, Span, limits};
-use tollhouse_engine::{At, Command, Engine, EngineError, Outcome, Refusal, View, next_deadline};
+use tollhouse_engine::{At, Claimant, Command, Engine, EngineError, Outcome, Refusal, View, Witness, next_deadline};
 use tollhouse_state::{CommitError, Store};
 
 use super::commit::carry_out;
@@ -88,7 +88,7 @@ impl Drive<'_> {
         let unknown: Vec<Effect> = in_state(self.engine.view(), self.run, EffectState::Unknown);
         for effect in unknown {
             let found = recovery::look(hands, &effect, self.engine.view())?;
-            let settle = Command::Settle { effect: effect.id, conductor: self.epoch, found };
+            let settle = Command::Settle { effect: effect.id, by: Witness::Conductor(self.epoch), found };
             self.execute(&settle, &Actor::Worker(WORKER.to_owned()), clock::at())?;
         }
         Ok(())
@@ -144,8 +144,8 @@ impl Drive<'_> {
                     continue;
                 }
                 let until = clock::now().after(lease_of(&effect));
-                let owner = WORKER.to_owned();
-                let claim = Command::Claim { effect: effect.id, owner, until, conductor: self.epoch };
+                let by = Claimant { owner: WORKER.to_owned(), conductor: self.epoch, process: None };
+                let claim = Command::Claim { effect: effect.id, by, until };
                 self.execute(&claim, &worker, clock::at())?;
                 let view = self.engine.view();
                 begin(view.get::<Effect>(effect.id).expect("it was just claimed"), view);

@@ -4,16 +4,26 @@ use std::time::Instant;
 
 use tollhouse_core::entity::{Process, Run};
 use tollhouse_core::{RunId, limits};
-use tollhouse_engine::{Engine, Seen, View};
+use tollhouse_engine::{Engine, Liveness, Seen, View};
 use tollhouse_state::{Store, StoreError};
 
 use crate::clock;
-use crate::process::{Liveness, ProcessIdentity};
+use crate::process::{self, ProcessIdentity};
 
 /// This program, as the ledger knows it.
 pub(super) fn this_process() -> Process {
     let ProcessIdentity { host, boot, pid, started } = ProcessIdentity::me();
     Process { host, boot, pid, started }
+}
+
+/// What can be seen of a program.
+pub(crate) fn liveness_of(process: &Process) -> Liveness {
+    let Process { host, boot, pid, started } = process.clone();
+    match (ProcessIdentity { host, boot, pid, started }).liveness() {
+        process::Liveness::Alive => Liveness::Alive,
+        process::Liveness::Dead => Liveness::Gone,
+        process::Liveness::OnAnotherHost => Liveness::OutOfSight { last_seen: None },
+    }
 }
 
 /// What can be seen of the program that drives a run; `None` where none does.
@@ -22,11 +32,9 @@ pub(super) fn this_process() -> Process {
 /// The ledger cannot be read.
 pub fn look_at_conductor(store: &dyn Store, view: &View, run: RunId) -> Result<Option<Seen>, StoreError> {
     let Some(present) = view.get::<Run>(run).and_then(|run| run.conductor.as_ref()) else { return Ok(None) };
-    let Process { host, boot, pid, started } = present.process.clone();
-    let liveness = match (ProcessIdentity { host, boot, pid, started }).liveness() {
-        Liveness::Alive => tollhouse_engine::Liveness::Alive,
-        Liveness::Dead => tollhouse_engine::Liveness::Gone,
-        Liveness::OnAnotherHost => tollhouse_engine::Liveness::OutOfSight { last_seen: store.last_pulse(&run.into())? },
+    let liveness = match liveness_of(&present.process) {
+        Liveness::OutOfSight { .. } => Liveness::OutOfSight { last_seen: store.last_pulse(&run.into())? },
+        seen => seen,
     };
     Ok(Some(Seen { epoch: present.epoch, liveness }))
 }

@@ -2,7 +2,7 @@
 //!
 //! It ends what is left of them, and says what it saw. What follows from that the engine decides.
 
-use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Task, Work};
+use tollhouse_core::entity::{Attempt, Effect, ErrorClass, GateRun, Patch, Task, Work};
 use tollhouse_engine::{AttemptFacts, Found, Outcome, View};
 
 use super::perform::{self, Hands, RunFacts};
@@ -52,6 +52,13 @@ fn look_at_attempt(
     let desk = perform::Desk::at(&hands.site.run_dir(run.id), task, attempt);
     end_strays(&desk.workspace, GRACE);
     let left = perform::read_what_was_left(hands, run, attempt, &desk);
+    if let Err(error) = &left
+        && perform::class_of(error) == ErrorClass::ResourceLimit
+    {
+        // It may be read once there is room: it stays where it is until then.
+        desk.leave();
+        return left.map(|_| Found::NotDone { reason });
+    }
     // Whatever could be read is in the ledger's repository by now.
     drop(desk);
     Ok(match left {

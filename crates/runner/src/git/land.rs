@@ -176,9 +176,9 @@ pub fn remove_stale_lock(
     branch: &str,
     patch: &str,
 ) -> Result<(), ProjectProblem> {
-    let path = project.common_dir().join(format!("refs/heads/{branch}.lock"));
-    let unreadable = |source| ProjectProblem::Unreadable { path: path.clone(), source };
-    let text = match fs::read_to_string(&path) {
+    let lock = project.common_dir().join(format!("refs/heads/{branch}.lock"));
+    let unreadable = |source| ProjectProblem::Unreadable { path: lock.clone(), source };
+    let text = match fs::read_to_string(&lock) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(unreadable(error)),
@@ -186,13 +186,13 @@ pub fn remove_stale_lock(
     let ours = if text.is_empty() {
         thread::sleep(EMPTY_LOCK_AGE_MIN);
         // Whoever is alive has written it by now, or is done.
-        fs::read(&path).is_ok_and(|text| text.is_empty())
+        fs::read(&lock).is_ok_and(|text| text.is_empty())
     } else {
         let commit = Oid::from_str(text.trim()).and_then(|id| ledger.repo().find_commit(id));
         commit
             .is_ok_and(|commit| trailer(&String::from_utf8_lossy(commit.message_bytes()), PATCH_TRAILER) == Some(patch))
     };
-    if ours { fs::remove_file(&path).map_err(unreadable) } else { Ok(()) }
+    if ours { fs::remove_file(&lock).map_err(unreadable) } else { Ok(()) }
 }
 
 fn make_commit(ledger: &LedgerRepo, landing: &Landing) -> Result<Oid, Error> {

@@ -2,7 +2,8 @@
 //!
 //! Owns the maintainer's [`Project`], the ledger's own [`LedgerRepo`], and the [`Workspace`]s. Never lets libgit2 touch a working
 //! directory, and never opens a repository that an agent could write: nothing that was planted there can run. The one
-//! exception that starts the git program is [`sync`], in the maintainer's own checkout, at their word.
+//! exception that starts the git program is [`sync`], in the maintainer's own checkout, at their word; [`git_version`] only asks
+//! which one it would be.
 
 mod candidate;
 mod checked_out;

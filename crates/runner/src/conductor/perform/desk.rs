@@ -21,6 +21,8 @@ const BEGUN: &str = "begun";
 pub(in crate::conductor) struct Desk {
     pub(in crate::conductor) workspace: PathBuf,
     pub(in crate::conductor) notes: PathBuf,
+    /// Whether the workspace is left where it is.
+    stays: bool,
 }
 
 impl Desk {
@@ -28,7 +30,7 @@ impl Desk {
     pub(in crate::conductor) fn at(run_dir: &Path, task: &Task, attempt: &Attempt) -> Self {
         // Short, because some programs cannot take long paths; the random part keeps it apart from all others.
         let name = format!("{}-{}", task.spec.name, &attempt.id.random_part()[..8]);
-        Self { workspace: run_dir.join(&name), notes: run_dir.join(format!("{name}.{NOTES}")) }
+        Self { workspace: run_dir.join(&name), notes: run_dir.join(format!("{name}.{NOTES}")), stays: false }
     }
 
     /// Makes the place where an attempt is to work.
@@ -56,6 +58,11 @@ impl Desk {
         fs::write(&path, "").map_err(|source| RunnerError::Io { what: "write", path, source })
     }
 
+    /// Leaves everything where it is.
+    pub(in crate::conductor) fn leave(mut self) {
+        self.stays = true;
+    }
+
     /// Whether the agent may have begun.
     pub(super) fn has_begun(&self) -> bool {
         self.notes.join(BEGUN).symlink_metadata().is_ok()
@@ -77,6 +84,9 @@ impl Drop for Desk {
     /// Gives the workspace back, however the attempt ended. What could be read of it is reachable from a ref of the ledger. The
     /// notes stay until that is on the ledger: they say that the agent has begun.
     fn drop(&mut self) {
+        if self.stays {
+            return;
+        }
         end_strays(&self.workspace, GRACE);
         // What cannot be removed is no reason to lose the attempt.
         let _ = Workspace::remove(&self.workspace);

@@ -171,7 +171,7 @@ fn carry_out(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
 }
 
 /// What kind of failure it is when our own hands fail.
-fn class_of(error: &RunnerError) -> ErrorClass {
+pub(super) fn class_of(error: &RunnerError) -> ErrorClass {
     match error {
         RunnerError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorClass::ResourceLimit,
         RunnerError::LandingRewritten { .. } => ErrorClass::PlanInconsistent,
