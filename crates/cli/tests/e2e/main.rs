@@ -12,6 +12,7 @@ mod doctor;
 mod flow;
 mod harness;
 mod help;
+mod hostile_agent;
 mod hostile_repository;
 mod init;
 mod json;

@@ -24,6 +24,7 @@ mod new_repo;
 mod older;
 mod overlay;
 mod project;
+mod remove;
 mod snapshot;
 mod stat_cache;
 mod sync;

@@ -29,6 +29,9 @@ const RULES_BYTES_MAX: u64 = 1 << 20;
 /// Why a folder could not be read. Nothing is guessed: a file that cannot be read is not a file that is gone.
 #[derive(Debug, Error)]
 pub enum SnapshotProblem {
+    /// The folder to be read was removed, or something else is in its place.
+    #[error("the workspace is gone, or something else is in its place")]
+    NoFolder,
     /// The system does not let us read it.
     #[error("cannot read {path}: {source}")]
     Unreadable {
@@ -86,7 +89,11 @@ pub fn snapshot(repo: &LedgerRepo, dir: &Path, look: &Look<'_>) -> Result<Snapsh
 pub(super) fn snapshot_into(odb: &Odb<'_>, dir: &Path, look: &Look<'_>) -> Result<Snapshot, SnapshotProblem> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     let root = rustix::fs::open(dir, flags, Permissions::empty());
-    let root = root.map_err(|error| SnapshotProblem::Unreadable { path: dir.to_owned(), source: error.into() })?;
+    let root = root.map_err(|error| match error {
+        // A link in its place, too: on some systems it is a loop, on others no folder.
+        Errno::NOENT | Errno::NOTDIR | Errno::LOOP => SnapshotProblem::NoFolder,
+        error => SnapshotProblem::Unreadable { path: dir.to_owned(), source: error.into() },
+    })?;
     let mut ignores = Ignores::default();
     ignores.push(b"", look.exclude);
     let mut walk = Walk { odb, cache: look.cache, ignores, added: Vec::new(), unrepresentable: Vec::new() };

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use git2::{Config, Index, IndexEntry, IndexTime, Odb, Oid, Reference};
@@ -13,6 +12,7 @@ use crate::failpoint::around;
 
 use super::checkout::{create, join, write_tree};
 use super::ledger_repo::alternates;
+use super::remove::remove_all;
 use super::stat_cache::{Stat, StatCache};
 use super::tree::{Entry, read_entries};
 use super::{CheckoutProblem, LedgerRepo, Look, Signature, Snapshot, SnapshotProblem, snapshot};
@@ -136,36 +136,14 @@ impl Workspace {
         around("git.snapshot", || snapshot(repo, &self.dir, &look))
     }
 
-    /// Removes a workspace, also where folders in it were made read-only. One that is gone is removed.
+    /// Removes a workspace, whatever was put there; no link is followed. One that is gone is removed.
     ///
     /// # Errors
     ///
     /// [`WorkspaceProblem::Io`].
     pub fn remove(dir: &Path) -> Result<(), WorkspaceProblem> {
-        let removed = around("git.remove_workspace", || match fs::remove_dir_all(dir) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                open_up(dir);
-                fs::remove_dir_all(dir)
-            }
-            removed => removed,
-        });
-        match removed {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed.map_err(|source| WorkspaceProblem::Io { path: dir.to_owned(), source }),
-        }
-    }
-}
-
-/// Makes all folders writable for their owner, as far as possible; links are not followed.
-fn open_up(dir: &Path) {
-    let mut next = vec![dir.to_owned()];
-    while let Some(folder) = next.pop() {
-        // Where it fails, the removal fails, and says why.
-        let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o700));
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        next.extend(
-            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
-        );
+        let removed = around("git.remove_workspace", || remove_all(dir));
+        removed.map_err(|source| WorkspaceProblem::Io { path: dir.to_owned(), source })
     }
 }
 
