@@ -22,6 +22,8 @@ fn node_name() -> String {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs;
+    use std::thread;
+    use std::time::Duration;
 
     use super::{Stat, node_name};
 
@@ -66,8 +68,27 @@ mod linux {
     /// The variables that a process was started with, `NAME=value` each. None where it has ended, is the kernel's, or is not
     /// ours to read.
     pub(in crate::process) fn environment(pid: u32) -> Vec<Vec<u8>> {
-        let text = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let text = variables(pid);
         text.split(|byte| *byte == 0).filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+    }
+
+    /// A process that is just becoming another program shows no variables for a moment. So one that shows none is looked at
+    /// again until it has shown arguments, and no variables, often enough.
+    fn variables(pid: u32) -> Vec<u8> {
+        const LOOKS_MAX: u32 = 50;
+        const SETTLED: u32 = 5;
+        let file = |name: &str| format!("/proc/{pid}/{name}");
+        let mut settled = 0;
+        for _ in 0..LOOKS_MAX {
+            let Ok(text) = fs::read(file("environ")) else { break };
+            // What has no program is the kernel's, or has ended.
+            if !text.is_empty() || settled >= SETTLED || fs::read_link(file("exe")).is_err() {
+                return text;
+            }
+            settled += u32::from(fs::read(file("cmdline")).is_ok_and(|arguments| !arguments.is_empty()));
+            thread::sleep(Duration::from_millis(1));
+        }
+        Vec::new()
     }
 
     /// The fields of a process's `stat`, by the numbers of their documentation, from the third on.
@@ -87,6 +108,8 @@ mod linux {
 
     #[cfg(test)]
     mod tests {
+        use std::process::Command;
+
         use super::*;
 
         #[test]
@@ -106,8 +129,31 @@ mod linux {
         }
 
         #[test]
+        fn variables_are_seen_at_every_moment_of_becoming_another_program() {
+            // Becomes itself again, a thousand times, and then what waits to be ended.
+            let line = "n=$((${1:-0} + 1)); test $n -gt 1000 && exec sleep 1000; exec sh -c \"$0\" \"$0\" $n";
+            let mut child = Command::new("sh").args(["-c", line, line]).env_clear().env("MARK", "x").spawn().unwrap();
+            let mut missed = 0;
+            while fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap() != "sleep\n" {
+                missed += u32::from(!environment(child.id()).contains(&b"MARK=x".to_vec()));
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(missed, 0);
+        }
+
+        #[test]
+        fn process_without_variables_has_none() {
+            let mut child = Command::new("sleep").arg("1000").env_clear().spawn().unwrap();
+            let seen = environment(child.id());
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(seen, Vec::<Vec<u8>>::new());
+        }
+
+        #[test]
         fn parent_of_a_child_is_who_started_it() {
-            let mut child = std::process::Command::new("true").spawn().unwrap();
+            let mut child = Command::new("true").spawn().unwrap();
             assert_eq!(parent(child.id()), Some(std::process::id()));
             child.wait().unwrap();
         }

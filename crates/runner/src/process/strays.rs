@@ -58,7 +58,10 @@ mod linux {
     /// How long is tried to end what was made to end: it may start others meanwhile, and one that waits for a disk ends late.
     const FORCE: Duration = Duration::from_secs(2);
 
-    /// How often is looked.
+    /// How often in a row nobody must be seen: one that was just started by one that just ended escapes a single look.
+    const QUIET_LOOKS: u32 = 3;
+
+    /// How long it is until the next look, where there is somebody.
     const PAUSE: Duration = Duration::from_millis(10);
 
     pub(super) fn find(under: &Path) -> Vec<Stray> {
@@ -71,11 +74,16 @@ mod linux {
         let mut seen = BTreeSet::new();
         let asked_until = Instant::now() + grace;
         let forced_until = asked_until + FORCE;
+        let mut quiet = 0;
         loop {
             let left = find(under);
             let now = Instant::now();
-            if left.is_empty() || now > forced_until {
+            quiet = if left.is_empty() { quiet + 1 } else { 0 };
+            if quiet == QUIET_LOOKS || now > forced_until {
                 return seen.iter().filter(|stray| !left.contains(stray)).count();
+            }
+            if left.is_empty() {
+                continue;
             }
             for stray in left {
                 let is_new = seen.insert(stray.clone());
