@@ -78,8 +78,14 @@ pub fn prepare(
 
 fn copy_in(root: &Path, workspace: &Path, name: &str) -> Result<(), String> {
     let relative = Path::new(name);
-    if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+    if name.is_empty() || !relative.components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(format!("[workspace] copy: {name} is not a path inside the repository"));
+    }
+    // A link of the tree may lead anywhere, also back to the very file that is to be copied.
+    let is_link = |folder: &&Path| workspace.join(folder).symlink_metadata().is_ok_and(|found| found.is_symlink());
+    let folders = relative.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(link) = folders.into_iter().find(is_link) {
+        return Err(format!("[workspace] copy: {name}: {} is a link in the tree", link.display()));
     }
     let from = root.join(relative);
     let to = workspace.join(relative);
@@ -101,4 +107,45 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
         copy_tree(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_copied_through_a_link_of_the_tree() {
+        let around = tempfile::tempdir().unwrap();
+        let place = |name: &str| around.path().join(name);
+        for folder in ["root", "workspace", "outside"] {
+            fs::create_dir(place(folder)).unwrap();
+        }
+        fs::write(place("outside/env"), "secret").unwrap();
+        symlink(place("outside"), place("root/conf")).unwrap();
+        symlink(place("outside"), place("workspace/conf")).unwrap();
+        let copied = copy_in(&place("root"), &place("workspace"), "conf/env");
+        assert_eq!(copied, Err("[workspace] copy: conf/env: conf is a link in the tree".to_owned()));
+        assert_eq!(fs::read_to_string(place("outside/env")).unwrap(), "secret");
+    }
+
+    #[test]
+    fn folder_is_copied_with_all_that_is_in_it() {
+        let around = tempfile::tempdir().unwrap();
+        let (root, workspace) = (around.path().join("root"), around.path().join("workspace"));
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::create_dir(&workspace).unwrap();
+        fs::write(root.join("a/b/c"), "c").unwrap();
+        copy_in(&root, &workspace, "a").unwrap();
+        assert_eq!(fs::read_to_string(workspace.join("a/b/c")).unwrap(), "c");
+    }
+
+    #[test]
+    fn name_that_leads_elsewhere_is_refused() {
+        for name in ["", ".", "..", "../x", "/etc/passwd", "a/../../x"] {
+            let copied = copy_in(Path::new("/nowhere"), Path::new("/nowhere"), name);
+            assert_eq!(copied, Err(format!("[workspace] copy: {name} is not a path inside the repository")));
+        }
+    }
 }
