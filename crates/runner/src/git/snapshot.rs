@@ -23,6 +23,9 @@ use super::tree::{DEPTH_MAX, Entries, Entry, is_reserved, read_entries, write_en
 /// A file that is larger stops the snapshot. Git could hold it, but nobody would want to land it.
 const FILE_BYTES_MAX: u64 = 512 << 20;
 
+/// So much may be new in a folder, all files together: it comes into the ledger's repository before anybody judges it.
+const BYTES_MAX: u64 = 1 << 30;
+
 /// A larger file of ignore rules is not read.
 const RULES_BYTES_MAX: u64 = 1 << 20;
 
@@ -47,6 +50,12 @@ pub enum SnapshotProblem {
         path: RepoPath,
         /// Its size.
         bytes: u64,
+    },
+    /// The files that are new or changed are too large together.
+    #[error("what is new in it has more than {bytes_max} bytes")]
+    TooMuch {
+        /// How many there may be.
+        bytes_max: u64,
     },
     /// An object is missing, or the disk refuses a new one.
     #[error("git: {0}")]
@@ -87,6 +96,10 @@ pub fn snapshot(repo: &LedgerRepo, dir: &Path, look: &Look<'_>) -> Result<Snapsh
 }
 
 pub(super) fn snapshot_into(odb: &Odb<'_>, dir: &Path, look: &Look<'_>) -> Result<Snapshot, SnapshotProblem> {
+    snapshot_within(odb, dir, look, BYTES_MAX)
+}
+
+fn snapshot_within(odb: &Odb<'_>, dir: &Path, look: &Look<'_>, bytes_max: u64) -> Result<Snapshot, SnapshotProblem> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     let root = rustix::fs::open(dir, flags, Permissions::empty());
     let root = root.map_err(|error| match error {
@@ -96,7 +109,14 @@ pub(super) fn snapshot_into(odb: &Odb<'_>, dir: &Path, look: &Look<'_>) -> Resul
     })?;
     let mut ignores = Ignores::default();
     ignores.push(b"", look.exclude);
-    let mut walk = Walk { odb, cache: look.cache, ignores, added: Vec::new(), unrepresentable: Vec::new() };
+    let mut walk = Walk {
+        odb,
+        cache: look.cache,
+        ignores,
+        room: Room { left: bytes_max, bytes_max },
+        added: Vec::new(),
+        unrepresentable: Vec::new(),
+    };
     let top = Place { path: b"", depth: 0, untracked: Untracked::Count };
     let tree = match walk.folder(&root, &top, Some(look.base))? {
         Some(tree) => tree,
@@ -130,10 +150,18 @@ struct Found<'a> {
     base: Option<Entry>,
 }
 
+/// How much new content there may still be.
+#[derive(Clone, Copy)]
+struct Room {
+    left: u64,
+    bytes_max: u64,
+}
+
 struct Walk<'a> {
     odb: &'a Odb<'a>,
     cache: Option<&'a StatCache>,
     ignores: Ignores,
+    room: Room,
     added: Vec<RepoPath>,
     unrepresentable: Vec<(RepoPath, String)>,
 }
@@ -243,7 +271,7 @@ impl Walk<'_> {
         Ok(tree.map(Entry::folder))
     }
 
-    fn link(&self, found: &Found<'_>) -> Result<Entry, SnapshotProblem> {
+    fn link(&mut self, found: &Found<'_>) -> Result<Entry, SnapshotProblem> {
         let Found { dir, name, path, stat, base } = *found;
         if let Some(id) = self.cache.and_then(|cache| cache.unchanged(path, &stat)) {
             return Ok(Entry { mode: Mode::LINK, id });
@@ -252,7 +280,7 @@ impl Walk<'_> {
         Ok(Entry { mode: Mode::LINK, id: self.keep(target.as_bytes(), base)? })
     }
 
-    fn file(&self, found: &Found<'_>) -> Result<Entry, SnapshotProblem> {
+    fn file(&mut self, found: &Found<'_>) -> Result<Entry, SnapshotProblem> {
         let Found { dir, name, path, stat, base } = *found;
         let mode = if stat.mode & 0o100 == 0 { Mode::FILE } else { Mode::EXECUTABLE };
         // A mode that git no longer makes stays, as long as it says the same.
@@ -269,9 +297,14 @@ impl Walk<'_> {
     }
 
     /// The id of a content, which is written unless the base has it.
-    fn keep(&self, content: &[u8], base: Option<Entry>) -> Result<Oid, Error> {
+    fn keep(&mut self, content: &[u8], base: Option<Entry>) -> Result<Oid, SnapshotProblem> {
         let id = Oid::hash_object(ObjectType::Blob, content)?;
-        if base.is_some_and(|base| base.id == id) { Ok(id) } else { self.odb.write(ObjectType::Blob, content) }
+        if base.is_some_and(|base| base.id == id) {
+            return Ok(id);
+        }
+        let Room { left, bytes_max } = self.room;
+        self.room.left = left.checked_sub(content.len() as u64).ok_or(SnapshotProblem::TooMuch { bytes_max })?;
+        Ok(self.odb.write(ObjectType::Blob, content)?)
     }
 
     fn cannot(&mut self, path: Vec<u8>, why: &str) -> Option<Entry> {
@@ -322,4 +355,37 @@ fn read_file(dir: BorrowedFd<'_>, name: &[u8], bytes_max: u64) -> Result<Result<
 fn unreadable(path: &[u8], error: impl Into<io::Error>) -> SnapshotProblem {
     let path = if path.is_empty() { b"." } else { path };
     SnapshotProblem::Unreadable { path: PathBuf::from(OsStr::from_bytes(path)), source: error.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use git2::Repository;
+
+    use super::*;
+
+    /// What is read of two new files of ten bytes each, where there is room for so many bytes.
+    fn with_room(bytes_max: u64) -> Result<Snapshot, SnapshotProblem> {
+        let around = tempfile::tempdir().unwrap();
+        let repo = Repository::init_bare(around.path().join("repo")).unwrap();
+        let odb = repo.odb().unwrap();
+        let base = odb.write(ObjectType::Tree, b"").unwrap();
+        let dir = around.path().join("dir");
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join("a"), "aaaaaaaaaa").unwrap();
+        fs::write(dir.join("b"), "bbbbbbbbbb").unwrap();
+        snapshot_within(&odb, &dir, &Look { base, cache: None, exclude: b"" }, bytes_max)
+    }
+
+    #[test]
+    fn new_files_that_fit_together_are_read() {
+        assert_eq!(with_room(20).unwrap().added.len(), 2);
+    }
+
+    #[test]
+    fn new_files_that_are_too_large_together_are_not() {
+        let problem = with_room(19).unwrap_err();
+        assert_eq!(problem.to_string(), "what is new in it has more than 19 bytes");
+    }
 }
