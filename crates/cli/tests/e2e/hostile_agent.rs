@@ -168,8 +168,10 @@ fn daemon_that_left_its_group_ends_with_the_attempt() {
 #[cfg(target_os = "linux")]
 fn daemon_of_a_gate_ends_with_the_gate() {
     let bench = Bench::new();
-    let gate = "[[gate]]\nname = \"daemon\"\nrun = \"setsid sleep 1000 > /dev/null 2>&1 & echo $! > $TMPDIR/pid\"\n";
-    bench.config(gate);
+    let daemon = "setsid sh -c 'echo $$ > $TMPDIR/pid; exec sleep 1000' > /dev/null 2>&1 &";
+    let gate = format!("{daemon}\nuntil test -s $TMPDIR/pid; do sleep 0.01; done\n");
+    let gate = format!("[[gate]]\nname = \"daemon\"\nrun = \"\"\"\n{gate}\"\"\"\n");
+    bench.config(&gate);
     let said = harm_by(&bench, "echo x > x.txt");
     let pid = bench.noted("pid").concat();
     assert!(!pid.is_empty() && is_gone(&pid), "{pid} lives on");
