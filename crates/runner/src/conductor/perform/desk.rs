@@ -74,7 +74,7 @@ pub(in crate::conductor) fn clear_away(run_dir: &Path) {
     for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
         if entry.path().extension().is_some_and(|extension| extension == NOTES) {
             // What cannot be removed stays for `gc`, which says so.
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = Workspace::remove(&entry.path());
         }
     }
     let _ = fs::remove_dir(run_dir);
