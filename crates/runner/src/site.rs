@@ -1,12 +1,19 @@
 //! Where things are: a maintainer's repository, the ledger's folder beside it, and the folder for workspaces.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tollhouse_core::RunId;
 use tollhouse_state::{SqliteStore, StoreError};
 
 use crate::error::RunnerError;
 use crate::git::{LedgerRepo, Project};
+
+/// A ledger that is empty for longer is not being made, but was emptied.
+const BEING_MADE: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether it is made.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The ledger's folder in git's common directory.
 const LEDGER_DIR: &str = "tollhouse";
@@ -72,10 +79,18 @@ impl Site {
     /// # Errors
     /// It cannot be opened.
     pub fn read_ledger(&self) -> Result<Option<SqliteStore>, StoreError> {
-        // Where it may not be looked for, opening it says so.
-        match self.ledger.metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            _ => SqliteStore::open_read_only(&self.ledger).map(Some),
+        let began = Instant::now();
+        loop {
+            // Where it may not be looked for, opening it says so.
+            return match self.ledger.metadata() {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                // Another program may be making it right now.
+                Ok(metadata) if metadata.len() == 0 && began.elapsed() < BEING_MADE => {
+                    std::thread::sleep(LOOK);
+                    continue;
+                }
+                _ => SqliteStore::open_read_only(&self.ledger).map(Some),
+            };
         }
     }
 

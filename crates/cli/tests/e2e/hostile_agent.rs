@@ -73,9 +73,9 @@ fn agent_that_changes_the_configuration_is_refused() {
 fn gate_that_an_agent_takes_out_of_the_configuration_judges_it_all_the_same() {
     let bench = Bench::new();
     bench.config(
-        "[policy]\nwrite = [\"**\", \"tollhouse.toml\"]\n\n[[gate]]\nname = \"never\"\nrun = \"echo no; exit 1\"\n",
+        "[policy]\nwrite = [\"**\", \"tollhouse.toml\"]\n\n[[gate]]\nname = \"never\"\nrun = \"grep -q sh tollhouse.toml || { echo no; exit 1; }\"\n",
     );
-    bench.commit("A gate that nobody passes");
+    bench.commit("A gate that only the configuration as it is passes");
     let said = harm_by(&bench, "printf '[agents.script]\\ncommand = [\"true\"]\\n' > tollhouse.toml");
     assert_eq!(said.code, Some(1), "{said}");
     insta::assert_snapshot!(reason(&bench), @r"
