@@ -134,7 +134,7 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
 }
 
 /// Types what `toll` names until nothing is left to be done.
-fn go_on(bench: &Bench, args: &[&str]) {
+pub(crate) fn go_on(bench: &Bench, args: &[&str]) {
     for _ in 0..12 {
         let status = bench.toll(&["status", "--json"]);
         let next = match status.code {

@@ -7,7 +7,7 @@ use tollhouse_engine::{AttemptFacts, Found, Outcome, View};
 
 use super::perform::{self, Hands, RunFacts};
 use crate::error::RunnerError;
-use crate::git::remove_stale_lock;
+use crate::git::{GitError, look_for_landed};
 use crate::process::{GRACE, end_strays};
 
 /// What became of an effect.
@@ -73,9 +73,8 @@ fn look_at_attempt(
 
 fn look_at_landing(hands: &Hands<'_>, run: &RunFacts, patch: &Patch, reason: String) -> Result<Found, RunnerError> {
     let project = hands.site.project()?;
-    let repo = hands.site.open_repo()?;
-    remove_stale_lock(&project, &repo, &run.land_on, &patch.id.to_string())?;
-    Ok(match project.find_landed(&run.land_on, &patch.id.to_string())? {
+    let landed = look_for_landed(&project, &run.land_on, &patch.id.to_string()).map_err(GitError::from)?;
+    Ok(match landed {
         Some(commit) => Found::outcome(Outcome::Landed { commit: commit.to_string() }),
         None => Found::NotDone { reason },
     })

@@ -64,6 +64,7 @@ impl GitError {
             Self::Land(LandProblem::CheckedOut { .. }) => "checked_out",
             Self::Land(LandProblem::BranchName { .. }) => "branch_name",
             Self::Land(LandProblem::NotAhead { .. }) => "not_ahead",
+            Self::Land(LandProblem::Busy { .. }) => "landing_busy",
             Self::Sync(SyncProblem::Detached { .. }) => "detached",
             Self::Sync(SyncProblem::Diverged { .. }) => "diverged",
             Self::Sync(SyncProblem::InTheWay { .. }) => "uncommitted_work",
@@ -83,6 +84,7 @@ impl GitError {
                 let worktree = worktrees.first()?.display();
                 format!("check out another branch in {worktree}, or set `land_on` in tollhouse.toml to another branch")
             }
+            Self::Land(LandProblem::Busy { path }) => format!("`fuser {}` shows which one; end it", path.display()),
             Self::Sync(SyncProblem::Detached { .. }) => "check out the branch that should come forward".to_owned(),
             Self::Sync(SyncProblem::Diverged { from, .. }) => format!("bring them together: git merge {from}"),
             Self::Sync(SyncProblem::InTheWay { .. }) => "commit or stash it, then sync again".to_owned(),
@@ -105,7 +107,9 @@ impl GitError {
                 ProjectProblem::Unreadable { .. } | ProjectProblem::Git(_) => Trouble::Machine,
                 _ => Trouble::Refused,
             },
-            Self::Land(LandProblem::CheckedOut { .. } | LandProblem::NotAhead { .. }) => Trouble::Conflict,
+            Self::Land(LandProblem::CheckedOut { .. } | LandProblem::NotAhead { .. } | LandProblem::Busy { .. }) => {
+                Trouble::Conflict
+            }
             Self::Land(LandProblem::BranchName { .. }) => Trouble::Usage,
             Self::Sync(SyncProblem::NoGit(_) | SyncProblem::Git(_) | SyncProblem::Refused { .. }) => Trouble::Machine,
             Self::Sync(_) => Trouble::Conflict,

@@ -1,7 +1,5 @@
 //! Landing: one commit, made in the ledger's repository, and one branch that moves by compare-and-swap.
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +11,7 @@ use tollhouse_core::Timestamp;
 use crate::failpoint::around;
 
 use super::message::{PATCH_TRAILER, trailer};
+use super::turn::Turn;
 use super::{LedgerRepo, Project, ProjectProblem, Signature};
 
 /// How far back a landing looks for itself.
@@ -73,6 +72,12 @@ pub enum LandProblem {
         /// Where the branch is.
         expected: Oid,
     },
+    /// Another program holds the turn to land, and does not give it back.
+    #[error("another program of ours is landing, and does not come to an end; it holds {path}")]
+    Busy {
+        /// The file that it has locked.
+        path: PathBuf,
+    },
     /// Git allows no branch of this name.
     #[error("{name:?} is no name for a branch")]
     BranchName {
@@ -98,6 +103,8 @@ pub fn land(project: &Project, ledger: &LedgerRepo, landing: &Landing) -> Result
     if !Reference::is_valid_name(&name) {
         return Err(LandProblem::BranchName { name: landing.branch.clone() });
     }
+    let turn = Turn::take(project)?;
+    turn.clear_lock(project, &landing.branch)?;
     let patch = trailer(&landing.message, PATCH_TRAILER).unwrap_or_default();
     if !patch.is_empty()
         && let Some(commit) = project.find_landed(&landing.branch, patch)?
@@ -161,38 +168,20 @@ fn is_locked(error: &Error) -> bool {
         || error.message().contains("locked file")
 }
 
-/// How old an empty lock must be before it is taken for one that was left behind: a program writes it in the same breath.
-const EMPTY_LOCK_AGE_MIN: Duration = Duration::from_secs(2);
-
-/// Removes the lock of a branch that a landing of a patch left behind when its program was killed. A lock that belongs to
-/// somebody else stays; what it holds tells them apart.
+/// The commit that a patch landed as, if it did; what a killed landing left behind is cleared away. Durable when it returns.
 ///
 /// # Errors
 ///
-/// Where the lock cannot be looked at or removed.
-pub fn remove_stale_lock(
-    project: &Project,
-    ledger: &LedgerRepo,
-    branch: &str,
-    patch: &str,
-) -> Result<(), ProjectProblem> {
-    let lock = project.common_dir().join(format!("refs/heads/{branch}.lock"));
-    let unreadable = |source| ProjectProblem::Unreadable { path: lock.clone(), source };
-    let text = match fs::read_to_string(&lock) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let ours = if text.is_empty() {
-        thread::sleep(EMPTY_LOCK_AGE_MIN);
-        // Whoever is alive has written it by now, or is done.
-        fs::read(&lock).is_ok_and(|text| text.is_empty())
-    } else {
-        let commit = Oid::from_str(text.trim()).and_then(|id| ledger.repo().find_commit(id));
-        commit
-            .is_ok_and(|commit| trailer(&String::from_utf8_lossy(commit.message_bytes()), PATCH_TRAILER) == Some(patch))
-    };
-    if ours { fs::remove_file(&lock).map_err(unreadable) } else { Ok(()) }
+/// [`LandProblem`].
+pub fn look_for_landed(project: &Project, branch: &str, patch: &str) -> Result<Option<Oid>, LandProblem> {
+    let turn = Turn::take(project)?;
+    turn.clear_lock(project, branch)?;
+    let found = project.find_landed(branch, patch)?;
+    if found.is_some() {
+        // It may have been the sync that the death came before.
+        project.sync_ref(&format!("refs/heads/{branch}"))?;
+    }
+    Ok(found)
 }
 
 fn make_commit(ledger: &LedgerRepo, landing: &Landing) -> Result<Oid, Error> {

@@ -29,6 +29,7 @@ mod snapshot;
 mod stat_cache;
 mod sync;
 mod tree;
+mod turn;
 mod workspace;
 
 pub use candidate::{Candidate, Conflict, candidate};
@@ -39,7 +40,7 @@ pub use error::GitError;
 pub use git2::Oid;
 pub use handed::{Written, kept_commit};
 pub use identity::Signature;
-pub use land::{LandOutcome, LandProblem, Landing, land, remove_stale_lock};
+pub use land::{LandOutcome, LandProblem, Landing, land, look_for_landed};
 pub use ledger_repo::{Kept, LedgerRepo, LedgerRepoProblem};
 pub use message::{CHECKOUT_TRAILER, PATCH_TRAILER, trailer, with_trailers};
 pub use new_repo::make_repository;

@@ -24,7 +24,9 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         for entry in fs::read_dir(folder).expect("a folder").flatten() {
             let path = entry.path();
             let name = path.strip_prefix(dir).expect("below").display().to_string();
-            if ["objects", "refs/heads/toll", "refs/tollhouse", "logs/refs/heads/toll"].contains(&name.as_str()) {
+            if ["objects", "refs/heads/toll", "refs/tollhouse", "logs/refs/heads/toll", "tollhouse"]
+                .contains(&name.as_str())
+            {
                 continue;
             }
             if path.is_dir() {
