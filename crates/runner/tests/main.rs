@@ -1,3 +1,5 @@
 //! What the runner does to real repositories, files and processes.
 
 mod git;
+#[cfg(feature = "failpoints")]
+mod points;

@@ -13,6 +13,7 @@ use tollhouse_engine::patch::Mode;
 
 use crate::failpoint::around;
 
+use super::own_ref;
 use super::tree::{Entries, Entry, write_entries};
 
 /// All that libgit2 is to know. Objects are on disk before success is reported; nothing is collected behind our back; no
@@ -210,7 +211,7 @@ impl LedgerRepo {
     ///
     /// libgit2's, where the name or the id is not valid.
     pub fn pin(&self, name: &str, id: Oid) -> Result<(), Error> {
-        self.repo.reference(&format!("refs/tollhouse/{name}"), id, true, "pin").map(drop)
+        own_ref::set(&self.repo, &self.dir, name, id, "pin")
     }
 
     /// The names of all that is pinned, in order.

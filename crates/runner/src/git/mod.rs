@@ -23,6 +23,7 @@ mod message;
 mod new_repo;
 mod older;
 mod overlay;
+mod own_ref;
 mod project;
 mod remove;
 mod snapshot;

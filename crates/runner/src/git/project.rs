@@ -12,6 +12,7 @@ use crate::failpoint::around;
 use super::Signature;
 use super::discover::{Place, find};
 use super::ledger_repo::{pinned_names, sync_dir};
+use super::own_ref;
 
 /// Why a folder cannot be worked with, or a name in its repository means nothing.
 #[derive(Debug, Error)]
@@ -344,10 +345,9 @@ impl Project {
     ///
     /// libgit2's, where the name is not valid or the object not in this repository.
     pub fn pin(&self, name: &str, id: Oid) -> Result<(), ProjectProblem> {
-        let name = format!("refs/tollhouse/{name}");
         around("git.pin", || {
-            self.repo.reference(&name, id, true, "tollhouse: pin")?;
-            self.sync_ref(&name)
+            own_ref::set(&self.repo, &self.place.common_dir, name, id, "tollhouse: pin")?;
+            self.sync_ref(&format!("refs/tollhouse/{name}"))
         })
     }
 

@@ -148,3 +148,30 @@ fn landing_never_takes_commits_off_the_branch() {
     let problem = land(&world.project(), &world.ledger(), &landing("pat_2", two, main, Some(commit))).unwrap_err();
     assert!(matches!(problem, LandProblem::NotAhead { .. }));
 }
+
+#[test]
+fn lock_that_a_killed_pin_left_is_in_nobodys_way() {
+    let world = World::new(&[("a", "1\n")]);
+    let lock = world.root().join(".git/refs/tollhouse/runs/x/base.lock");
+    write(&lock, "");
+    world.project().pin("runs/x/base", world.rev("main")).expect("it is pinned all the same");
+    assert_eq!(world.project().pinned("runs/x/base"), Some(world.rev("main")));
+    assert!(!lock.exists());
+}
+
+#[test]
+fn lock_that_a_killed_landing_left_is_cleared_and_that_of_somebody_else_is_not() {
+    let world = World::new(&[("a", "1\n")]);
+    let tree = new_tree(&world, "ws");
+    let lock = world.root().join(".git/refs/heads/toll/main.lock");
+    let first = landing("patch_1", tree, world.rev("main"), None);
+    let LandOutcome::Landed { commit } = land(&world.project(), &world.ledger(), &first).expect("it lands") else {
+        panic!("nothing is in its way")
+    };
+    write(&lock, format!("{}\n", world.rev("main")));
+    let next = landing("patch_2", new_tree(&world, "ws2"), commit, Some(commit));
+    assert!(matches!(land(&world.project(), &world.ledger(), &next), Err(LandProblem::Git(_))), "a foreign lock holds");
+    write(&lock, format!("{commit}\n"));
+    let landed = land(&world.project(), &world.ledger(), &next).expect("it lands");
+    assert!(matches!(landed, LandOutcome::Landed { .. }), "{landed:?}");
+}
