@@ -1,8 +1,8 @@
 //! A command turned down: nothing changed, and here is why.
 
 use thiserror::Error;
-use tollhouse_core::RecordId;
 use tollhouse_core::lifecycle::IllegalTransition;
+use tollhouse_core::{Kind, RecordId};
 
 /// A command turned down.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -82,7 +82,7 @@ pub enum Refusal {
         dependents: String,
     },
     /// Its run is over.
-    #[error("{id} belongs to a run that is over: it is {state}")]
+    #[error("{}: it is {state}", over(*id))]
     RunOver {
         /// Which record.
         id: RecordId,
@@ -129,6 +129,11 @@ pub enum Refusal {
         /// What was reported.
         outcome: &'static str,
     },
+}
+
+/// What is over: a run itself, or that of something else.
+fn over(id: RecordId) -> String {
+    if id.kind() == Kind::Run { format!("{id} is over") } else { format!("the run of {id} is over") }
 }
 
 impl Refusal {

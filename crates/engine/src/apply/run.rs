@@ -23,7 +23,11 @@ impl Apply for Run {
             }
             RunEvent::StepDown { .. } => run.conductor = None,
             RunEvent::TasksDone { commit } => run.verified_commit.clone_from(commit),
-            RunEvent::Accept { outcome } => run.outcome = Some(*outcome),
+            RunEvent::Accept { outcome } => {
+                run.outcome = Some(*outcome);
+                // Why it went on after a pause says nothing of how it ended.
+                run.reason = None;
+            }
             RunEvent::Created { .. } | RunEvent::Drained => {}
             RunEvent::Pause { reason }
             | RunEvent::Resume { reason }

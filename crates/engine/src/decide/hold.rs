@@ -43,7 +43,12 @@ pub(super) fn rest(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     if !waits || !quiet {
         return Ok(false);
     }
-    let changes = if held == 1 { "1 change waits".to_owned() } else { format!("{held} changes wait") };
-    draft.emit::<Run>(id, &RunEvent::Pause { reason: format!("{changes} for `toll land`") })?;
+    // Said of the moment: the reason stays when a person has sent a change back.
+    let reason = if held == 1 {
+        "1 change was ready and held".to_owned()
+    } else {
+        format!("{held} changes were ready and held")
+    };
+    draft.emit::<Run>(id, &RunEvent::Pause { reason })?;
     Ok(true)
 }

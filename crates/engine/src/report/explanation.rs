@@ -4,10 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse_core::entity::{GateRun, Patch, RuleOutcome, Run, Task};
 use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::LandMode;
 use tollhouse_core::{Kind, RecordId};
 
-use super::status::next_for_run;
+use super::status::{next_for_run, waits_to_land};
 use crate::view::View;
 
 /// Why something is where it is.
@@ -25,6 +24,20 @@ pub struct Explanation {
     pub because: Vec<String>,
     /// A command that shows more or moves it; absent where nothing is to be done.
     pub next: Option<String>,
+}
+
+/// Said of a run that should go on by itself, and does not.
+const NOTHING_DRIVES: &str = "nothing drives it";
+
+impl Explanation {
+    /// The same of a run, for who has seen that the program that drove it is gone.
+    #[must_use]
+    pub fn of_abandoned(mut self, next: Option<String>) -> Self {
+        if !self.because.iter().any(|why| why == NOTHING_DRIVES) {
+            self.because.push(NOTHING_DRIVES.to_owned());
+        }
+        Self { next, ..self }
+    }
 }
 
 /// Explains a run, task, patch or gate run; `None` where the view does not hold it or it is of another kind.
@@ -48,7 +61,7 @@ fn explain_run(view: &View, run: &Run) -> Explanation {
     let alive = view.all::<Task>().filter(|task| task.run == run.id && !task.state.is_finished());
     because.extend(alive.map(|task| format!("{} is {}", task.spec.name, task.state)));
     if run.conductor.is_none() && !run.state.is_finished() && run.state != RunState::Paused {
-        because.push("nothing drives it".to_owned());
+        because.push(NOTHING_DRIVES.to_owned());
     }
     let id = run.id.random_part();
     let next = next_for_run(view, run).or_else(|| match run.state {
@@ -77,7 +90,12 @@ fn explain_task(view: &View, task: &Task) -> Explanation {
     }
     because.push(format!("{} of {} attempts used", task.attempts_used, task.attempts_limit()));
     if let Some(due) = task.due_at {
-        because.push(format!("the next attempt may begin at {due}"));
+        let then = if task.state == TaskState::Waiting {
+            "without an answer it fails at"
+        } else {
+            "the next attempt may begin at"
+        };
+        because.push(format!("{then} {due}"));
     }
     let patch = task.patch.and_then(|patch| view.get::<Patch>(patch));
     if let Some(patch) = patch {
@@ -123,13 +141,11 @@ fn explain_patch(view: &View, patch: &Patch) -> Explanation {
         because.push(format!("it landed as {commit}"));
     }
     let id = patch.id.random_part();
-    let run = patch.run.and_then(|run| view.get::<Run>(run));
-    let held = run.is_some_and(|run| run.spec.land == LandMode::Hold) && !patch.approved;
     let task = patch.task.and_then(|task| view.get::<Task>(task));
     let may_come_back = task.is_none_or(|task| task.state.is_finished() && task.state != TaskState::Completed);
     let next = match patch.state {
         PatchState::Committed | PatchState::RolledBack => None,
-        PatchState::Verified if held => Some(format!("toll land {id}")),
+        PatchState::Verified if waits_to_land(view, patch) => Some(format!("toll land {id}")),
         PatchState::Quarantined if may_come_back && by_paths(patch) => {
             Some(format!("toll patch release {id} --allow GLOB --reason TEXT"))
         }

@@ -135,6 +135,8 @@ pub struct PatchRow {
     pub refused_by: Option<String>,
     /// Why it is where it is.
     pub reason: Option<String>,
+    /// The patch that it was handed in for, finished by hand.
+    pub replaces: Option<PatchId>,
     /// When it came in.
     pub created_at: Timestamp,
 }
@@ -153,6 +155,7 @@ impl From<&Patch> for PatchRow {
             commit: patch.commit.clone(),
             refused_by: patch.refused_by.clone(),
             reason: patch.reason.clone(),
+            replaces: patch.replaces,
             created_at: patch.created_at,
         }
     }

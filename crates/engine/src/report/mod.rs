@@ -12,4 +12,4 @@ pub use check::{
 pub use doctor::{Check, CheckState, Finding};
 pub use explanation::{Explanation, explain};
 pub use lists::{EventRow, GateRow, PatchRow, RunRow, TaskRow, short_id};
-pub use status::{RunCounts, RunStatus, run_status};
+pub use status::{RunCounts, RunStatus, run_status, waits_to_land};

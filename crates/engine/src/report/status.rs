@@ -61,14 +61,38 @@ pub struct RunStatus {
     pub gate_runs: Vec<GateRow>,
 }
 
+/// Whether a patch is ready, and lands only once a person says so.
+pub fn waits_to_land(view: &View, patch: &Patch) -> bool {
+    let run = patch.run.and_then(|run| view.get::<Run>(run));
+    patch.state == PatchState::Verified && !patch.approved && run.is_some_and(|run| run.spec.land == LandMode::Hold)
+}
+
+impl RunStatus {
+    /// The same, for who has seen that the program that drove the run is gone.
+    #[must_use]
+    pub fn abandoned(self) -> Self {
+        let id = self.run.id.random_part();
+        let next = match self.run.state {
+            RunState::Canceling => Some(format!("toll cancel {id}")),
+            RunState::Pending | RunState::Running | RunState::Verifying => Some(format!("toll resume {id}")),
+            _ => self.next,
+        };
+        Self { driven_by: None, next, ..self }
+    }
+
+    /// Whether the run should go on by itself, and no program drives it.
+    pub const fn is_abandoned(&self) -> bool {
+        let rests = self.run.state.is_finished() || matches!(self.run.state, RunState::Paused);
+        !rests && self.driven_by.is_none()
+    }
+}
+
 /// The command that lets a run go on; `None` where it goes on by itself, or is over.
 pub(crate) fn next_for_run(view: &View, run: &Run) -> Option<String> {
     let id = run.id.random_part();
-    let held = view
-        .all::<Patch>()
-        .any(|patch| patch.run == Some(run.id) && patch.state == PatchState::Verified && !patch.approved);
+    let held = view.all::<Patch>().any(|patch| patch.run == Some(run.id) && waits_to_land(view, patch));
     match run.state {
-        RunState::Paused if held && run.spec.land == LandMode::Hold => Some("toll land".to_owned()),
+        RunState::Paused if held => Some("toll land".to_owned()),
         RunState::Paused => Some(format!("toll resume {id}")),
         RunState::Pending | RunState::Running | RunState::Verifying if run.conductor.is_none() => {
             Some(format!("toll resume {id}"))

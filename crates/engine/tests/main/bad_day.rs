@@ -103,7 +103,7 @@ fn what_is_held_waits_and_its_run_rests_until_a_person_lands_it() {
     let mut world = started(&held(vec![task("a", &[]), task("b", &["a"])]));
     world.go_until(|world| world.run_record().state == RunState::Paused);
     assert_eq!(world.state_of("a"), TaskState::Waiting);
-    assert_eq!(world.run_record().reason.as_deref(), Some("1 change waits for `toll land`"));
+    assert_eq!(world.run_record().reason.as_deref(), Some("1 change was ready and held"));
     assert!(world.branch.is_empty(), "nothing landed");
     world.go();
     assert_eq!(world.branch.len(), 2);
@@ -114,7 +114,7 @@ fn what_is_held_waits_and_its_run_rests_until_a_person_lands_it() {
 fn changes_that_are_held_together_all_land() {
     let mut world = started(&held(vec![task("a", &[]), task("b", &[]), task("c", &[])]));
     world.go_until(|world| world.run_record().state == RunState::Paused);
-    assert_eq!(world.run_record().reason.as_deref(), Some("3 changes wait for `toll land`"));
+    assert_eq!(world.run_record().reason.as_deref(), Some("3 changes were ready and held"));
     world.go();
     assert_eq!(world.branch.len(), 3);
 }
