@@ -139,6 +139,9 @@ pub enum RunnerError {
     /// Somebody stopped it.
     #[error("interrupted; what landed stays landed")]
     Interrupted,
+    /// Somebody stopped it while there was no run that could go on.
+    #[error("interrupted; no run was begun")]
+    InterruptedBefore,
 }
 
 impl RunnerError {
@@ -159,7 +162,7 @@ impl RunnerError {
             Self::Git(error) => error.trouble(),
             Self::Backup(problem) => problem.trouble(),
             Self::NoStateHome | Self::Io { .. } | Self::TooMuch { .. } => Trouble::Machine,
-            Self::Interrupted => Trouble::Interrupted,
+            Self::Interrupted | Self::InterruptedBefore => Trouble::Interrupted,
         }
     }
 
@@ -184,14 +187,14 @@ impl RunnerError {
             Self::NothingToSubmit { .. } => "nothing_to_submit",
             Self::Io { .. } => "io",
             Self::TooMuch { .. } => "too_much",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::InterruptedBefore => "interrupted",
         }
     }
 
     /// What the reader can do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Engine(_) | Self::Store(_) | Self::Io { .. } | Self::TooMuch { .. } => None,
+            Self::Engine(_) | Self::Store(_) | Self::Io { .. } | Self::TooMuch { .. } | Self::InterruptedBefore => None,
             Self::Git(error) => error.hint(),
             Self::Backup(problem) => Some(problem.hint().to_owned()),
             Self::NoStateHome => Some("set HOME".to_owned()),

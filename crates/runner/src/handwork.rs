@@ -7,7 +7,8 @@ use crate::clock;
 use crate::conductor::{HandedIn, new_patch};
 use crate::error::RunnerError;
 use crate::git::{
-    CHECKOUT_TRAILER, GitError, LedgerRepo, Oid, Signature, Written, diff_text, kept_commit, trailer, with_trailers,
+    CHECKOUT_TRAILER, GitError, LedgerRepo, Oid, Project, Signature, Written, diff_text, kept_commit, trailer,
+    with_trailers,
 };
 use crate::site::Site;
 
@@ -45,6 +46,24 @@ pub fn check_out(site: &Site, patch: &Patch) -> Result<CheckedOut, RunnerError> 
     Err(RunnerError::BranchExists { branch })
 }
 
+/// Whether there is what is to be handed in. To be asked before a ledger is made, so that what is refused leaves nothing
+/// behind.
+///
+/// # Errors
+/// There is no such commit, or the two share nothing.
+pub fn may_hand_in(site: &Site, rev: &str, base: Option<&str>, onto: Oid) -> Result<(), RunnerError> {
+    tip_and_base(&site.project()?, rev, base, onto).map(|_| ())
+}
+
+fn tip_and_base(project: &Project, rev: &str, base: Option<&str>, onto: Oid) -> Result<(Oid, Oid), RunnerError> {
+    let tip = project.resolve(rev)?;
+    let base = match base {
+        Some(base) => project.resolve(base)?,
+        None => project.merge_base(tip, onto)?.ok_or_else(|| RunnerError::Unrelated { branch: rev.to_owned() })?,
+    };
+    Ok((tip, base))
+}
+
 /// Reads what a branch has over another commit, and keeps it in the ledger's repository.
 ///
 /// `onto` is the commit that it is to land on; without `base`, what the two share is what it was made on.
@@ -53,11 +72,7 @@ pub fn check_out(site: &Site, patch: &Patch) -> Result<CheckedOut, RunnerError> 
 /// There is no such commit, the two share nothing, or the branch changes nothing.
 pub fn hand_in(site: &Site, rev: &str, base: Option<&str>, onto: Oid) -> Result<HandedIn, RunnerError> {
     let (repo, project) = (site.open_repo()?, site.project()?);
-    let tip = project.resolve(rev)?;
-    let base = match base {
-        Some(base) => project.resolve(base)?,
-        None => project.merge_base(tip, onto)?.ok_or_else(|| RunnerError::Unrelated { branch: rev.to_owned() })?,
-    };
+    let (tip, base) = tip_and_base(&project, rev, base, onto)?;
     let id = PatchId::from_parts(clock::now(), clock::random_id_bits());
     // Pinned in the lender before anything borrows.
     project.pin(&format!("submissions/{id}"), tip)?;

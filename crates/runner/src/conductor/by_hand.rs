@@ -76,7 +76,7 @@ impl GatesByHand<'_> {
             let gate_run = self.one(&place, gate, (tree, commit), &mut |_, _| {})?;
             done.gate_runs.push(gate_run);
             if self.switch.is_thrown() {
-                return Err(RunnerError::Interrupted);
+                return Err(RunnerError::InterruptedBefore);
             }
         }
         // Empty by now.

@@ -18,7 +18,7 @@ use super::head::Head;
 use super::perform::Place;
 use crate::error::{RedTarget, RunnerError};
 use crate::git::GitError;
-use crate::process::KillSwitch;
+use crate::process::{Force, KillSwitch};
 use crate::site::Site;
 
 /// How often it is looked whether somebody interrupts.
@@ -70,7 +70,7 @@ impl Preflight<'_> {
             for gate in gates {
                 let gate_run = by_hand.one(&place, gate, (tree, head.commit), tell)?;
                 if switch.is_thrown() {
-                    return Err(RunnerError::Interrupted);
+                    return Err(RunnerError::InterruptedBefore);
                 }
                 if gate_run.state != GateRunState::Passed {
                     return Err(red(&gate_run, head.branch(spec)));
@@ -92,20 +92,23 @@ impl Preflight<'_> {
     }
 }
 
-/// Does something, and throws the switch as soon as somebody interrupts it.
+/// Does something, and throws the switch as soon as somebody interrupts it; the second time with force.
 fn unless_interrupted<T>(interrupted: &AtomicBool, switch: &KillSwitch, act: impl FnOnce() -> T) -> T {
     std::thread::scope(|scope| {
         let (acting, acted) = channel::<()>();
         scope.spawn(move || {
             while acted.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                if interrupted.load(Ordering::Relaxed) {
-                    switch.throw();
-                    return;
+                if interrupted.swap(false, Ordering::Relaxed) {
+                    switch.throw_with(if switch.is_thrown() { Force::AtOnce } else { Force::Asked });
                 }
             }
         });
         let done = act();
         drop(acting);
+        // It may have come too late for what was done here: whoever goes on has to hear of it.
+        if switch.is_thrown() {
+            interrupted.store(true, Ordering::Relaxed);
+        }
         done
     })
 }

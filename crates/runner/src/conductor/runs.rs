@@ -73,13 +73,22 @@ impl<'a> Conductor<'a> {
     /// # Errors
     /// The branches are not as they must be.
     pub fn head_for(project: &Project, spec: &RunSpec) -> Result<Head, RunnerError> {
-        if let Some(worktree) = project.worktrees_with_branch_checked_out(&spec.land_on).into_iter().next() {
-            return Err(RunnerError::CheckedOut { branch: spec.land_on.clone(), worktree });
-        }
+        Self::may_land(project, spec)?;
         if let Some(other) = project.branch_in_the_way(&spec.land_on) {
             return Err(RunnerError::BranchInTheWay { branch: spec.land_on.clone(), other });
         }
         landing_head(project, &spec.target, &spec.land_on)
+    }
+
+    /// Whether what a run makes could land now. To be asked before it is let go on, so that nothing is set aside for it.
+    ///
+    /// # Errors
+    /// The branch that it lands on is checked out somewhere.
+    pub fn may_land(project: &Project, spec: &RunSpec) -> Result<(), RunnerError> {
+        match project.worktrees_with_branch_checked_out(&spec.land_on).into_iter().next() {
+            Some(worktree) => Err(RunnerError::CheckedOut { branch: spec.land_on.clone(), worktree }),
+            None => Ok(()),
+        }
     }
 
     /// Makes a run of what was asked for and drives it until it is over or rests. It takes over what `legacy` says.
@@ -131,7 +140,8 @@ impl<'a> Conductor<'a> {
     /// Goes on with a run: what was begun is looked at in the world first.
     ///
     /// # Errors
-    /// It is over, somebody alive drives it, the ledger fails, or somebody interrupts it.
+    /// It is over, somebody alive drives it, the branch that it lands on is checked out, the ledger fails, or somebody
+    /// interrupts it.
     pub fn resume(
         &self,
         id: RunId,
@@ -139,13 +149,13 @@ impl<'a> Conductor<'a> {
         watch: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<RunStatus, RunnerError> {
         let engine = Engine::open(self.store, id)?;
-        let state = engine.view().get::<Run>(id).map(|run| run.state);
-        match state {
+        match engine.view().get::<Run>(id) {
             None => return Err(EngineError::from(Refusal::NotFound { id: id.into() }).into()),
-            Some(state) if state.is_finished() => {
-                return Err(EngineError::from(Refusal::RunOver { id: id.into(), state: state.as_str() }).into());
+            Some(run) if run.state.is_finished() => {
+                let state = run.state.as_str();
+                return Err(EngineError::from(Refusal::RunOver { id: id.into(), state }).into());
             }
-            Some(_) => {}
+            Some(run) => Self::may_land(&self.site.project()?, &run.spec)?,
         }
         self.drive(engine, id, watch, &mut |drive| {
             let person = Actor::Person(self.person.clone());
