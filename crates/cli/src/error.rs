@@ -225,7 +225,8 @@ impl From<ViewError> for CliError {
 impl From<Refusal> for CliError {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal {
-            Refusal::NotFound { .. } => ErrorKind::NotFound,
+            Refusal::NotFound { .. } | Refusal::NoSuchTask { .. } => ErrorKind::NotFound,
+            Refusal::NotWaivable { .. } | Refusal::BadGlob { .. } => ErrorKind::Usage,
             _ => ErrorKind::Conflict,
         };
         Self::new(kind, refusal.code(), refusal.to_string()).hint(refusal.hint())

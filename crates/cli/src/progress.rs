@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tollhouse::entity::{Attempt, GateRun, Patch, Task};
+use tollhouse::entity::{Attempt, GateRun, Patch, Run, Task};
 use tollhouse::lifecycle::{GateRunState, PatchState, TaskState};
 use tollhouse::report::EventRow;
 use tollhouse::spec::RunSpec;
@@ -151,8 +151,12 @@ fn on_branch(gate_run: &GateRun, branch: &str) -> Option<(String, Look, String)>
     Some((branch.to_owned(), Look::Dim, text))
 }
 
+/// What the lines of a patch begin with: its task; of one that was handed in, what its run is called.
 fn task_name(view: &View, patch: &Patch) -> Option<String> {
-    view.get::<Task>(patch.task?).map(|task| task.spec.name.clone())
+    match patch.task {
+        Some(task) => view.get::<Task>(task).map(|task| task.spec.name.clone()),
+        None => view.get::<Run>(patch.run?).map(|run| run.spec.plan.clone()),
+    }
 }
 
 impl Picture {

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tollhouse::RunnerError;
 use tollhouse::process::KillSwitch;
+use tollhouse::{RunnerError, Trouble};
 
 use crate::error::{CliError, ErrorKind};
 
@@ -51,7 +51,7 @@ impl Signals {
 
     /// An error with the exit status of the signal that caused it.
     pub(crate) fn name(&self, error: RunnerError) -> CliError {
-        let terminated = matches!(error, RunnerError::Interrupted) && self.terminated.load(Ordering::Relaxed);
+        let terminated = error.trouble() == Trouble::Interrupted && self.terminated.load(Ordering::Relaxed);
         let error = CliError::from(error);
         if terminated { CliError { kind: ErrorKind::Terminated, ..error } } else { error }
     }

@@ -28,7 +28,7 @@ pub(crate) struct CancelArgs {
 pub(crate) fn run(args: &CancelArgs, context: &mut Context) -> Result<Answer, CliError> {
     require_person("cancel")?;
     let run = KnownRun::find(&args.run, context)?;
-    let reason = context.reason_or("canceled by a person");
+    let reason = context.reason_or("a person asked for it");
     run.execute(&Command::CancelRun { run: run.id, reason })?;
     if args.kill {
         end_strays(&run.site.run_dir(run.id), Duration::ZERO);

@@ -1,5 +1,7 @@
 //! Driving a run from the command line: signals, progress, and what is said at its end.
 
+use std::time::Duration;
+
 use tollhouse::entity::{Run, RunOutcome, Task};
 use tollhouse::lifecycle::RunState;
 use tollhouse::report::{RunStatus, run_status};
@@ -10,11 +12,15 @@ use tollhouse::{
 };
 
 use super::status;
+use super::supersede::supersede;
 use crate::context::{Context, person};
 use crate::error::{Answer, CLOSED_PIPE, CliError};
 use crate::lookup::find_one;
 use crate::progress::Watcher;
 use crate::signals::Signals;
+
+/// How long is waited for news before the world is looked at again: a program that dies says nothing.
+const NEWS: Duration = Duration::from_millis(200);
 
 /// What a run is driven with.
 pub(crate) struct Driving<'a> {
@@ -30,7 +36,7 @@ impl Driving<'_> {
     /// Has a conductor do something, with progress for whoever watches and an ear for signals.
     pub(crate) fn go(
         &self,
-        context: &Context,
+        context: &mut Context,
         act: impl FnOnce(&Conductor<'_>, &mut dyn FnMut(&Progress<'_>)) -> Result<RunStatus, RunnerError>,
     ) -> Result<RunStatus, CliError> {
         let signals = Signals::listen()?;
@@ -38,7 +44,13 @@ impl Driving<'_> {
         let conductor = Conductor::new(self.site, self.store, person(), signals.interrupted());
         let status = act(&conductor, &mut |progress| watcher.see(progress));
         watcher.finish();
-        status.map_err(|error| signals.name(error))
+        let status = status.map_err(|error| signals.name(error))?;
+        for patch in status.patches.iter().filter(|patch| patch.commit.is_some()) {
+            if let Some(old) = patch.replaces {
+                supersede(old, patch.id, self.site, context);
+            }
+        }
+        Ok(status)
     }
 }
 
@@ -79,26 +91,54 @@ impl KnownRun {
 
     /// Where the run is now.
     pub(crate) fn status(&self) -> Result<RunStatus, CliError> {
-        let view = View::load(&self.store, self.id)?;
-        run_status(&view, self.id, clock::now()).ok_or_else(|| Refusal::NotFound { id: self.id.into() }.into())
+        status_of(&self.store, self.id)
     }
 
-    /// Whether some program that lives, or may live, drives it.
-    pub(crate) fn is_driven(&self) -> Result<bool, CliError> {
+    /// Says which command goes on with the run, where no program does.
+    pub(crate) fn remark_next(&self, context: &mut Context) -> Result<(), CliError> {
+        let status = self.status()?;
+        if let (None, Some(next)) = (status.driven_by, status.next) {
+            context.printer.remark(&format!("nothing drives its run: `{next}` goes on with it"));
+        }
+        Ok(())
+    }
+
+    /// Whether whoever drove the run last has given it back: one that died has not, and what it left is to be ended.
+    pub(crate) fn is_given_back(&self) -> Result<bool, CliError> {
         let view = View::load(&self.store, self.id)?;
-        let seen = look_at_conductor(&self.store, &view, self.id)?;
-        Ok(seen.is_some_and(|seen| seen.liveness != Liveness::Gone))
+        Ok(view.get::<Run>(self.id).is_none_or(|run| run.conductor.is_none()))
+    }
+
+    /// Waits a little, or until something happens in the ledger.
+    pub(crate) fn wait_for_news(&self) -> Result<(), CliError> {
+        let newest = self.store.wait_for(u64::MAX, Duration::ZERO)?;
+        self.store.wait_for(newest, NEWS)?;
+        Ok(())
+    }
+
+    /// Refuses what could not land now.
+    pub(crate) fn may_land(&self) -> Result<(), CliError> {
+        Ok(Conductor::may_land(&self.site.project()?, &self.spec)?)
     }
 
     /// Has a conductor do something with the run.
     pub(crate) fn drive(
         &self,
-        context: &Context,
+        context: &mut Context,
         act: impl FnOnce(&Conductor<'_>, &mut dyn FnMut(&Progress<'_>)) -> Result<RunStatus, RunnerError>,
     ) -> Result<RunStatus, CliError> {
         let Self { site, store, spec, .. } = self;
         Driving { site, store, spec, branch: &spec.target }.go(context, act)
     }
+}
+
+/// Where a run is now, as far as this machine can see: a program that is gone drives nothing.
+pub(crate) fn status_of(store: &SqliteStore, id: RunId) -> Result<RunStatus, CliError> {
+    let view = View::load(store, id)?;
+    let status =
+        run_status(&view, id, clock::now()).ok_or_else(|| CliError::from(Refusal::NotFound { id: id.into() }))?;
+    let seen = look_at_conductor(store, &view, id)?;
+    Ok(if seen.is_some_and(|seen| seen.liveness == Liveness::Gone) { status.abandoned() } else { status })
 }
 
 /// The ledger, to be written; an error where there is none.
@@ -126,7 +166,7 @@ pub(crate) fn tell(status: &RunStatus, strictness: Strictness, context: &mut Con
     }
 }
 
-fn answer(status: &RunStatus, strictness: Strictness) -> Answer {
+pub(crate) fn answer(status: &RunStatus, strictness: Strictness) -> Answer {
     let clean = status.run.outcome == Some(RunOutcome::Clean);
     match status.run.state {
         RunState::Succeeded if clean || strictness == Strictness::Critical => Answer::Yes,

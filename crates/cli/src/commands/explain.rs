@@ -4,8 +4,9 @@ use clap::Args;
 use tollhouse::entity::{Entity, Patch};
 use tollhouse::lifecycle::PatchState;
 use tollhouse::report::{Explanation, explain};
-use tollhouse::{Find, Kind, Order, Record, Store, View};
+use tollhouse::{Find, Kind, Order, Record, RunId, Store, View};
 
+use super::driving::status_of;
 use crate::context::{Context, read_ledger};
 use crate::document::Document;
 use crate::error::{Answer, CliError, ErrorKind};
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &ExplainArgs, context: &mut Context) -> Result<Answer, C
         Some(run) => View::load(&store, run)?,
         None => View::of(&store, &[record.id])?,
     };
-    let Some(explanation) = explain(&view, record.id) else {
+    let Some(mut explanation) = explain(&view, record.id) else {
         return Err(CliError::new(
             ErrorKind::Usage,
             "not_explained",
@@ -39,6 +40,12 @@ pub(crate) fn run(args: &ExplainArgs, context: &mut Context) -> Result<Answer, C
         )
         .hint(format!("`toll log {}` shows what happened to it", record.id)));
     };
+    if let Ok(run) = RunId::try_from(record.id) {
+        let status = status_of(&store, run)?;
+        if status.is_abandoned() {
+            explanation = explanation.of_abandoned(status.next);
+        }
+    }
     if context.printer.json {
         context.printer.out(&Document::new(explanation).to_json())?;
     } else {

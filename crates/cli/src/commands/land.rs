@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
-use tollhouse::entity::{Entity, Patch, Run};
+use tollhouse::entity::{Entity, Patch};
 use tollhouse::lifecycle::{PatchState, RunState};
-use tollhouse::spec::LandMode;
-use tollhouse::{Command, Find, Kind, PatchId, PatchWish, RunId, Store, View, ViewError};
+use tollhouse::report::{PatchRow, RunStatus, waits_to_land};
+use tollhouse::{Command, Find, Kind, PatchId, PatchWish, Refusal, RunId, Store, View, ViewError};
 
-use super::driving::{KnownRun, Strictness, open, run_of, tell};
+use super::driving::{KnownRun, Strictness, answer, is_driven_by_another, open, run_of, tell};
 use crate::context::{Context, require_person};
+use crate::document::{Document, Patches};
 use crate::error::{Answer, CliError, ErrorKind};
 use crate::lookup::find_one;
 
@@ -22,71 +23,105 @@ pub(crate) struct LandArgs {
     patches: Vec<String>,
 }
 
+/// What is to land, by its run.
+type Wanted = BTreeMap<RunId, BTreeSet<PatchId>>;
+
 pub(crate) fn run(args: &LandArgs, context: &mut Context) -> Result<Answer, CliError> {
     require_person("land")?;
-    let wanted = wanted(args, context)?;
-    if wanted.is_empty() {
-        return Err(CliError::new(ErrorKind::NotFound, "nothing_held", "nothing waits to be landed")
-            .hint("`toll status` shows what runs; `toll patch list` what came of it"));
+    let wanted = if args.patches.is_empty() { all_held(context)? } else { named(&args.patches, context)? };
+    let reason = context.reason_or("a person landed it");
+    let mut runs = Vec::new();
+    // All or none: what stands against one is said before any of them is let in.
+    for run in wanted.keys() {
+        let (site, store) = open(context)?;
+        let run = KnownRun::with(site, store, *run)?;
+        run.may_land()?;
+        runs.push(run);
+    }
+    for (run, patches) in runs.iter().zip(wanted.values()) {
+        for patch in patches {
+            let wish = PatchWish::Land;
+            run.execute(&Command::OverridePatch { patch: *patch, wish, reason: reason.clone() })?;
+        }
     }
     let mut worst = Answer::Yes;
-    for (run, patches) in wanted {
-        let answer = land_in(run, &patches, context)?;
-        worst = if answer == Answer::Yes { worst } else { answer };
+    for run in &runs {
+        let said = match go_on(run, &reason, context)? {
+            Some(status) if context.printer.json => answer(&status, Strictness::Critical),
+            Some(status) => tell(&status, Strictness::Critical, context)?,
+            None => Answer::Yes,
+        };
+        worst = if said == Answer::Yes { worst } else { said };
+    }
+    if context.printer.json {
+        let patches = runs.iter().zip(wanted.values()).map(|(run, patches)| rows(run, patches));
+        let patches = patches.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        context.printer.out(&Document::new(Patches { patches, next: None }).to_json())?;
     }
     Ok(worst)
 }
 
-/// The patches that are to land, by their runs.
-fn wanted(args: &LandArgs, context: &Context) -> Result<BTreeMap<RunId, BTreeSet<PatchId>>, CliError> {
+fn rows(run: &KnownRun, patches: &BTreeSet<PatchId>) -> Result<Vec<PatchRow>, CliError> {
+    let rows = run.status()?.patches;
+    Ok(rows.into_iter().filter(|row| patches.contains(&row.id)).collect())
+}
+
+/// The patches that somebody named. Each must wait to be landed.
+fn named(texts: &[String], context: &Context) -> Result<Wanted, CliError> {
     let (_, store) = open(context)?;
-    let mut wanted: BTreeMap<RunId, BTreeSet<PatchId>> = BTreeMap::new();
-    let mut want = |record: &tollhouse::Record| -> Result<(), CliError> {
-        let patch = PatchId::try_from(record.id).expect("only patches were looked for");
-        wanted.entry(run_of(record)?).or_default().insert(patch);
-        Ok(())
-    };
-    for text in &args.patches {
-        want(&find_one(&store, Kind::Patch, text)?)?;
-    }
-    if args.patches.is_empty() {
-        let states = vec![PatchState::Verified.as_str().to_owned()];
-        for record in store.find(&Find { kind: Some(Kind::Patch), states, ..Find::default() })? {
-            let patch = Patch::from_record(&record).map_err(ViewError::from)?;
-            let Some(run) = patch.run else { continue };
-            let view = View::of(&store, &[run.into()])?;
-            let held = view.get::<Run>(run).is_some_and(|run| run.spec.land == LandMode::Hold);
-            if held && !patch.approved {
-                want(&record)?;
-            }
+    let mut wanted = Wanted::new();
+    for text in texts {
+        let record = find_one(&store, Kind::Patch, text)?;
+        let (run, patch) = (run_of(&record)?, Patch::from_record(&record).map_err(ViewError::from)?);
+        if !waits_to_land(&View::of(&store, &[run.into()])?, &patch) {
+            return Err(Refusal::NotHeld { id: record.id, state: patch.state.as_str() }.into());
         }
+        wanted.entry(run).or_default().insert(patch.id);
     }
     Ok(wanted)
 }
 
-fn land_in(run: RunId, patches: &BTreeSet<PatchId>, context: &mut Context) -> Result<Answer, CliError> {
-    let (site, store) = open(context)?;
-    let run = KnownRun::with(site, store, run)?;
-    let reason = context.reason_or("landed by a person");
-    for patch in patches {
-        let command = Command::OverridePatch { patch: *patch, wish: PatchWish::Land, reason: reason.clone() };
-        run.execute(&command)?;
+/// All patches that wait to be landed.
+fn all_held(context: &Context) -> Result<Wanted, CliError> {
+    let (_, store) = open(context)?;
+    let mut wanted = Wanted::new();
+    let states = vec![PatchState::Verified.as_str().to_owned()];
+    for record in store.find(&Find { kind: Some(Kind::Patch), states, ..Find::default() })? {
+        let patch = Patch::from_record(&record).map_err(ViewError::from)?;
+        let Some(run) = patch.run else { continue };
+        if waits_to_land(&View::of(&store, &[run.into()])?, &patch) {
+            wanted.entry(run).or_default().insert(patch.id);
+        }
     }
-    go_on(&run, &reason, context)
+    if wanted.is_empty() {
+        return Err(CliError::new(ErrorKind::NotFound, "nothing_held", "nothing waits to be landed")
+            .hint("`toll status` shows what runs; `toll patch list` what came of it"));
+    }
+    Ok(wanted)
 }
 
-/// Lets a run do what a person made possible; where another program drives it, that one does.
-pub(super) fn go_on(run: &KnownRun, reason: &str, context: &mut Context) -> Result<Answer, CliError> {
-    if run.is_driven()? {
-        context.printer.remark("the program that drives the run goes on with it; `toll status` shows how far it is");
-        return Ok(Answer::Yes);
+/// Lets a run do what a person made possible; nothing where another program drives it, for then that one does.
+pub(super) fn go_on(run: &KnownRun, reason: &str, context: &mut Context) -> Result<Option<RunStatus>, CliError> {
+    loop {
+        let status = run.status()?;
+        let over = status.run.state.is_finished();
+        if status.driven_by.is_some() {
+            if matches!(status.run.state, RunState::Paused) || over {
+                // It is about to give the run back, and perhaps does not see any more what was said.
+                run.wait_for_news()?;
+                continue;
+            }
+            context
+                .printer
+                .remark("the program that drives the run goes on with it; `toll status` shows how far it is");
+            return Ok(None);
+        }
+        let driven = run.drive(context, |conductor, watch| {
+            if over { conductor.finish(run.id, watch) } else { conductor.resume(run.id, reason, watch) }
+        });
+        match driven {
+            Err(error) if is_driven_by_another(&error) => {}
+            driven => return driven.map(Some),
+        }
     }
-    let over = run.status()?.run.state.is_finished();
-    let status = run.drive(context, |conductor, watch| {
-        if over { conductor.finish(run.id, watch) } else { conductor.resume(run.id, reason, watch) }
-    })?;
-    let answer = tell(&status, Strictness::Critical, context)?;
-    // What became of a run that was over before says nothing of what was done now.
-    let was_over = over && matches!(status.run.state, RunState::Failed | RunState::Canceled);
-    Ok(if was_over { Answer::Yes } else { answer })
 }

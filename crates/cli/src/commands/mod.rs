@@ -23,6 +23,7 @@ pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod submit;
+mod supersede;
 pub(crate) mod sync;
 pub(crate) mod task;
 

@@ -175,18 +175,22 @@ fn release(text: &str, (waive, allow): (Vec<String>, Vec<String>), context: &mut
     require_person("patch release")?;
     let reason = context.required_reason("patch release")?;
     let (run, patch) = run_and_patch(text, context)?;
+    run.may_land()?;
     let wish = PatchWish::Release { waive, allow };
     run.execute(&Command::OverridePatch { patch, wish, reason: reason.clone() })?;
-    if run.status()?.run.state == RunState::Paused {
-        context.printer.remark(&format!("its run is paused: `toll resume {}` goes on with it", run.id.random_part()));
-        return Ok(Answer::Yes);
+    let paused = run.status()?.run.state == RunState::Paused;
+    if !paused {
+        super::land::go_on(&run, &reason, context)?;
     }
-    let went_on = super::land::go_on(&run, &reason, context)?;
-    let patch = find(&patch.to_string(), context)?;
-    Ok(match patch.state {
-        PatchState::Quarantined => Answer::No,
+    show(&patch.to_string(), context)?;
+    if paused {
+        context.printer.remark(&format!("its run is paused: `toll resume {}` goes on with it", run.id.random_part()));
+    }
+    Ok(match find(&patch.to_string(), context)?.state {
         PatchState::Committed => Answer::Yes,
-        _ => went_on,
+        PatchState::Quarantined | PatchState::Dropped => Answer::No,
+        // It is on its way: the program that drives the run has it, or it waits for a person.
+        _ => Answer::Waits,
     })
 }
 
@@ -195,7 +199,8 @@ fn drop_patch(text: &str, context: &mut Context) -> Result<(), CliError> {
     let reason = context.required_reason("patch drop")?;
     let (run, patch) = run_and_patch(text, context)?;
     run.execute(&Command::OverridePatch { patch, wish: PatchWish::Drop, reason })?;
-    show(&patch.to_string(), context)
+    show(&patch.to_string(), context)?;
+    run.remark_next(context)
 }
 
 fn run_and_patch(text: &str, context: &Context) -> Result<(KnownRun, PatchId), CliError> {

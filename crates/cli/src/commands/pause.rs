@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use tollhouse::Command;
 use tollhouse::report::RunStatus;
-use tollhouse::{Command, Store};
 
 use super::driving::{KnownRun, is_driven_by_another};
 use super::status;
@@ -25,7 +25,7 @@ pub(crate) struct PauseArgs {
 pub(crate) fn run(args: &PauseArgs, context: &mut Context) -> Result<Answer, CliError> {
     require_person("pause")?;
     let run = KnownRun::find(&args.run, context)?;
-    let reason = context.reason_or("paused by a person");
+    let reason = context.reason_or("a person asked for it");
     run.execute(&Command::PauseRun { run: run.id, reason })?;
     let status = settled(&run, context, |_| true)?;
     status::print(&status, context)?;
@@ -35,22 +35,26 @@ pub(crate) fn run(args: &PauseArgs, context: &mut Context) -> Result<Answer, Cli
 /// Where a run is once the program that drives it has done what was asked for; where none does, this one does it.
 pub(super) fn settled(
     run: &KnownRun,
-    context: &Context,
+    context: &mut Context,
     is_done: impl Fn(&RunStatus) -> bool,
 ) -> Result<RunStatus, CliError> {
     let give_up = Instant::now() + PATIENCE;
     loop {
         let status = run.status()?;
-        if is_done(&status) && status.driven_by.is_none() {
+        if is_done(&status) && run.is_given_back()? {
             return Ok(status);
         }
-        if run.is_driven()? {
+        if status.driven_by.is_some() {
             // One that is over for good may be driven on for what was let in again.
-            if (is_done(&status) && status.run.state.is_finished()) || Instant::now() > give_up {
+            if is_done(&status) && status.run.state.is_finished() {
                 return Ok(status);
             }
-            let newest = run.store.wait_for(u64::MAX, Duration::from_millis(0))?;
-            run.store.wait_for(newest, Duration::from_millis(200))?;
+            if Instant::now() > give_up {
+                let by = status.driven_by.as_deref().unwrap_or("another program");
+                context.printer.remark(&format!("{by} has not ended yet what runs; `toll status` shows when it has"));
+                return Ok(status);
+            }
+            run.wait_for_news()?;
             continue;
         }
         match run.drive(context, |conductor, watch| conductor.finish(run.id, watch)) {

@@ -23,7 +23,7 @@ pub(crate) struct ResumeArgs {
 pub(crate) fn run(args: &ResumeArgs, context: &mut Context) -> Result<Answer, CliError> {
     require_person("resume")?;
     let run = KnownRun::find(&args.run, context)?;
-    let reason = context.reason_or("resumed by a person");
+    let reason = context.reason_or("a person let it go on");
     let status = run.drive(context, |conductor, watch| conductor.resume(run.id, &reason, watch))?;
     tell(&status, if args.strict { Strictness::All } else { Strictness::Critical }, context)
 }

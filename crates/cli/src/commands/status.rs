@@ -3,12 +3,12 @@
 use clap::Args;
 use tollhouse::entity::RunOutcome;
 use tollhouse::lifecycle::{GateRunState, PatchState, RunState, TaskState};
-use tollhouse::report::{PatchRow, RunRow, RunStatus, TaskRow, run_status, short_id};
-use tollhouse::{Kind, Liveness, RecordId, RunId, View, clock, look_at_conductor};
+use tollhouse::report::{PatchRow, RunRow, RunStatus, TaskRow, short_id};
+use tollhouse::{Kind, RecordId, RunId};
 
 use crate::context::{Context, read_ledger};
 use crate::document::Document;
-use crate::error::{Answer, CliError, ErrorKind};
+use crate::error::{Answer, CliError};
 use crate::lookup::find_one;
 use crate::printer::{Look, Printer};
 use crate::table::{brief, table};
@@ -25,12 +25,7 @@ pub(crate) fn run(args: &StatusArgs, context: &mut Context) -> Result<Answer, Cl
     let store = read_ledger(&site)?;
     let record = find_one(&store, Kind::Run, args.run.as_deref().unwrap_or("@"))?;
     let id = RunId::try_from(record.id).expect("only runs were looked for");
-    let view = View::load(&store, id)?;
-    let status = run_status(&view, id, clock::now())
-        .ok_or_else(|| CliError::new(ErrorKind::NotFound, "not_found", format!("there is no {id}")))?;
-    let seen = look_at_conductor(&store, &view, id)?;
-    let is_gone = seen.is_some_and(|seen| seen.liveness == Liveness::Gone);
-    let status = if is_gone { status.abandoned() } else { status };
+    let status = super::driving::status_of(&store, id)?;
     print(&status, context)?;
     Ok(Answer::Yes)
 }
@@ -59,13 +54,16 @@ pub(crate) fn paint_run(printer: &Printer, row: &RunRow) -> String {
 
 fn show(status: &RunStatus, printer: &Printer) -> String {
     let counts = status.counts;
+    // What was handed in has no tasks.
+    let done = match counts.tasks {
+        0 => String::new(),
+        tasks => format!("{} of {tasks} tasks done · ", counts.completed),
+    };
     let mut lines = vec![format!(
-        "{} {} · {} · {} of {} tasks done · {} landed on {} · {}",
+        "{} {} · {} · {done}{} landed on {} · {}",
         printer.paint(Look::Bold, &status.run.plan),
         printer.paint(Look::Dim, &short_id(status.run.id.into(), [])),
         paint_run(printer, &status.run),
-        counts.completed,
-        counts.tasks,
         counts.landed,
         status.run.land_on,
         status.elapsed,
@@ -73,17 +71,50 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
     if let Some(reason) = &status.run.reason {
         lines.push(format!("  {reason}"));
     }
-    if status.driven_by.is_none() && matches!(status.run.state, RunState::Running | RunState::Canceling) {
+    if status.is_abandoned() {
         lines.push("  nothing drives it".to_owned());
     }
     lines.push(String::new());
     let ids: Vec<RecordId> = status.patches.iter().map(|patch| patch.id.into()).collect();
-    let rows: Vec<Vec<String>> = status.tasks.iter().map(|task| row(task, status, &ids, printer)).collect();
+    let mut rows: Vec<Vec<String>> = status.tasks.iter().map(|task| row(task, status, &ids, printer)).collect();
+    let handed_in = status.patches.iter().filter(|patch| patch.task.is_none());
+    rows.extend(handed_in.map(|patch| patch_row(patch, &ids, printer)));
     lines.push(table(&rows));
     if let Some(next) = &status.next {
-        lines.push(format!("\nnext: {}", printer.paint(Look::Bold, next)));
+        lines.push(String::new());
+        lines.push(format!("  next  {next}"));
     }
     lines.join("\n")
+}
+
+/// A patch that no task made.
+fn patch_row(patch: &PatchRow, ids: &[RecordId], printer: &Printer) -> Vec<String> {
+    let (look, mark) = match patch.state {
+        PatchState::Committed => (Look::Good, "✓"),
+        PatchState::Quarantined => (Look::Bad, "✗"),
+        PatchState::Dropped | PatchState::RolledBack => (Look::Odd, "-"),
+        _ => (Look::Dim, "·"),
+    };
+    let detail = match patch.state {
+        PatchState::Committed => size(patch),
+        _ => brief(patch.reason.as_deref().unwrap_or_default(), 90),
+    };
+    let cell = format!("{} {}", short_id(patch.id.into(), ids), where_it_is(patch));
+    let (mark, title) = (printer.paint(look, mark), brief(&patch.title, 60));
+    vec![format!("  {mark}"), title, cell, printer.paint(Look::Dim, &detail)]
+}
+
+/// The commit that a patch landed as, or its state.
+fn where_it_is(patch: &PatchRow) -> String {
+    match (patch.state, patch.commit.as_deref()) {
+        (PatchState::Committed, Some(commit)) => commit[..commit.len().min(10)].to_owned(),
+        (state, _) => state.to_string(),
+    }
+}
+
+fn size(patch: &PatchRow) -> String {
+    let s = if patch.files == 1 { "" } else { "s" };
+    format!("{} file{s}, +{} −{}", patch.files, patch.lines_added, patch.lines_removed)
 }
 
 fn row(task: &TaskRow, status: &RunStatus, ids: &[RecordId], printer: &Printer) -> Vec<String> {
@@ -99,15 +130,8 @@ fn row(task: &TaskRow, status: &RunStatus, ids: &[RecordId], printer: &Printer) 
         0 | 1 => String::new(),
         n => format!("{n} tries"),
     };
-    let patch_cell = patch.map_or(String::new(), |patch| {
-        let state = match patch.state {
-            PatchState::Committed => {
-                patch.commit.as_deref().map_or("landed", |commit| &commit[..commit.len().min(10)]).to_owned()
-            }
-            other => other.to_string(),
-        };
-        format!("{} {state}", short_id(patch.id.into(), ids))
-    });
+    let patch_cell =
+        patch.map_or(String::new(), |patch| format!("{} {}", short_id(patch.id.into(), ids), where_it_is(patch)));
     vec![
         format!("  {}", printer.paint(look, mark)),
         task.name.clone(),
@@ -124,15 +148,7 @@ fn detail(task: &TaskRow, patch: Option<&PatchRow>, status: &RunStatus) -> Strin
         return format!("waits for {}", task.blocked_by.join(", "));
     }
     if task.state == TaskState::Completed {
-        return patch.map_or(String::new(), |patch| {
-            format!(
-                "{} file{}, +{} −{}",
-                patch.files,
-                if patch.files == 1 { "" } else { "s" },
-                patch.lines_added,
-                patch.lines_removed
-            )
-        });
+        return patch.map_or(String::new(), size);
     }
     if task.state == TaskState::Validating {
         let running = status

@@ -1,12 +1,12 @@
 //! `toll submit`: hands in work that no run made.
 
 use clap::Args;
-use tollhouse::handwork::hand_in;
+use tollhouse::Conductor;
+use tollhouse::handwork::{hand_in, may_hand_in};
 use tollhouse::plan::without_tasks;
 use tollhouse::spec::LandMode;
-use tollhouse::{Command, Conductor, PatchId, PatchWish, View};
 
-use super::driving::{Driving, KnownRun, Strictness, tell};
+use super::driving::{Driving, Strictness, tell};
 use crate::context::{Context, configuration, defaults, require_person};
 use crate::error::{Answer, CliError};
 
@@ -35,27 +35,10 @@ pub(crate) fn run(args: &SubmitArgs, context: &mut Context) -> Result<Answer, Cl
     }
     let spec = without_tasks(&project, "submit", &defaults);
     let head = Conductor::head_for(&site.project()?, &spec)?;
+    may_hand_in(&site, &args.branch, args.base.as_deref(), head.commit)?;
     let store = site.open_ledger()?;
     let handed_in = hand_in(&site, &args.branch, args.base.as_deref(), head.commit)?;
     let driving = Driving { site: &site, store: &store, spec: &spec, branch: head.branch(&spec) };
     let status = driving.go(context, |conductor, watch| conductor.submit(&spec, &handed_in, watch))?;
-    let landed = status.patches.iter().any(|patch| patch.id == handed_in.id && patch.commit.is_some());
-    if let Some(old) = handed_in.replaces.filter(|_| landed) {
-        supersede(old, handed_in.id, context)?;
-    }
     tell(&status, Strictness::All, context)
-}
-
-/// What the new patch was made of is not to be applied any more.
-fn supersede(old: PatchId, new: PatchId, context: &Context) -> Result<(), CliError> {
-    let (site, store) = super::driving::open(context)?;
-    let view = View::of(&store, &[old.into()])?;
-    let Some(run) = view.get::<tollhouse::entity::Patch>(old).and_then(|patch| patch.run) else { return Ok(()) };
-    let run = KnownRun::with(site, store, run)?;
-    let reason = format!("superseded by {new}");
-    match run.execute(&Command::OverridePatch { patch: old, wish: PatchWish::Drop, reason }) {
-        // It landed, or was dropped before: nothing is left to be done.
-        Err(error) if error.body.code == "not_in_table" => Ok(()),
-        done => done,
-    }
 }

@@ -84,12 +84,7 @@ fn change(text: &str, wish: TaskWish, reason: String, context: &mut Context) -> 
     let run = KnownRun::with(site, store, run_of(&record)?)?;
     run.execute(&Command::OverrideTask { task, wish, reason })?;
     show_one(&task.to_string(), context)?;
-    if !run.is_driven()?
-        && let Some(next) = run.status()?.next
-    {
-        context.printer.remark(&format!("nothing drives its run: `{next}` goes on with it"));
-    }
-    Ok(())
+    run.remark_next(context)
 }
 
 fn list_of(run: &str, context: &mut Context) -> Result<(), CliError> {
