@@ -53,12 +53,14 @@ pub fn explain(view: &View, id: RecordId) -> Option<Explanation> {
 
 fn explain_run(view: &View, run: &Run) -> Explanation {
     let mut because: Vec<String> = run.reason.iter().cloned().collect();
-    let missed = view.all::<Task>().filter(|task| task.run == run.id && task.is_missed());
+    let mut tasks: Vec<&Task> = view.all::<Task>().filter(|task| task.run == run.id).collect();
+    tasks.sort_by_key(|task| task.place);
+    let missed = tasks.iter().filter(|task| task.is_missed());
     because.extend(missed.map(|task| {
         let why = task.reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or("no reason was given");
         format!("{} is {}: {why}", task.spec.name, task.state)
     }));
-    let alive = view.all::<Task>().filter(|task| task.run == run.id && !task.state.is_finished());
+    let alive = tasks.iter().filter(|task| !task.state.is_finished());
     because.extend(alive.map(|task| format!("{} is {}", task.spec.name, task.state)));
     if run.conductor.is_none() && !run.state.is_finished() && run.state != RunState::Paused {
         because.push(NOTHING_DRIVES.to_owned());

@@ -61,6 +61,11 @@ pub struct RunStatus {
     pub gate_runs: Vec<GateRow>,
 }
 
+fn has_open_patches(view: &View, run: &Run) -> bool {
+    view.all::<Patch>()
+        .any(|patch| patch.run == Some(run.id) && !patch.state.is_finished() && !waits_to_land(view, patch))
+}
+
 /// Whether a patch is ready, and lands only once a person says so.
 pub fn waits_to_land(view: &View, patch: &Patch) -> bool {
     let run = patch.run.and_then(|run| view.get::<Run>(run));
@@ -98,6 +103,10 @@ pub(crate) fn next_for_run(view: &View, run: &Run) -> Option<String> {
             Some(format!("toll resume {id}"))
         }
         RunState::Canceling if run.conductor.is_none() => Some(format!("toll cancel {id}")),
+        // What a person let in again is on its way.
+        state if state.is_finished() && run.conductor.is_none() && has_open_patches(view, run) => {
+            Some(format!("toll resume {id}"))
+        }
         _ => None,
     }
 }

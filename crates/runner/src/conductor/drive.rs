@@ -139,8 +139,10 @@ impl Drive<'_> {
             }
             let state = self.state();
             self.stop_what_is_unwanted(state);
+            // One that is over cannot be paused, so what a person let in again is left for whoever resumes it.
+            let leaves = interruptions > 0 && state.is_some_and(RunState::is_finished);
             for effect in in_state(self.engine.view(), self.run, EffectState::Requested) {
-                if !begins_in(state, &effect.work) {
+                if leaves || !begins_in(state, &effect.work) {
                     continue;
                 }
                 let until = clock::now().after(lease_of(&effect));
@@ -153,8 +155,9 @@ impl Drive<'_> {
             }
             // What somebody did meanwhile is looked at before the run is given back.
             let state = self.state();
-            if alive == 0 && !wants_more(self.engine.view(), self.run, state) {
-                let by_us = interruptions > 0 && state == Some(RunState::Paused);
+            let more = wants_more(self.engine.view(), self.run, state);
+            if alive == 0 && (leaves || !more) {
+                let by_us = interruptions > 0 && state == Some(RunState::Paused) || leaves && more;
                 return Ok(if by_us { Stopped::Interrupted } else { Stopped::ByItself });
             }
             match reports.recv_timeout(patience(self.engine.view(), self.run)) {

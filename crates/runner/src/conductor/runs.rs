@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use tollhouse_core::entity::Run;
+use tollhouse_core::entity::{Effect, Run};
 use tollhouse_core::lifecycle::RunState;
 use tollhouse_core::spec::RunSpec;
 use tollhouse_core::{Actor, Event, PatchId, RunId};
@@ -137,7 +137,8 @@ impl<'a> Conductor<'a> {
         self.begin(id, &project, &head, &submit, watch)
     }
 
-    /// Goes on with a run: what was begun is looked at in the world first.
+    /// Goes on with a run: what was begun is looked at in the world first. One that is over goes on where a person let
+    /// something in again and that was not finished.
     ///
     /// # Errors
     /// It is over, somebody alive drives it, the branch that it lands on is checked out, the ledger fails, or somebody
@@ -151,11 +152,13 @@ impl<'a> Conductor<'a> {
         let engine = Engine::open(self.store, id)?;
         match engine.view().get::<Run>(id) {
             None => return Err(EngineError::from(Refusal::NotFound { id: id.into() }).into()),
-            Some(run) if run.state.is_finished() => {
-                let state = run.state.as_str();
-                return Err(EngineError::from(Refusal::RunOver { id: id.into(), state }).into());
+            Some(run) => {
+                let (over, state) = (run.state.is_finished(), run.state.as_str());
+                if over && !has_open_effects(engine.view(), id) {
+                    return Err(EngineError::from(Refusal::RunOver { id: id.into(), state }).into());
+                }
+                Self::may_land(&self.site.project()?, &run.spec)?;
             }
-            Some(run) => Self::may_land(&self.site.project()?, &run.spec)?,
         }
         self.drive(engine, id, watch, &mut |drive| {
             let person = Actor::Person(self.person.clone());
@@ -238,4 +241,9 @@ impl<'a> Conductor<'a> {
         let status = run_status(drive.engine.view(), id, clock::now());
         status.ok_or_else(|| EngineError::from(Refusal::NotFound { id: id.into() }).into())
     }
+}
+
+/// Whether something of a run is still to be done: of one that is over, what a person let in again.
+fn has_open_effects(view: &View, run: RunId) -> bool {
+    view.all::<Effect>().any(|effect| effect.run == Some(run) && !effect.state.is_finished())
 }
