@@ -68,7 +68,8 @@ pub(crate) fn line(row: &EventRow, printer: &Printer) -> String {
         Severity::Warning => Look::Odd,
         Severity::Error => Look::Bad,
     };
-    let reason = row.reason.as_deref().map_or(String::new(), |reason| format!("  {}", brief(reason, 100)));
+    let told = [row.reason.clone(), fact(row)].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let reason = if told.is_empty() { told } else { format!("  {}", brief(&told, 100)) };
     format!(
         "{:>6} {} {:9} {} {} → {}{}",
         row.position,
@@ -79,6 +80,29 @@ pub(crate) fn line(row: &EventRow, printer: &Printer) -> String {
         printer.paint(look, &row.state),
         reason,
     )
+}
+
+/// What an event says beyond its reason, where a person would ask for it.
+fn fact(row: &EventRow) -> Option<String> {
+    let text = |pointer: &str| row.body.pointer(pointer).map(|value| value.to_string().replace('"', ""));
+    let list = |pointer: &str| {
+        let values = row.body.pointer(pointer)?.as_array()?.iter().filter_map(|value| value.as_str());
+        let values: Vec<&str> = values.collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    };
+    match (row.kind, row.event.as_str()) {
+        (Kind::Run, "drive") => {
+            let (pid, host) = (text("/conductor/process/pid")?, text("/conductor/process/host")?);
+            Some(format!("process {pid} on {}", host.split_whitespace().next().unwrap_or_default()))
+        }
+        (Kind::Task, "inherited") => Some(format!("done before, in {}", text("/task/source")?)),
+        (Kind::Patch, "release") => {
+            let allowed = list("/allow").map(|globs| format!("allowed: {globs}"));
+            let waived = list("/waive").map(|rules| format!("waived: {rules}"));
+            Some([allowed, waived].into_iter().flatten().collect::<Vec<_>>().join("; ")).filter(|fact| !fact.is_empty())
+        }
+        _ => None,
+    }
 }
 
 fn output(store: &impl Store, record: &Record, context: &mut Context) -> Result<Answer, CliError> {

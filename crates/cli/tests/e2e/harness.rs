@@ -224,6 +224,7 @@ impl Bench {
             (around, "[AROUND]"),
             (r"(\b|_)[0-9A-HJKMNP-TV-Z]{16,26}\b".to_owned(), "${1}[ID]"),
             (r"\b[0-9a-f]{40}\b".to_owned(), "[OBJECT]"),
+            (r"\b[0-9a-f]{10,11}\b".to_owned(), "[COMMIT]"),
             (r"\b\d+(\.\d+)?m?s\b".to_owned(), "[TIME]"),
             (r"(?m)(^|\s)[0-9A-HJKMNP-TV-Z]{6}(\s|$)".to_owned(), "${1}[SHORT]${2}"),
         ]
