@@ -50,9 +50,15 @@ pub fn check_out(site: &Site, patch: &Patch) -> Result<CheckedOut, RunnerError> 
 /// behind.
 ///
 /// # Errors
-/// There is no such commit, or the two share nothing.
+/// There is no such commit, the two share nothing, or the branch changes nothing.
 pub fn may_hand_in(site: &Site, rev: &str, base: Option<&str>, onto: Oid) -> Result<(), RunnerError> {
-    tip_and_base(&site.project()?, rev, base, onto).map(|_| ())
+    let project = site.project()?;
+    let (tip, base) = tip_and_base(&project, rev, base, onto)?;
+    if project.hold_the_same(tip, base)? { Err(nothing_to_submit(rev, base)) } else { Ok(()) }
+}
+
+fn nothing_to_submit(rev: &str, base: Oid) -> RunnerError {
+    RunnerError::NothingToSubmit { branch: rev.to_owned(), base: base.to_string() }
 }
 
 fn tip_and_base(project: &Project, rev: &str, base: Option<&str>, onto: Oid) -> Result<(Oid, Oid), RunnerError> {
@@ -80,7 +86,7 @@ pub fn hand_in(site: &Site, rev: &str, base: Option<&str>, onto: Oid) -> Result<
     let text = diff_text(&repo, before, after)?;
     if text.is_empty() {
         project.unpin(&format!("submissions/{id}"))?;
-        return Err(RunnerError::NothingToSubmit { branch: rev.to_owned(), base: base.to_string() });
+        return Err(nothing_to_submit(rev, base));
     }
     let change = new_patch(&text, base)?;
     let blob = repo.keep(&format!("submissions/{id}"), base, after, &text).map_err(GitError::from)?;

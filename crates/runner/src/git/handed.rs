@@ -54,6 +54,16 @@ impl Project {
         }
     }
 
+    /// Whether two commits hold the same files.
+    ///
+    /// # Errors
+    ///
+    /// libgit2's, where one of them is missing.
+    pub fn hold_the_same(&self, one: Oid, other: Oid) -> Result<bool, ProjectProblem> {
+        let tree = |commit| self.repo().find_commit(commit).map(|commit| commit.tree_id());
+        Ok(tree(one)? == tree(other)?)
+    }
+
     /// The newest commit that two share, if they share one.
     ///
     /// # Errors
