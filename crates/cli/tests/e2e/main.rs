@@ -15,6 +15,7 @@ mod flow;
 mod harness;
 mod help;
 mod hostile_agent;
+mod holding;
 mod hostile_repository;
 mod init;
 mod json;
