@@ -17,7 +17,7 @@ use crate::error::{Answer, CliError};
 /// A landing that has begun is finished first. What landed stays landed; what was refused or dropped stays readable.
 #[derive(Debug, Args)]
 pub(crate) struct CancelArgs {
-    /// Its id or a prefix of it
+    /// Its id or a prefix of it; @ is the newest
     #[arg(default_value = "@")]
     run: String,
     /// End its programs at once, without asking them first

@@ -11,7 +11,7 @@ use crate::error::{Answer, CliError};
 /// Go on from a run that is over, in a new one: what was completed there stays done
 #[derive(Debug, Args)]
 pub(crate) struct ForkArgs {
-    /// Its id or a prefix of it
+    /// Its id or a prefix of it; @ is the newest
     #[arg(default_value = "@")]
     run: String,
     /// Do this task again, by its id in the plan, and all that comes after it

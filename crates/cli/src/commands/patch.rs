@@ -66,6 +66,8 @@ enum PatchCommand {
         waive: Vec<String>,
     },
     /// Give a patch up: it is never applied again, and stays readable. Needs --reason
+    ///
+    /// The task of one that was held is tried again with the reason, if attempts are left; else it fails.
     Drop {
         /// Its id or a prefix of it
         patch: String,

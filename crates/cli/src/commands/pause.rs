@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Pause a run: what runs in it is ended and does not count, nothing new starts
 #[derive(Debug, Args)]
 pub(crate) struct PauseArgs {
-    /// Its id or a prefix of it
+    /// Its id or a prefix of it; @ is the newest
     #[arg(default_value = "@")]
     run: String,
 }

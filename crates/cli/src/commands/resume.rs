@@ -12,7 +12,7 @@ use crate::error::{Answer, CliError};
 /// what they did is kept as evidence.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
-    /// Its id or a prefix of it
+    /// Its id or a prefix of it; @ is the newest
     #[arg(default_value = "@")]
     run: String,
     /// Exit with 1 if any task failed, not only a critical one

@@ -98,7 +98,7 @@ fn gate_that_hangs_says_so() {
     patch Do one patch_[ID] is quarantined
       because  refused by gate:slow
       because  gate slow could not be judged: it took longer than its [TIME]
-      next     toll patch show [ID] --diff
+      next     toll patch checkout [ID]
     --- stderr
     ");
 }

@@ -208,7 +208,7 @@ fn command_that_is_not_there_is_a_usage_error_with_the_nearest() {
     --- stderr
     error: unrecognized subcommand 'stauts'
 
-      tip: a similar subcommand exists: 'status'
+      tip: some similar subcommands exist: 'pause', 'status'
 
     Usage: toll [OPTIONS] [COMMAND]
 

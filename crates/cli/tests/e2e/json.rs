@@ -236,6 +236,54 @@ fn sync_prints_a_report() {
     assert_document(&after_a_run(), &["sync"], "sync_report");
 }
 
+/// A repository with a run of two tasks that both wait to be landed, and a branch made by hand.
+fn held() -> Bench {
+    let bench = Bench::new();
+    bench.agent("echo x > $1.txt").plan(&tasks(&["one", "two"]));
+    assert_eq!(bench.toll(&["run", "../plan.toml", "--hold"]).code, Some(7));
+    bench.git(&["switch", "--quiet", "--create", "mine"]);
+    bench.write("mine.txt", "mine\n").commit("Mine").git(&["switch", "--quiet", "main"]);
+    bench
+}
+
+#[test]
+fn commands_that_drive_a_run_print_it() {
+    let bench = held();
+    assert_document(&bench, &["submit", "mine"], "run");
+    let held = &bench.toll(&["runs", "--json"]).json()["runs"][1]["id"].to_string();
+    let held = held.trim_matches('"');
+    assert_document(&bench, &["resume", held], "run");
+    assert_document(&bench, &["pause", held], "run");
+    assert_document(&bench, &["cancel", held], "run");
+    assert_document(&bench, &["fork", held], "run");
+}
+
+#[test]
+fn words_on_a_task_print_the_task() {
+    let bench = held();
+    assert_document(&bench, &["task", "retry", "one"], "task");
+    assert_document(&bench, &["task", "skip", "one", "--reason", "x"], "task");
+    assert_document(&bench, &["task", "cancel", "two", "--reason", "x"], "task");
+}
+
+#[test]
+fn words_on_a_patch_print_what_became_of_it() {
+    let bench = held();
+    let list = bench.toll(&["patch", "list", "--json"]).json();
+    let [first, second] = [0, 1].map(|place| list["patches"][place]["id"].as_str().expect("an id").to_owned());
+    assert_document(&bench, &["patch", "checkout", &first], "checkout_report");
+    let landed = assert_document(&bench, &["land", &first], "patches");
+    assert_eq!(landed["patches"][0]["state"], "committed");
+    assert_document(&bench, &["patch", "drop", &second, "--reason", "x"], "patch");
+}
+
+#[test]
+fn release_prints_the_patch() {
+    let bench = after_a_run();
+    let bad = bench.toll(&["status", "--json"]).json()["tasks"][1]["patch"].to_string();
+    assert_document(&bench, &["patch", "release", bad.trim_matches('"'), "--reason", "x"], "patch");
+}
+
 #[test]
 fn doctor_backup_and_restore_print_reports() {
     let bench = after_a_run();
