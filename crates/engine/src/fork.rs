@@ -1,9 +1,9 @@
-//! Going on from a run that is over: what was completed there stays done.
+//! Going on from a run that is over: what was done there stays done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Fork, Run, Task};
-use tollhouse_core::lifecycle::TaskState;
+use tollhouse_core::entity::{Fork, Patch, Run, Task};
+use tollhouse_core::lifecycle::PatchState;
 use tollhouse_core::spec::{RunSpec, TaskSpec};
 use tollhouse_core::{RunId, TaskId};
 
@@ -11,10 +11,11 @@ use crate::command::Legacy;
 use crate::refusal::Refusal;
 use crate::view::View;
 
-/// The new run's spec, and what it takes over: every task that was completed, but for `from` and all that comes after it.
+/// The new run's spec, and what it takes over: every task that was done, but for `from` and all that comes after it. Done is
+/// also what a person left out, and what landed because a person let its patch in again: nobody is paid for it twice.
 ///
 /// # Errors
-/// The run goes on, there is no such run, or it has no task `from`.
+/// The run goes on, there is no such run, it has no task `from`, or nothing is left of it to be done.
 pub fn fork_of(view: &View, id: RunId, from: Option<&str>) -> Result<(RunSpec, Legacy), Refusal> {
     let run = view.get::<Run>(id).ok_or(Refusal::NotFound { id: id.into() })?;
     if !run.state.is_finished() {
@@ -28,9 +29,18 @@ pub fn fork_of(view: &View, id: RunId, from: Option<&str>) -> Result<(RunSpec, L
         return Err(Refusal::NoSuchTask { id: id.into(), task: from.to_owned() });
     }
     let again = from.map(|from| after(&tasks, from)).unwrap_or_default();
-    let kept = |task: &&&Task| task.state == TaskState::Completed && !again.contains(task.spec.name.as_str());
+    let landed: BTreeSet<TaskId> = view
+        .all::<Patch>()
+        .filter(|patch| patch.state == PatchState::Committed)
+        .filter_map(|patch| patch.task)
+        .collect();
+    let kept =
+        |task: &&&Task| (task.is_done() || landed.contains(&task.id)) && !again.contains(task.spec.name.as_str());
     let done: BTreeMap<String, TaskId> =
         tasks.iter().filter(kept).map(|task| (task.spec.name.clone(), task.source.unwrap_or(task.id))).collect();
+    if done.len() == tasks.len() {
+        return Err(Refusal::NothingLeft { id: id.into() });
+    }
     let specs: Vec<TaskSpec> = tasks.iter().map(|task| task.spec.clone()).collect();
     let spec = RunSpec { tasks: specs, ..run.spec.clone() };
     let fork = Fork { source: id, from: from.map(str::to_owned) };

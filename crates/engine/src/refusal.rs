@@ -97,6 +97,12 @@ pub enum Refusal {
         /// Where it is.
         state: &'static str,
     },
+    /// All of a run's tasks are done, or it has none.
+    #[error("{id} has no task that is left to be done")]
+    NothingLeft {
+        /// Which run.
+        id: RecordId,
+    },
     /// A run has no task of this name.
     #[error("{id} has no task {task:?}")]
     NoSuchTask {
@@ -152,6 +158,7 @@ impl Refusal {
             Self::DependentsMissed { .. } => "dependents_missed",
             Self::RunOver { .. } => "run_over",
             Self::NotOver { .. } => "not_over",
+            Self::NothingLeft { .. } => "nothing_left",
             Self::NoSuchTask { .. } => "no_such_task",
             Self::NotWaivable { .. } => "not_waivable",
             Self::BadGlob { .. } => "bad_glob",
@@ -176,6 +183,7 @@ impl Refusal {
             }
             Self::RunOver { .. } => "`toll fork` goes on from it in a new run",
             Self::NotOver { .. } => "`toll resume` lets it go on; `toll cancel` ends it",
+            Self::NothingLeft { .. } => "`toll fork --from TASK` does a task again, with all that comes after it",
             Self::NoSuchTask { .. } => "`toll task list` shows the tasks of a run",
             Self::NotWaivable { .. } => "`toll patch show` lists the rules and what they said",
             Self::BadGlob { .. } => "write it as in \"src/**\"",

@@ -8,7 +8,10 @@ use super::execute::execute;
 use crate::context::{Context, require_person};
 use crate::error::{Answer, CliError};
 
-/// Go on from a run that is over, in a new one: what was completed there stays done
+/// Go on from a run that is over, in a new one: what was done there stays done
+///
+/// Done is also what was skipped by a person, or landed because one released its patch. Agents and gates are those of the
+/// run that is over, as they were configured then.
 #[derive(Debug, Args)]
 pub(crate) struct ForkArgs {
     /// Its id or a prefix of it; @ is the newest

@@ -181,9 +181,8 @@ fn release(text: &str, (waive, allow): (Vec<String>, Vec<String>), context: &mut
     let wish = PatchWish::Release { waive, allow };
     run.execute(&Command::OverridePatch { patch, wish, reason: reason.clone() })?;
     let paused = run.status()?.run.state == RunState::Paused;
-    if !paused {
-        super::land::go_on(&run, &reason, context)?;
-    }
+    // Where another program drives the run, that one goes on with it.
+    let driven_here = !paused && super::land::go_on(&run, &reason, context)?.is_some();
     show(&patch.to_string(), context)?;
     if paused {
         context.printer.remark(&format!("its run is paused: `toll resume {}` goes on with it", run.id.random_part()));
@@ -191,8 +190,8 @@ fn release(text: &str, (waive, allow): (Vec<String>, Vec<String>), context: &mut
     Ok(match find(&patch.to_string(), context)?.state {
         PatchState::Committed => Answer::Yes,
         PatchState::Quarantined | PatchState::Dropped => Answer::No,
-        // It is on its way: the program that drives the run has it, or it waits for a person.
-        _ => Answer::Waits,
+        _ if paused || driven_here => Answer::Waits,
+        _ => Answer::Yes,
     })
 }
 

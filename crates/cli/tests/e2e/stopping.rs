@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::flow::workspaces;
-use crate::harness::{Bench, Said, assert_same, assert_says, is_gone, tasks};
+use crate::harness::{Bench, Said, assert_same, assert_says, is_gone, run, tasks};
 use crate::living::{DEAF, Living, WAITS_FOR_GO};
 
 /// What is left to a program that is asked to end before it is made to.
@@ -388,13 +388,12 @@ fn run_that_is_over_cannot_be_canceled_paused_or_resumed() {
     let bench = Bench::new();
     bench.agent("echo x > x.txt").run_plan(&tasks(&["one"]));
     let before = bench.all_that_is();
-    for command in ["cancel", "resume"] {
+    for command in ["cancel", "resume", "pause"] {
         let said = bench.toll(&[command, "--json"]);
         let error = said.error();
         assert_eq!((said.code, &error["code"]), (Some(5), &"run_over".into()), "{said}");
         assert!(error["hint"].as_str().unwrap().contains("toll fork"), "{said}");
     }
-    assert_eq!(bench.toll(&["pause"]).code, Some(5));
     assert_eq!(before, bench.all_that_is());
 }
 
@@ -462,6 +461,91 @@ fn fork_from_a_task_does_it_again_with_all_that_comes_after_it() {
 }
 
 #[test]
+fn fork_of_a_run_in_which_all_is_done_is_refused() {
+    let bench = Bench::new();
+    bench.agent("echo x > x.txt").run_plan(&tasks(&["one"]));
+    let said = bench.toll(&["fork", "--json"]);
+    assert_eq!((said.code, &said.error()["code"]), (Some(5), &"nothing_left".into()), "{said}");
+}
+
+#[test]
+fn fork_does_not_do_again_what_a_person_left_out() {
+    let bench = Bench::new();
+    bench.agent("echo $1 >> \"$TMPDIR/begun\"; echo $1 > $1.txt");
+    bench.plan(&tasks(&["one", "two"])).toll(&["run", "../plan.toml", "--hold"]);
+    bench.forget("begun").toll(&["task", "skip", "one", "--reason", "done elsewhere"]);
+    bench.toll(&["cancel"]);
+    let said = bench.toll(&["fork"]);
+    assert_eq!((said.code, bench.noted("begun")), (Some(7), vec!["two".to_owned()]), "{said}");
+}
+
+#[test]
+fn fork_does_not_do_again_what_landed_because_a_person_let_it_in() {
+    let bench = Bench::new();
+    bench.agent("echo $1 >> \"$TMPDIR/begun\"; [ $1 = one ] || [ -e \"$TMPDIR/go\" ]; echo $1 > $1.txt");
+    bench.config(&format!("{}\n[policy]\nforbid = [\"one.txt\"]\n", crate::harness::GATE)).commit("Forbid");
+    bench.plan(&tasks(&["one", "two"])).toll(&["run", "../plan.toml"]);
+    let one = bench.toll(&["task", "show", "one", "--json"]).json()["patch"].as_str().expect("a patch").to_owned();
+    let said = bench.toll(&["patch", "release", &one, "--allow", "one.txt", "--reason", "it may"]);
+    assert_eq!((said.code, bench.landed()), (Some(0), vec!["one.txt".to_owned()]), "{said}");
+    let said = bench.let_go().forget("begun").toll(&["fork"]);
+    assert_eq!((said.code, bench.noted("begun")), (Some(0), vec!["two".to_owned()]), "{said}");
+}
+
+/// A run that was made by a program that was killed before it began it.
+fn made_and_never_begun() -> Bench {
+    let bench = Bench::new();
+    bench.agent("echo $1 > $1.txt").plan(&tasks(&["one"]));
+    let killed = run(bench.command(&["run", "../plan.toml"]).env("TOLLHOUSE_FAILPOINT", "commit.start_run:before"));
+    assert_eq!((killed.code, bench.state().as_str()), (None, "pending"), "{killed}");
+    bench
+}
+
+#[test]
+fn run_that_was_made_and_never_begun_is_begun_by_resume() {
+    let bench = made_and_never_begun();
+    assert!(bench.status()["next"].as_str().is_some_and(|next| next.starts_with("toll resume ")));
+    let said = bench.toll(&["resume"]);
+    assert_eq!((said.code, bench.landed()), (Some(0), vec!["one.txt".to_owned()]), "{said}");
+}
+
+#[test]
+fn run_that_was_made_and_never_begun_can_be_canceled() {
+    let bench = made_and_never_begun();
+    let said = bench.toll(&["cancel"]);
+    assert_eq!(
+        (said.code, bench.state().as_str(), bench.task_states()),
+        (Some(0), "canceled", vec!["canceled".to_owned()]),
+        "{said}"
+    );
+}
+
+#[test]
+fn setup_of_a_workspace_is_ended_by_ctrl_c() {
+    let bench = Bench::new();
+    let setup = "[workspace]\nsetup = '[ -e $TMPDIR/go ] || { sleep 1000 & echo $$ $! >> $TMPDIR/pids; wait; }'\n";
+    bench.agent("echo $1 > $1.txt").config(setup).commit("Set up");
+    let living = bench.start_plan(&tasks(&["one"]));
+    assert_eq!(living.interrupted().code, Some(130));
+    assert_all_gone(&bench);
+    resumed(&bench);
+    assert_eq!(bench.landed(), ["one.txt"]);
+}
+
+#[test]
+fn pause_while_nothing_runs_but_the_wait_for_another_try_is_in_order() {
+    let bench = Bench::new();
+    bench.agent("[ -e \"$TMPDIR/go\" ]; echo $1 > $1.txt");
+    let plan = tasks(&["one"]).replace("attempts = 1", "attempts = 10");
+    let living = bench.plan(&plan).start(&["run", "../plan.toml"]);
+    bench.until("a run is there", || !bench.toll(&["runs"]).out.is_empty());
+    bench.until("it waits", || bench.task_states() == ["retrying"]);
+    assert_eq!((bench.toll(&["pause"]).code, living.ended().code), (Some(0), Some(7)));
+    resumed(&bench);
+    assert_eq!(bench.landed(), ["one.txt"]);
+}
+
+#[test]
 fn fork_says_where_what_is_done_was_done() {
     let bench = failed_in_the_middle();
     let source = bench.toll(&["task", "show", "one", "--json"]).json()["id"].clone();
@@ -510,7 +594,7 @@ fn agent_may_stop_resume_and_fork_nothing() {
     living.interrupted();
     let before = bench.all_that_is();
     for command in ["resume", "pause", "cancel", "fork"] {
-        let said = crate::harness::run(bench.command(&[command, "--json"]).env("TOLLHOUSE_TASK", "one"));
+        let said = run(bench.command(&[command, "--json"]).env("TOLLHOUSE_TASK", "one"));
         assert_eq!((said.code, &said.error()["code"]), (Some(3), &"not_a_person".into()), "toll {command}: {said}");
     }
     assert_eq!(before, bench.all_that_is());

@@ -97,8 +97,10 @@ pub(super) fn start(draft: &mut Draft<'_>, id: RunId, base: &str) -> Result<(), 
 
 /// Pauses a run: what is alive in it ends.
 pub(super) fn pause(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(), Refusal> {
-    if draft.run(id)?.state == RunState::Paused {
-        return Ok(());
+    match draft.run(id)?.state {
+        RunState::Paused => return Ok(()),
+        state if state.is_finished() => return Err(Refusal::RunOver { id: id.into(), state: state.as_str() }),
+        _ => {}
     }
     super::task::interrupt_all(draft, id, reason)?;
     draft.emit::<Run>(id, &RunEvent::Pause { reason: reason.to_owned() })

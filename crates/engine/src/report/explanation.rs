@@ -68,6 +68,11 @@ fn explain_run(view: &View, run: &Run) -> Explanation {
     let id = run.id.random_part();
     let next = next_for_run(view, run).or_else(|| match run.state {
         RunState::Succeeded if because.is_empty() => None,
+        // A run of what was handed in is what became of that.
+        _ if tasks.is_empty() => {
+            let patch = view.all::<Patch>().find(|patch| patch.run == Some(run.id));
+            patch.and_then(|patch| explain_patch(view, patch).next)
+        }
         // What was done stays done; the rest is done anew.
         RunState::Failed | RunState::Canceled | RunState::Quarantined => Some(format!("toll fork {id}")),
         _ => Some(format!("toll status {id}")),
