@@ -109,6 +109,7 @@ impl Repo {
             .env("PYTHONNOUSERSITE", "1")
             .env("TOLLHOUSE_TEST_ROUNDS", self.draws.rounds.to_string())
             .env("TOLLHOUSE_TEST_SEED", self.draws.seed.to_string())
+            .env("TOLLHOUSE_TEST_FIGURES", self.figures())
             .env("PROPTEST_CASES", self.draws.rounds.to_string())
             .env("PROPTEST_RNG_SEED", self.draws.seed.to_string());
         command
@@ -122,6 +123,11 @@ impl Repo {
     /// cargo, where it fetches.
     pub(crate) fn fetching_cargo(&self) -> Command {
         self.fetching(&self.cargo)
+    }
+
+    /// Where tests write down what they measured, and what they could not try.
+    pub(crate) fn figures(&self) -> PathBuf {
+        self.home.path.join("figures.txt")
     }
 
     /// An empty folder from which nothing of the checkout can be imported.

@@ -59,6 +59,14 @@ pub(crate) fn run(task: &str, repo: &Repo) -> Result<(), Failure> {
     rows.push(row("all", if failed.is_some() { "FAILED" } else { "ok" }, Some(began.elapsed())));
     let Draws { rounds, seed } = repo.draws;
     println!("\n{}\ndraws again: cargo xtask {task} --rounds {rounds} --seed {seed}", rows.join("\n"));
+    let figures = std::fs::read_to_string(repo.figures()).unwrap_or_default();
+    let _ = std::fs::remove_file(repo.figures());
+    let mut figures: Vec<&str> = figures.lines().collect();
+    figures.sort_unstable();
+    figures.dedup();
+    for figure in figures {
+        println!("{figure}");
+    }
     let Some((name, failure)) = failed else { return Ok(()) };
     Err(Failure::Refused(format!("step `{name}` failed: {failure}")))
 }

@@ -8,6 +8,7 @@ pub(crate) fn rounds() -> u64 {
 }
 
 /// The seed that is wanted, or a fresh one; it is printed.
+#[expect(clippy::print_stdout, reason = "who reads why a test failed must see what it drew")]
 pub(crate) fn seeds() -> u64 {
     let given = std::env::var("TOLLHOUSE_TEST_SEED").ok().and_then(|text| text.parse().ok());
     let seed = given.unwrap_or_else(|| RandomState::new().hash_one(0));

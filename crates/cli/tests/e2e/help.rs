@@ -39,6 +39,7 @@ const COMMANDS: &[&str] = &[
     "pause",
     "cancel",
     "fork",
+    "gc",
     "doctor",
     "backup",
     "restore",

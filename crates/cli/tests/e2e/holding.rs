@@ -502,7 +502,8 @@ fn checkout_of_a_patch_whose_branch_is_there_is_refused() {
 
 /// A patch that a person mends in a worktree, and its branch.
 fn mended(bench: &Bench, id: &str) -> String {
-    let branch = bench.toll(&["patch", "checkout", id, "--json"]).json()["branch"].as_str().unwrap().to_owned();
+    let made = bench.toll(&["patch", "checkout", id, "--json"]).json();
+    let branch = made["branch"].as_str().expect("it names the branch").to_owned();
     bench.git(&["worktree", "add", "--quiet", "../mending", &branch]);
     let git = |args: &[&str]| {
         let said = run(bench.isolated("git").current_dir(bench.around().join("mending")).args(args));

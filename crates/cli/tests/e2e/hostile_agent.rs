@@ -5,13 +5,36 @@
 //! maintainer's checkout, push there, take `TOLLHOUSE_TASK` out of its environment before it calls `toll`, end processes.
 //! Against that only a sandbox helps, and nothing of it is tried here.
 
-use std::path::Path;
 use std::process::Command;
 
+use crate::disk::SmallDisk;
 use crate::harness::{Bench, Said, assert_same, is_gone, reason, run, tasks};
+use crate::told::skipped;
 
 /// What only a person may order, each as it would be called for the agent's own task or patch. New ones go here.
-const ORDERS: &[&str] = &["do x", "run ../plan.toml", "sync", "init --force", "gate run", "demo"];
+const ORDERS: &[&str] = &[
+    "do x",
+    "run ../plan.toml",
+    "sync",
+    "init --force",
+    "gate run",
+    "demo",
+    "submit main",
+    "land",
+    "resume",
+    "pause",
+    "cancel",
+    "cancel --kill",
+    "fork",
+    "task retry one",
+    "task skip one --reason x",
+    "task cancel one --reason x",
+    "patch checkout 0",
+    "patch release 0 --allow x --reason x",
+    "patch drop 0 --reason x",
+    "gc",
+    "restore x",
+];
 
 /// Runs a plan of one task, with an agent that means harm; nothing of the person may change.
 #[track_caller]
@@ -52,11 +75,6 @@ fn left_behind(bench: &Bench) -> Vec<String> {
     let state = bench.around().join("state/tollhouse");
     let said = run(Command::new("find").arg(&state).args(["-mindepth", "2", "-printf", "%P\\n"]));
     said.out.lines().map(str::to_owned).collect()
-}
-
-#[expect(clippy::print_stdout, reason = "who reads what a test says must see why it tried nothing")]
-fn skipped(why: &str) {
-    println!("skipped: {why}");
 }
 
 fn is_root() -> bool {
@@ -216,7 +234,7 @@ fn can(words: &[&str]) -> bool {
     let scratch = tempfile::tempdir().expect("a scratch folder can be made");
     let made = run(Command::new(words[0]).arg(scratch.path().join("it")).args(&words[1..]));
     if made.code != Some(0) {
-        skipped(&format!("this user may not call {}: {}", words[0], made.err.trim()));
+        skipped("a hostile agent", &format!("this user may not call {}: {}", words[0], made.err.trim()));
     }
     made.code == Some(0)
 }
@@ -252,7 +270,7 @@ fn ignored_folder_without_permissions_is_no_obstacle_and_is_removed() {
 #[test]
 fn folder_that_cannot_be_read_is_told_and_no_deletion() {
     if is_root() {
-        skipped("nothing is unreadable for root");
+        skipped("a hostile agent", "nothing is unreadable for root");
         return;
     }
     insta::assert_snapshot!(reason_after("chmod 000 src; echo x > x.txt"), @"what it changed cannot be read: cannot read src: Permission denied (os error 13)");
@@ -267,7 +285,7 @@ fn file_that_nobody_can_remove_is_left_behind_and_the_work_lands() {
     );
     let left = left_behind(&bench);
     if !bench.noted("skipped").is_empty() {
-        skipped("chattr +i is not possible here");
+        skipped("a hostile agent", "chattr +i is not possible here");
         return;
     }
     let path = left.iter().find(|path| path.ends_with("build/x")).expect("the file is still there");
@@ -282,32 +300,11 @@ fn file_of_three_gigabytes_is_told() {
     insta::assert_snapshot!(reason_after("truncate -s 3G big.bin; echo x > x.txt"), @"what it changed cannot be read: big.bin has 3221225472 bytes, more than 536870912");
 }
 
-/// A small file system for the workspaces, unmounted at the end.
-struct SmallDisk<'a> {
-    place: &'a Path,
-}
-
-impl<'a> SmallDisk<'a> {
-    fn mount(place: &'a Path) -> Option<Self> {
-        let mounted = run(Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(place));
-        if mounted.code != Some(0) {
-            skipped(&format!("no file system can be mounted: {}", mounted.err.trim()));
-        }
-        (mounted.code == Some(0)).then_some(Self { place })
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        run(Command::new("umount").arg("--lazy").arg(self.place));
-    }
-}
-
 #[test]
 fn agent_that_fills_the_disk_of_the_workspaces_fails_its_task_with_what_the_disk_says() {
     let bench = Bench::new();
     let state = bench.around().join("state");
-    let Some(_disk) = SmallDisk::mount(&state) else { return };
+    let Some(_disk) = SmallDisk::mount(&state, "8m") else { return };
     let said = harm_by(&bench, "head -c 20000000 /dev/zero > big.bin");
     assert_eq!((said.code, left_behind(&bench)), (Some(1), Vec::new()), "{said}");
     insta::assert_snapshot!(reason(&bench), @r"
@@ -320,7 +317,7 @@ fn agent_that_fills_the_disk_of_the_workspaces_fails_its_task_with_what_the_disk
 fn attempt_on_a_disk_that_another_filled_for_good_fails_with_what_the_disk_says() {
     let bench = Bench::new();
     let state = bench.around().join("state");
-    let Some(_disk) = SmallDisk::mount(&state) else { return };
+    let Some(_disk) = SmallDisk::mount(&state, "8m") else { return };
     bench.agent("head -c 20000000 /dev/zero > \"$TOLLHOUSE_WORKSPACE/../../full\"");
     let before = bench.of_the_person();
     let said = bench.plan(&tasks(&["one"]).replace("attempts = 1", "attempts = 2")).toll(&["run", "../plan.toml"]);

@@ -137,10 +137,10 @@ impl Bench {
 
     /// The names of the files that landed and of those that changed with them.
     pub(crate) fn landed(&self) -> Vec<String> {
-        match self.has_branch("toll/main") {
-            true => self.git(&["diff", "--name-only", "main", "toll/main"]).lines().map(str::to_owned).collect(),
-            false => Vec::new(),
+        if !self.has_branch("toll/main") {
+            return Vec::new();
         }
+        self.git(&["diff", "--name-only", "main", "toll/main"]).lines().map(str::to_owned).collect()
     }
 
     pub(crate) fn has_branch(&self, name: &str) -> bool {

@@ -111,21 +111,6 @@ pub(crate) fn next_for_run(view: &View, run: &Run) -> Option<String> {
     }
 }
 
-impl RunStatus {
-    /// The same, once it was seen that the program that should drive the run is gone.
-    #[must_use]
-    pub fn abandoned(mut self) -> Self {
-        self.driven_by = None;
-        let id = self.run.id.random_part();
-        self.next = match self.run.state {
-            RunState::Pending | RunState::Running | RunState::Verifying => Some(format!("toll resume {id}")),
-            RunState::Canceling => Some(format!("toll cancel {id}")),
-            _ => self.next,
-        };
-        self
-    }
-}
-
 /// What there is to say of a run at a time; `None` where the view does not hold it.
 pub fn run_status(view: &View, id: RunId, now: Timestamp) -> Option<RunStatus> {
     let run = view.get::<Run>(id)?;

@@ -104,7 +104,7 @@ pub fn land(project: &Project, ledger: &LedgerRepo, landing: &Landing) -> Result
         return Err(LandProblem::BranchName { name: landing.branch.clone() });
     }
     let turn = Turn::take(project)?;
-    turn.clear_lock(project, &landing.branch)?;
+    turn.clear_lock(&landing.branch)?;
     let patch = trailer(&landing.message, PATCH_TRAILER).unwrap_or_default();
     if !patch.is_empty()
         && let Some(commit) = project.find_landed(&landing.branch, patch)?
@@ -175,7 +175,7 @@ fn is_locked(error: &Error) -> bool {
 /// [`LandProblem`].
 pub fn look_for_landed(project: &Project, branch: &str, patch: &str) -> Result<Option<Oid>, LandProblem> {
     let turn = Turn::take(project)?;
-    turn.clear_lock(project, branch)?;
+    turn.clear_lock(branch)?;
     let found = project.find_landed(branch, patch)?;
     if found.is_some() {
         // It may have been the sync that the death came before.

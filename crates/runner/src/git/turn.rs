@@ -29,12 +29,15 @@ const LOOK: Duration = Duration::from_millis(5);
 const EMPTY_FOR: Duration = Duration::from_secs(2);
 
 /// The turn, held until this is dropped.
-#[derive(Debug)]
-pub(super) struct Turn(#[expect(dead_code, reason = "it is held, and its end gives it back")] File);
+pub(super) struct Turn<'p> {
+    project: &'p Project,
+    /// Closing it gives the turn back.
+    _file: File,
+}
 
-impl Turn {
+impl<'p> Turn<'p> {
     /// Waits for the turn.
-    pub(super) fn take(project: &Project) -> Result<Self, LandProblem> {
+    pub(super) fn take(project: &'p Project) -> Result<Self, LandProblem> {
         let path = project.common_dir().join(FILE);
         let unreadable = |source: io::Error| ProjectProblem::Unreadable { path: path.clone(), source };
         if let Some(folder) = path.parent() {
@@ -44,7 +47,7 @@ impl Turn {
         let began = Instant::now();
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self(file)),
+                Ok(()) => return Ok(Self { project, _file: file }),
                 Err(Errno::WOULDBLOCK | Errno::INTR) if began.elapsed() < PATIENCE => thread::sleep(LOOK),
                 Err(Errno::WOULDBLOCK) => return Err(LandProblem::Busy { path }),
                 Err(error) => return Err(unreadable(error.into()).into()),
@@ -54,11 +57,11 @@ impl Turn {
 
     /// Removes the lock of a branch that one of us left behind. A lock that belongs to somebody else stays; what it holds
     /// tells them apart.
-    pub(super) fn clear_lock(&self, project: &Project, branch: &str) -> Result<(), ProjectProblem> {
-        let lock = project.common_dir().join(format!("refs/heads/{branch}.lock"));
+    pub(super) fn clear_lock(&self, branch: &str) -> Result<(), ProjectProblem> {
+        let lock = self.project.common_dir().join(format!("refs/heads/{branch}.lock"));
         let ours = match fs::read_to_string(&lock) {
             Ok(text) if text.is_empty() => stays_empty(&lock),
-            Ok(text) => is_landing(project, text.trim()),
+            Ok(text) => is_landing(self.project, text.trim()),
             // Not there, or nothing that we wrote.
             Err(_) => false,
         };
