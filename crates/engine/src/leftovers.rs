@@ -43,7 +43,7 @@ pub enum Owner {
     GateRun {
         /// Where it is.
         state: GateRunState,
-        /// Whether its time is over.
+        /// Whether its program is gone, or its time is over.
         is_over: bool,
     },
     /// A patch that was handed in.
@@ -78,7 +78,7 @@ pub fn fate_of(owner: Owner) -> (Fate, &'static str) {
         Owner::Run { is_needed: true, .. } => (Fate::Stays, "it holds work that is nowhere else, or may come back"),
         Owner::Run { .. } => (Fate::Goes, "its run is over"),
         Owner::GateRun { state, .. } if state.is_finished() => (Fate::Goes, "its gate has ended"),
-        Owner::GateRun { is_over: true, .. } => (Fate::Goes, "the time of its gate is over"),
+        Owner::GateRun { is_over: true, .. } => (Fate::Goes, "the program that ran its gate is gone"),
         Owner::GateRun { .. } => (Fate::Stays, "its gate runs"),
         Owner::Patch { state: PatchState::Quarantined } => (Fate::Stays, "the patch may come back"),
         Owner::Patch { state } if state.is_finished() => (Fate::Goes, "the patch is finished"),

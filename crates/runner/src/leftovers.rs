@@ -94,10 +94,7 @@ pub fn settle_gates(store: &dyn Store, person: &str) -> Result<(), RunnerError> 
     for record in records.iter().filter(|record| record.run.is_none()) {
         let effect = Effect::from_record(record).map_err(|error| EngineError::from(ViewError::from(error)))?;
         let Work::Gate { gate_run } = effect.work else { continue };
-        let liveness = effect.process.as_ref().map_or(Liveness::Alive, liveness_of);
-        if liveness != Liveness::Gone && effect.until.is_none_or(|until| until >= clock::now()) {
-            continue;
-        }
+        let Some(liveness) = lost(&effect) else { continue };
         let mut engine = Engine::open_project_with(store, &[effect.id.into(), gate_run.into()])?;
         let found = Found::outcome(Outcome::Stopped { reason: "its program is gone".to_owned() });
         let command = Command::Settle { effect: effect.id, by: Witness::Anybody(liveness), found };
@@ -108,6 +105,18 @@ pub fn settle_gates(store: &dyn Store, person: &str) -> Result<(), RunnerError> 
         }
     }
     Ok(())
+}
+
+/// What was seen of the program of an effect that belongs to no run, where nobody waits for it any more: it is gone, or it
+/// cannot be seen and its time is over.
+fn lost(effect: &Effect) -> Option<Liveness> {
+    let over = effect.until.is_some_and(|until| until < clock::now());
+    match effect.process.as_ref().map(liveness_of) {
+        Some(Liveness::Alive) => None,
+        Some(Liveness::Gone) => Some(Liveness::Gone),
+        Some(unseen @ Liveness::OutOfSight { .. }) => over.then_some(unseen),
+        None => over.then_some(Liveness::OutOfSight { last_seen: None }),
+    }
 }
 
 struct Search<'a> {
@@ -179,8 +188,11 @@ impl Search<'_> {
         let known = self.store.find(&find)?;
         let [record] = known.as_slice() else { return Ok(Owner::Nobody { age: age(dir) }) };
         let gate_run = GateRun::from_record(record).map_err(|error| EngineError::from(ViewError::from(error)))?;
-        let begun = gate_run.started_at.unwrap_or(gate_run.created_at);
-        let is_over = begun.after(gate_run.gate.timeout) < clock::now();
+        let find = Find { kind: Some(Kind::Effect), parent: Some(record.id), limit: Some(1), ..Find::default() };
+        let effect = self.store.find(&find)?.pop();
+        let effect = effect.map(|effect| Effect::from_record(&effect)).transpose();
+        let effect = effect.map_err(|error| EngineError::from(ViewError::from(error)))?;
+        let is_over = effect.is_some_and(|effect| lost(&effect).is_some());
         Ok(Owner::GateRun { state: gate_run.state, is_over })
     }
 

@@ -13,6 +13,7 @@ mod disturbed;
 mod doctor;
 mod draws;
 mod flow;
+mod gc;
 mod harness;
 mod help;
 mod holding;
