@@ -1,56 +1,11 @@
-//! What waits for a person, and a person's word: land, drop, retry, skip, release; work by hand.
+//! What waits for a person before it lands, and a person's word on tasks.
 
-use serde_json::Value;
-
-use crate::harness::{Bench, GATE, Said, assert_same, assert_says, run, tasks};
-use crate::living::WAITS_FOR_GO;
-
-/// Says what it was told, and makes a file named after its task.
-const AGENT: &str = "cat > \"$TMPDIR/told-$1\"; echo $1 >> \"$TMPDIR/begun\"; echo $1 > $1.txt";
+use crate::harness::{Bench, GATE, assert_says, is_gone, run, tasks};
+use crate::living::{Living, WAITS_FOR_GO};
+use crate::word::{AGENT, assert_refused, branch, held, one_after_the_other, patches, state_of};
 
 /// A project in which every change waits for a person.
 const HOLD: &str = "\n[project]\nland = \"hold\"\n";
-
-/// A plan of two tasks, the second after the first.
-fn one_after_the_other() -> String {
-    tasks(&["one", "two"]).replace("id = \"two\"", "id = \"two\"\nneeds = [\"one\"]")
-}
-
-/// A held run of a plan.
-fn held(plan: &str) -> Bench {
-    let bench = Bench::new();
-    let said = bench.agent(AGENT).plan(plan).toll(&["run", "../plan.toml", "--hold"]);
-    assert_eq!(said.code, Some(7), "{said}");
-    bench
-}
-
-/// The ids of all patches, oldest first.
-fn patches(bench: &Bench) -> Vec<String> {
-    let list = bench.toll(&["patch", "list", "--json"]).json();
-    let rows = list["patches"].as_array().expect("a list");
-    rows.iter().rev().map(|row| row["id"].as_str().expect("an id").to_owned()).collect()
-}
-
-fn patch(bench: &Bench, id: &str) -> Value {
-    bench.toll(&["patch", "show", id, "--json"]).json()
-}
-
-fn state_of(bench: &Bench, id: &str) -> String {
-    patch(bench, id)["state"].as_str().expect("a state").to_owned()
-}
-
-#[track_caller]
-fn assert_refused(said: &Said, exit: i32, code: &str) {
-    assert_eq!((said.code, &said.error()["code"]), (Some(exit), &code.into()), "{said}");
-}
-
-/// A branch made by hand, with a commit that writes a file.
-fn branch(bench: &Bench, name: &str, file: &str, content: &str) {
-    bench.git(&["switch", "--quiet", "--create", name]);
-    bench.write(file, content).commit(&format!("Write {file}")).git(&["switch", "--quiet", "main"]);
-}
-
-// Held.
 
 #[test]
 fn held_run_says_what_waits_and_how_to_land_it() {
@@ -221,8 +176,6 @@ fn resume_of_a_held_run_rests_again() {
     assert_eq!((said.code, bench.state().as_str()), (Some(7), "paused"), "{said}");
 }
 
-// Sent back.
-
 #[test]
 fn held_change_that_is_dropped_is_made_again_with_the_reason() {
     let bench = held(&tasks(&["one"]).replace("attempts = 1", "attempts = 2"));
@@ -302,10 +255,8 @@ fn skip_and_cancel_of_a_task_need_a_reason() {
     assert_eq!(before, bench.all_that_is());
 }
 
-// While another program drives.
-
 /// A run of two tasks, one after the other, whose first agent is at work.
-fn at_work() -> (Bench, crate::living::Living) {
+fn at_work() -> (Bench, Living) {
     let bench = Bench::new();
     let living = bench.agent(WAITS_FOR_GO).start_plan(&one_after_the_other());
     (bench, living)
@@ -335,7 +286,7 @@ fn task_that_is_canceled_while_its_agent_works_ends_the_agent() {
     assert_eq!(said.code, Some(0), "{said}");
     let run = living.ended();
     assert_eq!((run.code, bench.state().as_str()), (Some(1), "failed"), "{run}");
-    assert!(bench.pids().iter().all(|pid| crate::harness::is_gone(pid)));
+    assert!(bench.pids().iter().all(|pid| is_gone(pid)));
 }
 
 #[test]
@@ -347,7 +298,7 @@ fn task_whose_agent_works_is_not_skipped() {
 }
 
 /// A run whose first change is held, and whose second agent is at work.
-fn held_while_another_works() -> (Bench, crate::living::Living) {
+fn held_while_another_works() -> (Bench, Living) {
     let bench = Bench::new();
     bench.agent(&format!("[ $1 != one ] || {{ echo $1 > $1.txt; exit 0; }}\n{WAITS_FOR_GO}"));
     let living = bench.plan(&tasks(&["one", "two"])).start(&["run", "../plan.toml", "--hold"]);
@@ -376,306 +327,6 @@ fn what_is_dropped_while_a_run_goes_on_does_not_land() {
     bench.toll(&["pause"]);
     living.ended();
     assert_eq!((state_of(&bench, &dropped).as_str(), bench.landed()), ("dropped", Vec::new()));
-}
-
-// Set aside, and let in.
-
-/// A policy that most of what agents do breaks.
-const NARROW: &str = "\n[policy]\nwrite = [\"src/**\"]\n";
-
-/// A run whose change was refused for its path; the patch.
-fn refused() -> (Bench, String) {
-    let bench = Bench::new();
-    bench.agent(AGENT).config(&format!("{GATE}{NARROW}")).commit("Narrow");
-    assert_eq!(bench.plan(&tasks(&["one"])).toll(&["run", "../plan.toml"]).code, Some(1));
-    let id = patches(&bench).remove(0);
-    (bench, id)
-}
-
-#[test]
-fn released_patch_lands_and_shows_what_was_waived() {
-    let (bench, id) = refused();
-    let said = bench.toll(&["patch", "release", &id, "--allow", "*.txt", "--reason", "it may"]);
-    assert_eq!((said.code, bench.landed()), (Some(0), vec!["one.txt".to_owned()]), "{said}");
-    let patch = patch(&bench, &id);
-    let waived = patch["verdicts"].as_array().unwrap().iter().find(|verdict| verdict["rule"] == "write_scope").unwrap();
-    assert_eq!((&waived["outcome"], &patch["allowed"]), (&"waived".into(), &serde_json::json!(["*.txt"])), "{patch:#}");
-}
-
-#[test]
-fn release_stays_on_the_ledger_with_its_reason_and_who_said_it() {
-    let (bench, id) = refused();
-    bench.toll(&["patch", "release", &id, "--allow", "*.txt", "--reason", "it may"]);
-    let log = bench.toll(&["log", &id, "--json"]).out;
-    let release: Value = log
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .find(|row: &Value| row["event"] == "release")
-        .unwrap();
-    assert_eq!((&release["reason"], &release["severity"]), (&"it may".into(), &"warning".into()), "{release:#}");
-    assert!(release["actor"].to_string().contains("ada"), "{release:#}");
-    let line = bench.toll(&["log", &id]).out;
-    assert!(line.contains("release → created  it may; allowed: *.txt"), "{line}");
-}
-
-#[test]
-fn release_of_what_its_rules_still_refuse_is_a_no() {
-    let (bench, id) = refused();
-    let said = bench.toll(&["patch", "release", &id, "--allow", "other/**", "--reason", "it may"]);
-    assert_eq!((said.code, state_of(&bench, &id).as_str()), (Some(1), "quarantined"), "{said}");
-}
-
-#[test]
-fn release_needs_a_reason() {
-    let (bench, id) = refused();
-    let before = bench.all_that_is();
-    assert_refused(&bench.toll(&["patch", "release", &id, "--allow", "*.txt", "--json"]), 2, "no_reason");
-    assert_eq!(before, bench.all_that_is());
-}
-
-#[test]
-fn rule_that_nobody_may_waive_is_not_waived() {
-    let (bench, id) = refused();
-    let before = bench.all_that_is();
-    for rule in ["git_directory", "outside_repository", "nonsense"] {
-        let said = bench.toll(&["patch", "release", &id, "--waive", rule, "--reason", "x", "--json"]);
-        assert_refused(&said, 2, "not_waivable");
-    }
-    assert_refused(&bench.toll(&["patch", "release", &id, "--allow", "[", "--reason", "x", "--json"]), 2, "bad_glob");
-    assert_eq!(before, bench.all_that_is());
-}
-
-#[test]
-fn patch_whose_task_goes_on_is_not_released() {
-    let bench = Bench::new();
-    bench.config(&format!("{GATE}{NARROW}")).commit("Narrow");
-    bench.agent(&format!(
-        "[ -e \"$TMPDIR/begun\" ] || {{ echo 1 >> \"$TMPDIR/begun\"; echo x > x.txt; exit 0; }}\n{WAITS_FOR_GO}"
-    ));
-    let living = bench.start_plan(&tasks(&["one"]).replace("attempts = 1", "attempts = 2"));
-    let id = patches(&bench).remove(0);
-    assert_refused(&bench.toll(&["patch", "release", &id, "--reason", "x", "--json"]), 5, "task_in_the_way");
-    bench.toll(&["cancel", "--kill"]);
-    living.ended();
-}
-
-#[test]
-fn ctrl_c_while_a_released_patch_is_at_the_gate_leaves_it_to_be_resumed() {
-    let (bench, id) = refused();
-    bench.config(&format!("{GATE}{NARROW}"));
-    let waits = "[ ! -e one.txt ] || [ -e \"$TMPDIR/go\" ] || { echo $$ >> \"$TMPDIR/pids\"; sleep 1000 & wait; }";
-    bench.write("check.sh", waits).commit("Wait");
-    let living = bench.start(&["patch", "release", &id, "--allow", "*.txt", "--reason", "it may"]);
-    bench.until("the gate began", || !bench.pids().is_empty());
-    let said = living.interrupted();
-    assert_eq!((said.code, state_of(&bench, &id).as_str()), (Some(130), "applied"), "{said}");
-    assert!(bench.status()["next"].as_str().is_some_and(|next| next.starts_with("toll resume")));
-    bench.let_go().toll(&["resume"]);
-    assert_eq!(bench.landed(), ["one.txt"]);
-}
-
-// By hand.
-
-#[test]
-fn checkout_makes_only_a_branch() {
-    let (bench, id) = refused();
-    let (before, refs) = (bench.of_the_person(), bench.git(&["for-each-ref", "--format=%(refname)"]));
-    let said = bench.toll(&["patch", "checkout", &id, "--json"]);
-    let branch = said.json()["branch"].as_str().unwrap().to_owned();
-    let made = format!("refs/heads/{branch}");
-    let more: Vec<String> = bench
-        .git(&["for-each-ref", "--format=%(refname)"])
-        .lines()
-        .filter(|name| !refs.lines().any(|old| old == *name) && !name.starts_with("refs/tollhouse/"))
-        .map(str::to_owned)
-        .collect();
-    assert_eq!(more, [made]);
-    assert_same(&before, &bench.of_the_person());
-}
-
-#[test]
-fn checkout_of_a_patch_whose_branch_is_there_is_refused() {
-    let (bench, id) = refused();
-    assert_eq!(bench.toll(&["patch", "checkout", &id]).code, Some(0));
-    assert_refused(&bench.toll(&["patch", "checkout", &id, "--json"]), 5, "branch_exists");
-}
-
-/// A patch that a person mends in a worktree, and its branch.
-fn mended(bench: &Bench, id: &str) -> String {
-    let made = bench.toll(&["patch", "checkout", id, "--json"]).json();
-    let branch = made["branch"].as_str().expect("it names the branch").to_owned();
-    bench.git(&["worktree", "add", "--quiet", "../mending", &branch]);
-    let git = |args: &[&str]| {
-        let said = run(bench.isolated("git").current_dir(bench.around().join("mending")).args(args));
-        assert_eq!(said.code, Some(0), "{said}");
-    };
-    git(&["mv", "one.txt", "src/one.txt"]);
-    git(&[
-        "-c",
-        "user.name=Grace",
-        "-c",
-        "user.email=grace@example.org",
-        "commit",
-        "--quiet",
-        "--message",
-        "Put it where it belongs",
-    ]);
-    branch
-}
-
-#[test]
-fn what_a_person_mended_lands_as_theirs() {
-    let (bench, id) = refused();
-    let said = bench.toll(&["submit", &mended(&bench, &id)]);
-    assert_eq!((said.code, bench.landed()), (Some(0), vec!["src/one.txt".to_owned()]), "{said}");
-    assert_eq!(
-        bench.git(&["log", "-1", "--format=%an <%ae> %s", "toll/main"]),
-        "Grace <grace@example.org> Put it where it belongs"
-    );
-}
-
-#[test]
-fn patch_that_was_mended_is_superseded() {
-    let (bench, id) = refused();
-    bench.toll(&["submit", &mended(&bench, &id)]);
-    let old = patch(&bench, &id);
-    assert_eq!(old["state"], "dropped", "{old:#}");
-    assert!(old["reason"].as_str().unwrap().contains("superseded by patch_"), "{old:#}");
-}
-
-#[test]
-fn patch_that_was_mended_and_held_is_superseded_when_that_lands() {
-    let (bench, id) = refused();
-    let said = bench.toll(&["submit", &mended(&bench, &id), "--hold"]);
-    assert_eq!((said.code, state_of(&bench, &id).as_str()), (Some(7), "quarantined"), "{said}");
-    let said = bench.toll(&["land"]);
-    assert_eq!((said.code, state_of(&bench, &id).as_str()), (Some(0), "dropped"), "{said}");
-}
-
-#[test]
-fn held_change_that_a_person_finished_is_not_made_again() {
-    let bench = held(&one_after_the_other());
-    let id = patches(&bench).remove(0);
-    let said = bench.toll(&["submit", &mended(&bench, &id)]);
-    assert_eq!((said.code, state_of(&bench, &id).as_str()), (Some(0), "dropped"), "{said}");
-    let run = bench.toll(&["runs", "--json"]).json()["runs"][1]["id"].as_str().unwrap().to_owned();
-    assert_eq!(bench.toll(&["resume", &run]).code, Some(7));
-    assert_eq!(bench.noted("begun"), ["one", "two"]);
-}
-
-#[test]
-fn branch_is_left_as_it_was_by_submitting_it() {
-    let bench = Bench::new();
-    branch(&bench, "mine", "mine.txt", "mine\n");
-    let (before, tip) = (bench.of_the_person(), bench.git(&["rev-parse", "mine"]));
-    assert_eq!(bench.toll(&["submit", "mine"]).code, Some(0));
-    assert_same(&before, &bench.of_the_person());
-    assert_eq!(tip, bench.git(&["rev-parse", "mine"]));
-}
-
-#[test]
-fn submit_says_what_landed() {
-    let bench = Bench::new();
-    branch(&bench, "mine", "mine.txt", "mine\n");
-    assert_says!(bench, bench.toll(&["submit", "mine"]), @r"
-    exit: 0
-    --- stdout
-    submit [SHORT] · succeeded · 1 landed on toll/main · [TIME]
-
-      ✓  Write mine.txt  [SHORT] [COMMIT]  1 file, +1 −0
-    --- stderr
-    submit  gate check passed
-    submit  landed as [COMMIT]
-    ");
-}
-
-#[test]
-fn submitted_branch_whose_gate_fails_is_set_aside() {
-    let bench = Bench::new();
-    branch(&bench, "bad", "README.md", "");
-    let said = bench.toll(&["submit", "bad"]);
-    assert_eq!((said.code, state_of(&bench, &patches(&bench)[0]).as_str()), (Some(1), "quarantined"), "{said}");
-    assert!(bench.landed().is_empty());
-}
-
-#[test]
-fn submitted_branch_that_leaves_the_policy_is_set_aside() {
-    let bench = Bench::new();
-    bench.config(&format!("{GATE}{NARROW}")).commit("Narrow");
-    branch(&bench, "wide", "wide.txt", "wide\n");
-    let said = bench.toll(&["submit", "wide"]);
-    assert_eq!(
-        (said.code, &patch(&bench, &patches(&bench)[0])["refused_by"]),
-        (Some(1), &"write_scope".into()),
-        "{said}"
-    );
-}
-
-#[test]
-fn submitted_patch_that_was_set_aside_can_be_released() {
-    let bench = Bench::new();
-    bench.config(&format!("{GATE}{NARROW}")).commit("Narrow");
-    branch(&bench, "wide", "wide.txt", "wide\n");
-    bench.toll(&["submit", "wide"]);
-    let said = bench.toll(&["patch", "release", &patches(&bench)[0], "--allow", "wide.txt", "--reason", "it may"]);
-    assert_eq!((said.code, bench.landed()), (Some(0), vec!["wide.txt".to_owned()]), "{said}");
-}
-
-#[test]
-fn submit_of_what_changes_nothing_leaves_nothing_behind() {
-    let bench = Bench::new();
-    bench.git(&["branch", "same"]);
-    assert_refused(&bench.toll(&["submit", "same", "--json"]), 2, "nothing_to_submit");
-    assert!(!bench.path(".git/tollhouse").exists());
-}
-
-#[test]
-fn submit_of_what_is_not_there_leaves_nothing_behind() {
-    let bench = Bench::new();
-    for args in [&["submit", "nowhere", "--json"][..], &["submit", "main", "--base", "nowhere", "--json"]] {
-        assert_eq!(bench.toll(args).code, Some(4));
-    }
-    assert!(!bench.path(".git/tollhouse").exists());
-}
-
-#[test]
-fn submit_with_a_base_hands_in_only_what_came_after_it() {
-    let bench = Bench::new();
-    branch(&bench, "mine", "first.txt", "first\n");
-    bench.git(&["switch", "--quiet", "mine"]);
-    bench.write("second.txt", "second\n").commit("Second").git(&["switch", "--quiet", "main"]);
-    let said = bench.toll(&["submit", "mine", "--base", "mine~1"]);
-    assert_eq!((said.code, bench.landed()), (Some(0), vec!["second.txt".to_owned()]), "{said}");
-}
-
-#[test]
-fn submitted_branch_can_be_held() {
-    let bench = Bench::new();
-    branch(&bench, "mine", "mine.txt", "mine\n");
-    let said = bench.toll(&["submit", "mine", "--hold"]);
-    assert_eq!((said.code, bench.has_branch("toll/main")), (Some(7), false), "{said}");
-    let said = bench.toll(&["land"]);
-    assert_eq!((said.code, bench.landed()), (Some(0), vec!["mine.txt".to_owned()]), "{said}");
-}
-
-#[test]
-fn submitted_branch_with_a_merge_of_the_target_brings_only_what_is_its_own() {
-    let bench = Bench::new();
-    branch(&bench, "mine", "mine.txt", "mine\n");
-    bench.write("theirs.txt", "theirs\n").commit("Theirs");
-    bench.git(&["switch", "--quiet", "mine"]);
-    bench.git(&["merge", "--quiet", "--no-edit", "main"]);
-    bench.git(&["switch", "--quiet", "main"]);
-    let said = bench.toll(&["submit", "mine"]);
-    assert_eq!((said.code, bench.landed()), (Some(0), vec!["mine.txt".to_owned()]), "{said}");
-}
-
-#[test]
-fn submit_of_unrelated_history_is_refused() {
-    let bench = Bench::new();
-    bench.git(&["switch", "--quiet", "--orphan", "alone"]);
-    bench.write("alone.txt", "alone\n").commit("Alone").git(&["switch", "--quiet", "main"]);
-    assert_refused(&bench.toll(&["submit", "alone", "--json"]), 2, "unrelated");
 }
 
 #[test]

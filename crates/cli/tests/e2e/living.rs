@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Bench, Said, run};
+use crate::harness::{Bench, Said, is_gone, run, tasks};
 
 /// How long is waited for what must happen.
 const SOON: Duration = Duration::from_secs(30);
@@ -135,7 +135,7 @@ impl Bench {
         self.status()["state"].as_str().expect("a run has a state").to_owned()
     }
 
-    /// The names of the files that landed and of those that changed with them.
+    /// The names of the files that landed.
     pub(crate) fn landed(&self) -> Vec<String> {
         if !self.has_branch("toll/main") {
             return Vec::new();
@@ -160,4 +160,70 @@ impl Bench {
         let log = self.toll(&["log", "--limit", "0", "--json"]).out;
         log + &self.git(&["for-each-ref", "--format=%(refname) %(objectname)"])
     }
+}
+
+/// A gate that passes where work starts from, and waits for ever on what a task made.
+const GATE_WAITS_FOR_GO: &str = r#"
+[[gate]]
+name = "slow"
+run = """
+if [ -e one.txt ] && [ ! -e "$TMPDIR/go" ]; then sleep 1000 & echo $$ $! >> "$TMPDIR/pids"; wait; fi
+"""
+"#;
+
+/// A run of a task whose agent is at work.
+pub(crate) fn agent_at_work() -> (Bench, Living) {
+    let bench = Bench::new();
+    let living = bench.agent(WAITS_FOR_GO).start_plan(&tasks(&["one"]));
+    (bench, living)
+}
+
+/// A run of a task whose change is at a gate.
+pub(crate) fn gate_at_work() -> (Bench, Living) {
+    let bench = Bench::new();
+    bench.agent("echo $1 >> \"$TMPDIR/begun\"; echo $1 > $1.txt").config(GATE_WAITS_FOR_GO).commit("Configure");
+    let living = bench.start_plan(&tasks(&["one"]));
+    (bench, living)
+}
+
+/// A run that does not listen when it is asked to end.
+pub(crate) fn deaf_agent_at_work() -> (Bench, Living) {
+    let bench = Bench::new();
+    let living = bench.agent(DEAF).start_plan(&tasks(&["one"]));
+    (bench, living)
+}
+
+#[track_caller]
+pub(crate) fn assert_all_gone(bench: &Bench) {
+    let pids = bench.pids();
+    assert!(!pids.is_empty(), "nothing ever began");
+    assert!(pids.iter().all(|pid| is_gone(pid)), "one of {pids:?} lives on");
+}
+
+/// Lets everything go that waits, and goes on with the newest run; it must end well.
+#[track_caller]
+pub(crate) fn resumed(bench: &Bench) -> Said {
+    let said = bench.let_go().toll(&["resume"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    said
+}
+
+/// What is left to a program that is asked to end before it is made to.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// A landing that waits because somebody holds the branch's lock.
+pub(crate) fn landing() -> (Bench, Living) {
+    let bench = Bench::new();
+    // The folder is there once a branch of it is.
+    bench.agent("echo $1 > $1.txt").git(&["branch", "toll/other"]);
+    bench.write(".git/refs/heads/toll/main.lock", "held by a test");
+    let points = bench.notes().join("points");
+    let mut command = bench.plan(&tasks(&["one"])).command(&["run", "../plan.toml"]);
+    let living = Living::of(command.env("TOLLHOUSE_FAILPOINT_LOG", &points));
+    bench.until("the landing began", || bench.noted("points").iter().any(|point| point == "git.swap:before"));
+    (bench, living)
+}
+
+pub(crate) fn unlock(bench: &Bench) {
+    fs::remove_file(bench.path(".git/refs/heads/toll/main.lock")).expect("it was just made");
 }
