@@ -104,9 +104,9 @@ fn changes_that_were_held_side_by_side_all_land_on_top_of_one_another() {
 fn land_of_several_is_all_or_none() {
     let bench = held(&tasks(&["one", "two"]));
     let [first, second] = &patches(&bench)[..] else { panic!("two patches") };
-    bench.toll(&["land", first]);
+    bench.toll(&["land", second]);
     let before = bench.all_that_is();
-    assert_refused(&bench.toll(&["land", second, first, "--json"]), 5, "not_held");
+    assert_refused(&bench.toll(&["land", first, second, "--json"]), 5, "not_held");
     assert_eq!(before, bench.all_that_is());
 }
 

@@ -28,6 +28,15 @@ fn run_can_be_resumed_as_soon_as_pause_has_returned() {
 }
 
 #[test]
+fn run_that_ended_well_gives_no_reason_for_a_pause_that_is_over() {
+    let (bench, living) = agent_at_work();
+    bench.toll(&["pause", "--reason", "lunch"]);
+    living.ended();
+    resumed(&bench);
+    assert_eq!(bench.status()["reason"], serde_json::Value::Null);
+}
+
+#[test]
 fn pause_of_a_gate_keeps_the_change() {
     let (bench, living) = gate_at_work();
     assert_eq!(bench.toll(&["pause"]).code, Some(0));
