@@ -117,10 +117,7 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
 /// An agent's program ended, and what it changed was read.
 fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> Result<(), Refusal> {
     let attempt = draft.get::<Attempt>(id)?;
-    let patch = match &facts.change {
-        Some(change) => Some(create_patch(draft, &attempt, change)?),
-        None => None,
-    };
+    let patch = facts.change.as_ref().map(|change| create_patch(draft, &attempt, change)).transpose()?;
     let end = AttemptEnd {
         base: facts.base.clone(),
         workspace: facts.workspace.clone(),
@@ -167,10 +164,7 @@ fn record_late(draft: &mut Draft<'_>, attempt: Attempt, end: AttemptEnd) -> Resu
 /// An attempt's runner is gone. What was left of its work is evidence, and never lands.
 fn attempt_vanished(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts, reason: &str) -> Result<(), Refusal> {
     let attempt = draft.get::<Attempt>(id)?;
-    let patch = match &facts.change {
-        Some(change) => Some(create_patch(draft, &attempt, change)?),
-        None => None,
-    };
+    let patch = facts.change.as_ref().map(|change| create_patch(draft, &attempt, change)).transpose()?;
     let end = AttemptEnd {
         base: facts.base.clone(),
         workspace: facts.workspace.clone(),
