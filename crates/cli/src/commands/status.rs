@@ -26,8 +26,10 @@ pub(crate) fn run(args: &StatusArgs, context: &mut Context) -> Result<Answer, Cl
     let record = find_one(&store, Kind::Run, args.run.as_deref().unwrap_or("@"))?;
     let id = RunId::try_from(record.id).expect("only runs were looked for");
     let view = View::load(&store, id)?;
-    let status = run_status(&view, id, clock::now())
-        .ok_or_else(|| CliError::new(ErrorKind::NotFound, "not_found", format!("there is no {id}")))?;
+    let status = run_status(&view, id, clock::now()).ok_or_else(|| {
+        CliError::new(ErrorKind::NotFound, "not_found", format!("there is no {id}"))
+            .hint("`toll runs` shows what there is")
+    })?;
     let seen = look_at_conductor(&store, &view, id)?;
     let is_gone = seen.is_some_and(|seen| seen.liveness == Liveness::Gone);
     let status = if is_gone { status.abandoned() } else { status };

@@ -64,7 +64,7 @@ fn agent_is_told_why_it_may_not() {
     --- stdout
     --- stderr
     error: an agent may not call `toll sync`
-    hint: inside a task, `toll` reads and vets, no more
+    hint: inside a task, `toll` only reads: status, log, explain, show, list
     ");
 }
 

@@ -12,6 +12,7 @@ use tollhouse_engine::patch::content_hash;
 use tollhouse_engine::{Outcome, View};
 
 use super::switches::Switches;
+use crate::ailment::Ailment;
 use crate::error::RunnerError;
 use crate::failpoint::around;
 use crate::git::{GitError, LandProblem};
@@ -173,7 +174,7 @@ fn carry_out(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
 /// What kind of failure it is when our own hands fail.
 pub(super) fn class_of(error: &RunnerError) -> ErrorClass {
     match error {
-        RunnerError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorClass::ResourceLimit,
+        _ if error.ailment() == Some(Ailment::DiskFull) => ErrorClass::ResourceLimit,
         RunnerError::LandingRewritten { .. } => ErrorClass::PlanInconsistent,
         // Somebody checked the landing branch out: paying an agent again would not help.
         RunnerError::Git(GitError::Land(LandProblem::CheckedOut { .. })) => ErrorClass::PlanInconsistent,
