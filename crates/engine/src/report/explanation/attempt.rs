@@ -16,11 +16,13 @@ pub(super) fn explain(scene: Scene<'_>, attempt: &Attempt) -> Explanation {
     }
     if let Some(end) = &attempt.end {
         because.extend(end.reason.clone());
-        because.extend(end.exit.map(|exit| format!("its agent ended with {exit}")));
+        let said = |exit: &String| end.reason.as_ref().is_some_and(|reason| reason.contains(exit));
+        let exit = end.exit.map(|exit| exit.to_string()).filter(|exit| !said(exit));
+        because.extend(exit.map(|exit| format!("its agent ended with {exit}")));
         let patch = end.patch.and_then(|patch| scene.view.get::<Patch>(patch));
         because.extend(patch.map(|patch| format!("its patch {} is {}", patch.id.random_part(), patch.state)));
     }
-    if matches!(attempt.state, AttemptState::Interrupted | AttemptState::Canceled) {
+    if attempt.state == AttemptState::Interrupted {
         because.push("it does not count as a try".to_owned());
     }
     let task = scene.view.get::<Task>(attempt.task);

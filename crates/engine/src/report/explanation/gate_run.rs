@@ -10,7 +10,6 @@ pub(super) fn explain(scene: Scene<'_>, gate_run: &GateRun) -> Explanation {
     let mut because = Vec::new();
     let held_up = gate_run.run.and_then(|run| scene.held_up(run)).filter(|_| !gate_run.state.is_finished());
     because.extend(held_up.iter().map(super::held_up::HeldUp::of_its_run));
-    because.extend(gate_run.reason.clone());
     let waits: Vec<&GateRun> = gate_run.blocked_by.iter().filter_map(|name| sibling(scene, gate_run, name)).collect();
     if gate_run.state == GateRunState::Blocked {
         let told = |name: &String| match sibling(scene, gate_run, name) {
@@ -26,13 +25,13 @@ pub(super) fn explain(scene: Scene<'_>, gate_run: &GateRun) -> Explanation {
         }
         _ => {}
     }
-    if let Some(end) = &gate_run.end {
-        let exit = end.exit.map(|exit| exit.to_string());
-        because.extend(end.reason.clone().filter(|reason| exit.as_ref() != Some(reason)));
-        because.extend(exit.map(|exit| format!("its program ended with {exit}")));
-        if end.stopped {
-            because.push("that is not its doing: it does not count as a try".to_owned());
-        }
+    let end = gate_run.end.as_ref();
+    let exit = end.and_then(|end| end.exit).map(|exit| exit.to_string());
+    let reason = end.and_then(|end| end.reason.as_ref()).or(gate_run.reason.as_ref());
+    because.extend(reason.filter(|reason| exit.as_ref() != Some(reason)).cloned());
+    because.extend(exit.map(|exit| format!("its program ended with {exit}")));
+    if end.is_some_and(|end| end.stopped) {
+        because.push("that is not its doing: it does not count as a try".to_owned());
     }
     let next = match (held_up, gate_run.state) {
         (_, GateRunState::Passed) => None,

@@ -1,6 +1,6 @@
 //! Why a patch is where it is.
 
-use tollhouse_core::entity::{Effect, GateRun, Patch, RuleOutcome, Run, Task};
+use tollhouse_core::entity::{Effect, GateRun, Patch, RuleOutcome, RuleVerdict, Run, Task};
 use tollhouse_core::lifecycle::{GateRunState, PatchState, TaskState};
 use tollhouse_core::spec::LandMode;
 use tollhouse_core::{Kind, PatchId, limits};
@@ -29,12 +29,12 @@ fn show(patch: PatchId) -> String {
 
 fn why_refused(scene: Scene<'_>, patch: &Patch) -> Vec<String> {
     let mut because: Vec<String> = patch.refused_by.iter().map(|rule| format!("refused by {rule}")).collect();
-    because.extend(patch.reason.clone());
-    let broken = patch
-        .verdicts
-        .iter()
-        .filter(|verdict| matches!(verdict.outcome, RuleOutcome::Broken | RuleOutcome::BrokenAlways));
-    because.extend(broken.map(|verdict| {
+    let is_broken = |outcome| matches!(outcome, RuleOutcome::Broken | RuleOutcome::BrokenAlways);
+    let broken: Vec<&RuleVerdict> = patch.verdicts.iter().filter(|verdict| is_broken(verdict.outcome)).collect();
+    // What agents are told of broken rules names the same rules.
+    let is_told = broken.iter().any(|verdict| Some(&verdict.rule) == patch.refused_by.as_ref());
+    because.extend(patch.reason.clone().filter(|_| !is_told || patch.state == PatchState::Dropped));
+    because.extend(broken.into_iter().map(|verdict| {
         let who = if verdict.outcome == RuleOutcome::Broken { "a person may waive it" } else { "nobody may waive it" };
         format!("rule {}: {} ({who})", verdict.rule, verdict.detail)
     }));
@@ -67,7 +67,8 @@ fn way_back(scene: Scene<'_>, patch: &Patch) -> String {
     let may_be_waived = against(RuleOutcome::BrokenAlways).next().is_none();
     let broken: Vec<&str> = against(RuleOutcome::Broken).map(|verdict| verdict.rule.as_str()).collect();
     // Its own doing was not what kept it from landing: once the cause is gone, it may come again as it is.
-    let was_hindered = matches!(patch.refused_by.as_deref(), Some("apply" | "land"));
+    let unjudged = refusing_gate_run(scene, patch).is_some_and(|gate_run| gate_run.state == GateRunState::Error);
+    let was_hindered = unjudged || matches!(patch.refused_by.as_deref(), Some("apply" | "land"));
     if !may_be_waived || (broken.is_empty() && !was_hindered) {
         return format!("toll patch checkout {id}");
     }

@@ -14,9 +14,13 @@ pub(super) fn explain(scene: Scene<'_>, run: &Run) -> Explanation {
         Some(held_up) => vec![held_up.of_it()],
         None => run.reason.iter().cloned().collect(),
     };
-    let missed = tasks.iter().filter(|task| task.is_missed());
+    // The cause is in the reason already.
+    let told = |task: &Task| because.iter().any(|why| why.starts_with(&format!("{} is critical", task.spec.name)));
+    let missed: Vec<&&Task> = tasks.iter().filter(|task| task.is_missed() && !told(task)).collect();
     because.extend(
-        missed.map(|task| format!("{} is {}: {}", task.spec.name, task.state, headline(task.reason.as_deref()))),
+        missed
+            .into_iter()
+            .map(|task| format!("{} is {}: {}", task.spec.name, task.state, headline(task.reason.as_deref()))),
     );
     let alive = tasks.iter().filter(|task| !task.state.is_finished());
     because.extend(alive.map(|task| format!("{} is {}", task.spec.name, task.state)));

@@ -13,7 +13,11 @@ pub(super) fn explain(scene: Scene<'_>, task: &Task) -> Explanation {
     let step = step(scene, task);
     // Why it has not begun, or what is under way, before what was.
     because.extend(step.because);
-    because.extend(task.reason.iter().cloned());
+    let run = scene.view.get::<Run>(task.run);
+    // What was interrupted with its run has the run's reason.
+    let is_said =
+        |reason: &&String| run.is_some_and(|run| run.state == RunState::Paused && run.reason.as_ref() == Some(reason));
+    because.extend(task.reason.iter().filter(|reason| !is_said(reason)).cloned());
     if task.state != TaskState::Completed || task.attempts_used > 0 {
         because.push(format!("{} of {} attempts used", task.attempts_used, task.attempts_limit()));
     }
@@ -134,8 +138,8 @@ fn last_words(scene: Scene<'_>, task: &Task, status: &str) -> String {
         return status.to_owned();
     };
     match task.patch {
-        Some(patch) => format!("toll explain {}", patch.random_part()),
-        None => super::attempt::more(attempt).unwrap_or_else(|| format!("toll explain {}", attempt.id.random_part())),
+        Some(patch) => format!("toll patch show {} --diff", patch.random_part()),
+        None => super::attempt::more(attempt).unwrap_or_else(|| format!("toll task show {}", task.id.random_part())),
     }
 }
 
