@@ -47,6 +47,6 @@ pub(crate) fn obstacle<'t>(run: &Run, task: &Task, others: &[&'t Task], alive: u
     let under_way = others.iter().filter(|other| matches!(other.state, TaskState::Running | TaskState::Validating));
     under_way.filter(|other| other.id != task.id).find_map(|other| {
         let clash = clash(&task.spec, &other.spec)?;
-        Some(Obstacle::Clash { with: *other, clash })
+        Some(Obstacle::Clash { with: other, clash })
     })
 }

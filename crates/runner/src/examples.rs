@@ -127,15 +127,18 @@ fn project_problems() -> Vec<ProjectProblem> {
 }
 
 fn files_and_objects() -> Vec<GitError> {
-    let conflict = (RepoPath::from("src/lib.rs"), text("both changed it"));
     type Repo = LedgerRepoProblem;
+    type Checkout = CheckoutProblem;
+    type Snapshot = SnapshotProblem;
+    type Workspace = WorkspaceProblem;
+    type Diff = DiffProblem;
+    let conflict = (RepoPath::from("src/lib.rs"), text("both changed it"));
     let repo = examples!(Repo {
         Repo::Io { .. } => [Repo::Io { path: path("/repo/.git/tollhouse/repo.git/config"), source: missing_file() }],
         Repo::Foreign(_) => [Repo::Foreign(path("/repo/.git/tollhouse/repo.git"))],
         Repo::LineEnd(_) => [Repo::LineEnd(path("/odd\npath"))],
         Repo::Git(_) => [Repo::Git(odd())],
     });
-    type Checkout = CheckoutProblem;
     let checkout = examples!(Checkout {
         Checkout::Exists { .. } => [Checkout::Exists { path: path("/state/tollhouse/repo/run/backoff-0000") }],
         Checkout::Reserved { .. } => [Checkout::Reserved { path: RepoPath::from("a/.GIT") }],
@@ -144,7 +147,6 @@ fn files_and_objects() -> Vec<GitError> {
         Checkout::Repo(_) => [Checkout::Repo(Repo::Git(odd()))],
         Checkout::Git(_) => [Checkout::Git(odd())],
     });
-    type Snapshot = SnapshotProblem;
     let snapshot = examples!(Snapshot {
         Snapshot::NoFolder => [Snapshot::NoFolder],
         Snapshot::Unreadable { .. } => [Snapshot::Unreadable { path: path("core"), source: io::Error::from_raw_os_error(5) }],
@@ -152,14 +154,12 @@ fn files_and_objects() -> Vec<GitError> {
         Snapshot::TooMuch { .. } => [Snapshot::TooMuch { bytes_max: 1 << 30 }],
         Snapshot::Git(_) => [Snapshot::Git(odd())],
     });
-    type Workspace = WorkspaceProblem;
     let workspace = examples!(Workspace {
         Workspace::BranchName { .. } => [Workspace::BranchName { name: text("task/a..b") }],
         Workspace::Checkout(_) => [Workspace::Checkout(Checkout::Git(odd()))],
         Workspace::Io { .. } => [Workspace::Io { path: path(".git/HEAD"), source: missing_file() }],
         Workspace::Git(_) => [Workspace::Git(odd())],
     });
-    type Diff = DiffProblem;
     let diff = examples!(Diff {
         Diff::Unreadable(_) => [Diff::Unreadable(PatchProblem { line: 3, message: text("a hunk ends too early") })],
         Diff::Misfit(_) => [Diff::Misfit(Conflict { files: vec![conflict] })],
@@ -173,6 +173,7 @@ fn files_and_objects() -> Vec<GitError> {
 
 fn branches() -> Vec<GitError> {
     type Land = LandProblem;
+    type Sync = SyncProblem;
     let land = examples!(Land {
         Land::CheckedOut { .. } => [Land::CheckedOut { branch: text("toll/main"), worktrees: vec![path("/repo")] }],
         Land::NotAhead { .. } => [Land::NotAhead { parent: oid('1'), expected: oid('2') }],
@@ -180,7 +181,6 @@ fn branches() -> Vec<GitError> {
         Land::Project(_) => [Land::Project(ProjectProblem::Git(odd()))],
         Land::Git(_) => [Land::Git(odd())],
     });
-    type Sync = SyncProblem;
     let files = vec![RepoPath::from("README.md"), RepoPath::from("src/lib.rs")];
     let sync = examples!(Sync {
         Sync::Detached { .. } => [Sync::Detached { worktree: path("/repo") }],

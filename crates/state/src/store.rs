@@ -273,7 +273,8 @@ impl StoreError {
                 "keep a copy of the ledger's folder as it is; `toll restore FILE --ledger PATH` makes one from a backup"
             }
             Self::NotOpenable { .. } => {
-                "`--ledger PATH` names another ledger; `toll restore FILE --ledger PATH` makes one from a backup"
+                "if a newer `toll` wrote it, use that one; else `--ledger PATH` names another ledger, and \
+                 `toll restore FILE --ledger PATH` makes one from a backup"
             }
             Self::DiskFull { .. } => "free some space and try again; what was done before is on the ledger",
             Self::Denied { .. } => {

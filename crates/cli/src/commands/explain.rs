@@ -27,16 +27,13 @@ pub(crate) fn run(args: &ExplainArgs, context: &mut Context) -> Result<Answer, C
         Some(text) => find_any(&store, text)?,
         None => newest_refusal(&store)?,
     };
-    let (view, seen) = match record.run {
-        Some(run) => {
-            let view = View::load(&store, run)?;
-            let seen = look_at_conductor(&store, &view, run)?;
-            (view, seen)
-        }
-        None => {
-            let ids: Vec<RecordId> = [Some(record.id), record.parent].into_iter().flatten().collect();
-            (View::of(&store, &ids)?, None)
-        }
+    let (view, seen) = if let Some(run) = record.run {
+        let view = View::load(&store, run)?;
+        let seen = look_at_conductor(&store, &view, run)?;
+        (view, seen)
+    } else {
+        let ids: Vec<RecordId> = [Some(record.id), record.parent].into_iter().flatten().collect();
+        (View::of(&store, &ids)?, None)
     };
     let explanation = explain(&view, record.id, seen).ok_or(Refusal::NotFound { id: record.id })?;
     if context.printer.json {

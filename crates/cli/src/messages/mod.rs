@@ -173,7 +173,9 @@ fn every_command_that_an_explanation_names_exists() {
     let text = std::fs::read_to_string(path).expect("the list of explanations is there");
     let next: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("next ")).collect();
     assert!(next.len() > 20, "{next:?}");
-    next.into_iter().for_each(|command| assert_exists(command.trim()));
+    for command in next {
+        assert_exists(command.trim());
+    }
 }
 
 /// Fails unless `toll` knows the command and its flags; words in capitals stand for any.

@@ -53,7 +53,7 @@ fn sha256_repository_is_refused() {
     --- stdout
     --- stderr
     error: the repository at [AROUND]/repo/.git has the object format sha256
-    hint: only repositories with SHA-1 objects work as yet
+    hint: only repositories with SHA-1 objects work as yet: use `toll` in one of those
     ");
 }
 

@@ -9,6 +9,7 @@ mod bad_repository;
 mod check;
 mod completions;
 mod doctor;
+mod explaining;
 mod flow;
 mod harness;
 mod help;

@@ -388,6 +388,6 @@ mod tests {
     #[test]
     fn new_files_that_are_too_large_together_are_not() {
         let problem = with_room(19).unwrap_err();
-        assert_eq!(problem.to_string(), "what is new in it has more than 19 bytes");
+        assert_eq!(problem.to_string(), "what is new in the workspace has more than 19 bytes");
     }
 }

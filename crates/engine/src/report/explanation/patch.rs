@@ -72,8 +72,8 @@ fn way_back(scene: Scene<'_>, patch: &Patch) -> String {
     if !may_be_waived || (broken.is_empty() && !was_hindered) {
         return format!("toll patch checkout {id}");
     }
-    let waived: String = if broken.iter().any(|rule| BY_SIZE.contains(rule)) {
-        broken.iter().map(|rule| format!(" --waive {rule}")).collect()
+    let waived = if broken.iter().any(|rule| BY_SIZE.contains(rule)) {
+        format!(" --waive {}", broken.join(" --waive "))
     } else if broken.is_empty() {
         String::new()
     } else {

@@ -132,14 +132,14 @@ fn one_try(change: impl FnOnce(&mut RunSpec)) -> World {
     World::new(&plan, &[], 7)
 }
 
-fn write(scope: &str) -> Option<PolicySpec> {
-    Some(PolicySpec {
+fn write(scope: &str) -> PolicySpec {
+    PolicySpec {
         source: "task".to_owned(),
         write: Some(vec![scope.to_owned()]),
         forbid: Vec::new(),
         max_files_changed: None,
         max_lines_changed: None,
-    })
+    }
 }
 
 pub(super) fn runs() -> Vec<Scene> {
@@ -213,8 +213,8 @@ pub(super) fn tasks() -> Vec<Scene> {
             "it may write where another writes",
             "b",
             pair(&|plan| {
-                plan.tasks[0].policy = write("src/**");
-                plan.tasks[1].policy = write("src/lib.rs");
+                plan.tasks[0].policy = Some(write("src/**"));
+                plan.tasks[1].policy = Some(write("src/lib.rs"));
             }),
         ),
         of_task("its run is paused", "a", told(chain(), pause("lunch"))),
@@ -258,7 +258,7 @@ pub(super) fn patches() -> Vec<Scene> {
         scene(title, world, id)
     };
     let lucky = |luck: Luck| done(World::new(&spec(vec![once("a", &[])], 4), &[("a", &[luck])], 7));
-    let plain = || one_try(|_| {});
+    let usual = || one_try(|_| {});
     let failed = |reason: &str| Outcome::Failed { class: ErrorClass::PlanInconsistent, reason: reason.to_owned() };
     let retried = world(vec![task("a", &[])], &[("a", &[Luck::GateSaysNo])]);
     let pair = || held(vec![task("a", &[]), task("b", &[])]);
@@ -280,25 +280,25 @@ pub(super) fn patches() -> Vec<Scene> {
     let behind = find::<Patch>(&both, |patch| patch.state == PatchState::Queued);
     vec![
         scene("let in again while its run is paused", let_in_while_paused, released),
-        of_patch("its turn has come", until(plain(), has_patch(PatchState::Queued))),
+        of_patch("its turn has come", until(usual(), has_patch(PatchState::Queued))),
         scene("another is on its way", both, behind),
-        of_patch("at the gate", until(plain(), has_patch(PatchState::Applied))),
+        of_patch("at the gate", until(usual(), has_patch(PatchState::Applied))),
         gone(of_patch(
             "at the gate, and the program that drives its run is gone",
-            until(plain(), has_patch(PatchState::Applied)),
+            until(usual(), has_patch(PatchState::Applied)),
         )),
         of_patch("held", until(pair(), has_patch(PatchState::Verified))),
-        of_patch("about to land", until(plain(), has_patch(PatchState::Verified))),
+        of_patch("about to land", until(usual(), has_patch(PatchState::Verified))),
         of_patch("it changes what is forbidden", lucky(Luck::Forbidden)),
         of_patch("it is too large", changed(one_try(|plan| plan.policy[0].max_lines_changed = Some(0)), "src/lib.rs")),
-        of_patch("it changes what nobody may allow", changed(plain(), ".git/config")),
+        of_patch("it changes what nobody may allow", changed(usual(), ".git/config")),
         of_patch("a gate says no", lucky(Luck::GateSaysNo)),
         of_patch("a gate cannot be judged", lucky(Luck::GateBreaks)),
         of_patch("it does not fit", lucky(Luck::Conflict)),
         of_patch(
             "no candidate tree could be made of it",
             did(
-                changed(plain(), "src/lib.rs"),
+                changed(usual(), "src/lib.rs"),
                 "apply",
                 failed("toll/main was moved by somebody: commit1, which landed in this run, is not on it any more"),
             ),
@@ -306,7 +306,7 @@ pub(super) fn patches() -> Vec<Scene> {
         of_patch(
             "it could not be landed",
             did(
-                until(plain(), has_patch(PatchState::Verified)),
+                until(usual(), has_patch(PatchState::Verified)),
                 "land",
                 failed("the branch toll/main is checked out in /repo"),
             ),
@@ -318,7 +318,7 @@ pub(super) fn patches() -> Vec<Scene> {
         ),
         of_patch("given up by a person", told(lucky(Luck::GateSaysNo), on_patch(PatchWish::Drop))),
         of_patch("left by an attempt that came too late", done(world(vec![once("a", &[])], &[("a", &[Luck::Hangs])]))),
-        of_patch("landed", done(plain())),
+        of_patch("landed", done(usual())),
     ]
 }
 
@@ -327,8 +327,8 @@ pub(super) fn gate_runs() -> Vec<Scene> {
         let id = find::<GateRun>(&world, |one| one.gate.name == name && one.state == state);
         scene(title, world, id)
     };
-    let plain = || one_try(|_| {});
-    let applied = || until(plain(), has_patch(PatchState::Applied));
+    let usual = || one_try(|_| {});
+    let applied = || until(usual(), has_patch(PatchState::Applied));
     let lucky = |luck: Luck| done(World::new(&spec(vec![once("a", &[])], 4), &[("a", &[luck])], 7));
     let said_no_first = {
         let mut plan = spec(vec![once("a", &[])], 4);
@@ -351,7 +351,7 @@ pub(super) fn gate_runs() -> Vec<Scene> {
         of_gate("could not be judged", "lint", GateRunState::Error, lucky(Luck::GateBreaks)),
         of_gate("stopped", "lint", GateRunState::Error, stopped),
         of_gate("skipped for the gate that it needs", "e2e", GateRunState::Skipped, said_no_first),
-        of_gate("passed", "lint", GateRunState::Passed, done(plain())),
+        of_gate("passed", "lint", GateRunState::Passed, done(usual())),
     ]
 }
 
@@ -360,30 +360,30 @@ pub(super) fn attempts() -> Vec<Scene> {
         let id = find::<Attempt>(&world, |attempt| attempt.state == state);
         scene(title, world, id)
     };
-    let plain = || one_try(|_| {});
+    let usual = || one_try(|_| {});
     let lucky = |luck: Luck| done(World::new(&spec(vec![once("a", &[])], 4), &[("a", &[luck])], 7));
     vec![
-        of_attempt("at work", AttemptState::Running, begun(plain(), "spawn")),
+        of_attempt("at work", AttemptState::Running, begun(usual(), "spawn")),
         gone(of_attempt(
             "at work, and the program that drives its run is gone",
             AttemptState::Running,
-            begun(plain(), "spawn"),
+            begun(usual(), "spawn"),
         )),
-        of_attempt("ended well", AttemptState::Succeeded, done(plain())),
+        of_attempt("ended well", AttemptState::Succeeded, done(usual())),
         of_attempt("ended badly", AttemptState::Failed, lucky(Luck::AgentFails)),
         of_attempt("took too long", AttemptState::TimedOut, lucky(Luck::Hangs)),
         of_attempt(
             "stopped",
             AttemptState::Interrupted,
-            told(begun(plain(), "spawn"), pause("interrupted by a signal")),
+            told(begun(usual(), "spawn"), pause("interrupted by a signal")),
         ),
-        of_attempt("canceled with its run", AttemptState::Canceled, told(begun(plain(), "spawn"), cancel)),
+        of_attempt("canceled with its run", AttemptState::Canceled, told(begun(usual(), "spawn"), cancel)),
         of_attempt("lost", AttemptState::Lost, lost()),
         of_attempt(
             "no program of its agent was found",
             AttemptState::Failed,
             did(
-                plain(),
+                usual(),
                 "spawn",
                 Outcome::Failed {
                     class: ErrorClass::PlanInconsistent,
@@ -411,31 +411,31 @@ pub(super) fn effects() -> Vec<Scene> {
         let id = find::<Effect>(&world, |effect| effect.state == state);
         scene(title, world, id)
     };
-    let plain = || one_try(|_| {});
+    let usual = || one_try(|_| {});
     let unknown = {
-        let mut world = begun(plain(), "spawn");
+        let mut world = begun(usual(), "spawn");
         world.drive();
         world
     };
-    let landing = until(plain(), has::<Effect>(|effect| matches!(effect.work, Work::Land { .. })));
+    let landing = until(usual(), has::<Effect>(|effect| matches!(effect.work, Work::Land { .. })));
     let land = find::<Effect>(&landing, |effect| matches!(effect.work, Work::Land { .. }));
     vec![
-        of_effect("asked for", EffectState::Requested, plain()),
+        of_effect("asked for", EffectState::Requested, usual()),
         of_effect(
             "asked for in a paused run",
             EffectState::Requested,
-            told(until(plain(), has_patch(PatchState::Applied)), pause("lunch")),
+            told(until(usual(), has_patch(PatchState::Applied)), pause("lunch")),
         ),
-        of_effect("begun", EffectState::Started, begun(plain(), "spawn")),
-        gone(of_effect("begun, and the program that did it is gone", EffectState::Started, begun(plain(), "spawn"))),
+        of_effect("begun", EffectState::Started, begun(usual(), "spawn")),
+        gone(of_effect("begun, and the program that did it is gone", EffectState::Started, begun(usual(), "spawn"))),
         of_effect("nobody knows how it went", EffectState::Unknown, unknown),
         scene("a landing", landing, land),
         of_effect("failed", EffectState::Failed, lost()),
-        of_effect("done", EffectState::Done, done(plain())),
+        of_effect("done", EffectState::Done, done(usual())),
     ]
 }
 
 /// Whether a task may be without a next step: nothing is to be done for it.
 pub(super) fn is_at_rest(world: &World, id: RecordId) -> bool {
-    world.view().get::<Task>(id).is_some_and(|task| task.is_done())
+    world.view().get::<Task>(id).is_some_and(Task::is_done)
 }

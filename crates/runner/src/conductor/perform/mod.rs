@@ -181,3 +181,15 @@ pub(super) fn class_of(error: &RunnerError) -> ErrorClass {
         _ => ErrorClass::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_that_libgit2_tells_of_is_a_lack_of_room_and_not_the_agents_doing() {
+        let message = "failed to write chunk: No space left on device";
+        let error = git2::Error::new(git2::ErrorCode::GenericError, git2::ErrorClass::Os, message);
+        assert_eq!(class_of(&GitError::from(error).into()), ErrorClass::ResourceLimit);
+    }
+}
