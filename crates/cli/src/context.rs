@@ -95,7 +95,7 @@ fn project_source(site: &Site) -> Result<Source, CliError> {
 impl From<OwnConfigProblem> for CliError {
     fn from(problem: OwnConfigProblem) -> Self {
         let (kind, code, hint) = match &problem {
-            OwnConfigProblem::NotText { .. } => (ErrorKind::Usage, "not_utf8", "write it anew as text"),
+            OwnConfigProblem::NotText { .. } => (ErrorKind::Usage, "not_utf8", "write it anew as UTF-8 text"),
             OwnConfigProblem::NotAFile { .. } => {
                 (ErrorKind::Usage, "not_a_file", "move it away; your own configuration is one file")
             }
@@ -118,12 +118,14 @@ pub(crate) fn defaults(site: &Site) -> Result<Defaults, CliError> {
 
 /// A file that cannot be read.
 pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
-    let (kind, code) = match error.kind() {
-        std::io::ErrorKind::NotFound => (ErrorKind::NotFound, "no_such_file"),
-        std::io::ErrorKind::InvalidData => (ErrorKind::Usage, "not_utf8"),
-        _ => (ErrorKind::Machine, "io"),
+    let (kind, code, hint) = match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            (ErrorKind::NotFound, "no_such_file", "name a file that is there, as seen from the folder that you are in")
+        }
+        std::io::ErrorKind::InvalidData => (ErrorKind::Usage, "not_utf8", "write it anew as UTF-8 text"),
+        _ => (ErrorKind::Machine, "io", "check that it is a file, and that you may read it"),
     };
-    CliError::new(kind, code, format!("cannot read {}: {error}", path.display()))
+    CliError::new(kind, code, format!("cannot read {}: {error}", path.display())).hint(hint)
 }
 
 /// Refuses to change anything where an agent calls: an agent is not a person.
@@ -132,7 +134,7 @@ pub(crate) fn require_person(what: &str) -> Result<(), CliError> {
         return Ok(());
     }
     Err(CliError::new(ErrorKind::Refused, "not_a_person", format!("an agent may not call `toll {what}`"))
-        .hint("inside a task, `toll` reads and vets, no more"))
+        .hint("inside a task, `toll` only reads: status, log, explain, show, list"))
 }
 
 /// The name that a person's acts are recorded under.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse::plan::Problem;
-use tollhouse::{CommitError, EngineError, Refusal, RunnerError, StoreError, ViewError};
+use tollhouse::{EngineError, Refusal, RunnerError, StoreError, Trouble, ViewError};
 
 use crate::document::Document;
 use crate::printer::{Look, Printer};
@@ -189,65 +189,36 @@ impl From<io::Error> for CliError {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::new(ErrorKind::Machine, CLOSED_PIPE, "nobody reads any more");
         }
-        Self::new(ErrorKind::Machine, "io", error.to_string())
+        RunnerError::Io { what: "write", path: "standard output".into(), source: error }.into()
     }
 }
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        let (kind, code, hint) = match &error {
-            StoreError::NotOpenable { .. } => {
-                (ErrorKind::Ledger, "ledger_not_openable", "`--ledger PATH` names another ledger")
-            }
-            StoreError::Damaged { .. } => (ErrorKind::Ledger, "ledger_damaged", "keep a copy of the file as it is"),
-            StoreError::DiskFull { .. } => {
-                (ErrorKind::Machine, "disk_full", "free some space; what was done before is on the ledger")
-            }
-            StoreError::Denied { .. } => {
-                (ErrorKind::Machine, "denied", "the ledger's folder must be writable by whoever runs `toll`")
-            }
-            StoreError::Busy { .. } => (ErrorKind::Conflict, "busy", "try again: somebody else is writing"),
-            _ => (ErrorKind::Ledger, "store", "`--ledger PATH` names another ledger"),
-        };
-        Self::new(kind, code, error.to_string()).hint(hint)
+        RunnerError::from(error).into()
     }
 }
 
 impl From<ViewError> for CliError {
     fn from(error: ViewError) -> Self {
-        match error {
-            ViewError::Store(error) => error.into(),
-            other => Self::new(ErrorKind::Ledger, "ledger_damaged", other.to_string()),
-        }
+        EngineError::from(error).into()
     }
 }
 
 impl From<Refusal> for CliError {
     fn from(refusal: Refusal) -> Self {
-        let kind = match refusal {
-            Refusal::NotFound { .. } | Refusal::NoSuchTask { .. } => ErrorKind::NotFound,
-            Refusal::NotWaivable { .. } | Refusal::BadGlob { .. } => ErrorKind::Usage,
-            _ => ErrorKind::Conflict,
-        };
-        Self::new(kind, refusal.code(), refusal.to_string()).hint(refusal.hint())
+        EngineError::from(refusal).into()
     }
 }
 
 impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
-        match error {
-            EngineError::Refused(refusal) => refusal.into(),
-            EngineError::View(error) => error.into(),
-            EngineError::Commit(CommitError::Backend(error)) => error.into(),
-            other => Self::new(ErrorKind::Bug, "bug", other.to_string())
-                .hint("this is a mistake of ours; what was done before is on the ledger"),
-        }
+        RunnerError::from(error).into()
     }
 }
 
 impl From<RunnerError> for CliError {
     fn from(error: RunnerError) -> Self {
-        use tollhouse::Trouble;
         let kind = match error.trouble() {
             Trouble::Usage => ErrorKind::Usage,
             Trouble::Refused => ErrorKind::Refused,
@@ -256,21 +227,12 @@ impl From<RunnerError> for CliError {
             Trouble::Ledger => ErrorKind::Ledger,
             Trouble::Machine => ErrorKind::Machine,
             Trouble::Interrupted => ErrorKind::Interrupted,
+            Trouble::Bug => ErrorKind::Bug,
         };
-        match error {
-            RunnerError::Engine(error) => error.into(),
-            RunnerError::Store(error) => error.into(),
-            other => {
-                let hint = other.hint();
-                let mut error = Self::new(kind, other.code(), other.to_string());
-                for (name, value) in other.facts() {
-                    error = error.fact(name, &value);
-                }
-                match hint {
-                    Some(hint) => error.hint(hint),
-                    None => error,
-                }
-            }
+        let mut told = Self::new(kind, error.code(), error.to_string()).hint(error.hint());
+        for (name, value) in error.facts() {
+            told = told.fact(name, &value);
         }
+        told
     }
 }

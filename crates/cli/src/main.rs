@@ -6,6 +6,8 @@ mod context;
 mod document;
 mod error;
 mod lookup;
+#[cfg(test)]
+mod messages;
 mod printer;
 mod progress;
 mod signals;

@@ -26,9 +26,10 @@ impl Signals {
     pub(crate) fn listen() -> Result<Self, CliError> {
         let signals = Self { interrupted: Arc::default(), terminated: Arc::default() };
         // The one that says which comes first, so that it is known when the other is seen.
-        signal_hook::flag::register(SIGTERM, Arc::clone(&signals.terminated))?;
+        let failed = |source| RunnerError::Io { what: "listen to", path: "signals".into(), source };
+        signal_hook::flag::register(SIGTERM, Arc::clone(&signals.terminated)).map_err(failed)?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&signals.interrupted))?;
+            signal_hook::flag::register(signal, Arc::clone(&signals.interrupted)).map_err(failed)?;
         }
         Ok(signals)
     }

@@ -22,6 +22,7 @@ pub mod spec;
 mod actor;
 mod chain;
 mod description;
+mod examples;
 mod id;
 mod money;
 mod path;

@@ -27,6 +27,34 @@ pub enum EngineError {
     View(#[from] ViewError),
 }
 
+impl EngineError {
+    /// The stable code, the same in the command line, in Python and in JSON.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Commit(error) => error.code(),
+            Self::View(error) => error.code(),
+        }
+    }
+
+    /// What the reader can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.hint(),
+            Self::Commit(error) => error.hint(),
+            Self::View(error) => error.hint(),
+        }
+    }
+
+    /// What the store said, where it was the store.
+    pub const fn store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Commit(CommitError::Backend(error)) | Self::View(ViewError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
         Self::View(error.into())

@@ -7,6 +7,8 @@ mod apply;
 mod command;
 mod decide;
 mod engine;
+#[cfg(feature = "testing")]
+pub mod examples;
 mod fork;
 mod gate_memory;
 pub mod leftovers;
@@ -15,6 +17,7 @@ pub mod plan;
 pub mod policy;
 mod refusal;
 pub mod report;
+mod room;
 pub mod secret;
 mod view;
 

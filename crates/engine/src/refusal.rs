@@ -17,7 +17,7 @@ pub enum Refusal {
         state: &'static str,
     },
     /// Somebody else has the right to it now.
-    #[error("epoch {given} of {id} is over: {current} is the newest")]
+    #[error("{id} was given to somebody else: epoch {given} is over, {current} is the newest")]
     StaleLease {
         /// What was worked on.
         id: RecordId,
@@ -126,7 +126,7 @@ pub enum Refusal {
         what: String,
     },
     /// The outcome is not one that the effect can have.
-    #[error("effect {id} is a {work}; it cannot end as {outcome}")]
+    #[error("{id} is a {work}; it cannot end as {outcome}")]
     WrongOutcome {
         /// Which effect.
         id: RecordId,
@@ -167,25 +167,30 @@ impl Refusal {
     }
 
     /// What the reader can do.
-    pub const fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &'static str {
         match self {
-            Self::AlreadyFinished { .. } => "nothing is to be done; `toll log` shows how it ended",
+            Self::AlreadyFinished { .. } => "nothing is to be done; `toll log ID` shows how it ended",
             Self::StaleLease { .. } => "stop the work: it was given to somebody else",
-            Self::NotInTable(_) => "`toll explain` says what it waits for",
+            Self::NotInTable(_) => "`toll explain ID` says why it is where it is, and what moves it",
             Self::NotFound { .. } => "`toll runs` and `toll task list` show what there is",
-            Self::IdReused { .. } => "use another id",
+            Self::IdReused { .. } => "give it another id, or none",
             Self::AlreadyDriven { .. } => "`toll status` shows how far it is; `toll pause` or `toll cancel` ends that",
             Self::Landing { .. } => "wait a moment: `toll status` shows when it has landed",
-            Self::NotHeld { .. } => "`toll status` shows what waits; `toll explain` says why it is where it is",
-            Self::TaskInTheWay { .. } => "`toll task cancel` ends the task; `toll task retry --say` has it try again",
+            Self::NotHeld { .. } => "`toll status` shows what waits; `toll explain ID` says why it is where it is",
+            Self::TaskInTheWay { state: "completed", .. } => {
+                "the task is done; `toll patch checkout` makes a branch of the patch, and `toll submit` hands that in"
+            }
+            Self::TaskInTheWay { .. } => "`toll task cancel TASK` ends the task, and then the patch may come in again",
             Self::DependentsMissed { .. } => {
-                "`toll fork --from` does it again in a new run, with all that comes after it"
+                "once the run is over, `toll fork --from TASK` does it again in a new one, with all that comes after it"
             }
             Self::RunOver { .. } => "`toll fork` goes on from it in a new run",
             Self::NotOver { .. } => "`toll resume` lets it go on; `toll cancel` ends it",
             Self::NothingLeft { .. } => "`toll fork --from TASK` does a task again, with all that comes after it",
             Self::NoSuchTask { .. } => "`toll task list` shows the tasks of a run",
-            Self::NotWaivable { .. } => "`toll patch show` lists the rules and what they said",
+            Self::NotWaivable { .. } => {
+                "`toll patch show ID` lists the rules and what they said; `toll patch checkout ID` is for what nobody may waive"
+            }
             Self::BadGlob { .. } => "write it as in \"src/**\"",
             Self::WrongOutcome { .. } => "report the outcome of the effect that was claimed",
         }

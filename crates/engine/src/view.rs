@@ -87,6 +87,27 @@ pub enum ViewError {
     },
 }
 
+impl ViewError {
+    /// The stable code, the same in the command line, in Python and in JSON.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Record(_) | Self::Event { .. } => "ledger_damaged",
+        }
+    }
+
+    /// What the reader can do.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Record(_) | Self::Event { .. } => {
+                "use the newest `toll` that ever wrote to the ledger; else keep a copy of its folder as it is, and \
+                 `toll restore FILE --ledger PATH` makes one from a backup"
+            }
+        }
+    }
+}
+
 impl View {
     /// Reads one run and all that belongs to it.
     ///

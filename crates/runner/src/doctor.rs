@@ -32,7 +32,7 @@ pub fn git() -> Finding {
 
 /// What a command would be refused with.
 pub fn refused(name: &'static str, error: &RunnerError) -> Finding {
-    Finding::Refused { name, message: error.to_string(), hint: error.hint() }
+    Finding::Refused { name, message: error.to_string(), hint: Some(error.hint()) }
 }
 
 /// The checkout, and the branches that work starts from and lands on.
@@ -164,12 +164,7 @@ fn in_words(setting: &str) -> &str {
 }
 
 fn of_store(error: &StoreError) -> Finding {
-    let hint = match error {
-        StoreError::Denied { .. } => "see to the owner and the mode of the file and its folder",
-        StoreError::Busy { .. } => "try again: somebody else is writing",
-        _ => "keep a copy of the file as it is; `toll restore` takes a backup back where no ledger is",
-    };
-    Finding::Refused { name: "ledger", message: error.to_string(), hint: Some(hint.to_owned()) }
+    Finding::Refused { name: "ledger", message: error.to_string(), hint: Some(error.hint().to_owned()) }
 }
 
 fn permissions(site: &Site) -> Vec<Finding> {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use tollhouse_core::GateRunId;
-use tollhouse_engine::{EngineError, Refusal};
-use tollhouse_state::StoreError;
+use tollhouse_engine::{EngineError, Refusal, ViewError};
+use tollhouse_state::{CommitError, StoreError};
 
+use crate::ailment::Ailment;
 use crate::backup::BackupProblem;
 use crate::git::GitError;
 
@@ -28,6 +29,8 @@ pub enum Trouble {
     Machine,
     /// Somebody stopped it.
     Interrupted,
+    /// A mistake of ours.
+    Bug,
 }
 
 /// What can stop a run from outside its rules.
@@ -127,7 +130,7 @@ pub enum RunnerError {
         source: io::Error,
     },
     /// More than a person would ever look at.
-    #[error("{found} {what}, and {most} are the most")]
+    #[error("{found} {what} are changed, and {most} are the most")]
     TooMuch {
         /// Of what.
         what: &'static str,
@@ -145,20 +148,47 @@ pub enum RunnerError {
 }
 
 impl RunnerError {
+    /// The cause behind it, where that has a remedy of its own, whatever was being done.
+    pub(crate) fn ailment(&self) -> Option<Ailment> {
+        match self {
+            Self::Io { source, .. } => Ailment::of_io(source),
+            Self::Git(error) => error.ailment(),
+            Self::Store(error) => of_store(error),
+            Self::Engine(error) => error.store().and_then(of_store),
+            _ => None,
+        }
+    }
+
     /// What kind of trouble it is.
     pub fn trouble(&self) -> Trouble {
+        if let Some(ailment) = self.ailment() {
+            return ailment.trouble();
+        }
         match self {
-            Self::Engine(EngineError::Refused(Refusal::NotFound { .. })) | Self::NoTarget { .. } => Trouble::NotFound,
-            Self::Engine(_)
+            Self::Engine(EngineError::Refused(Refusal::NotWaivable { .. } | Refusal::BadGlob { .. })) => Trouble::Usage,
+            Self::Engine(EngineError::Refused(Refusal::NotFound { .. } | Refusal::NoSuchTask { .. }))
+            | Self::NoTarget { .. }
+            | Self::NotKept { .. } => Trouble::NotFound,
+            Self::Store(StoreError::Busy { .. })
+            | Self::Engine(
+                EngineError::Refused(_)
+                | EngineError::Commit(CommitError::Backend(StoreError::Busy { .. }))
+                | EngineError::View(ViewError::Store(StoreError::Busy { .. })),
+            )
             | Self::CheckedOut { .. }
             | Self::BranchInTheWay { .. }
             | Self::LandingRewritten { .. }
             | Self::BranchExists { .. }
             | Self::Diverged { .. } => Trouble::Conflict,
+            Self::Store(_) | Self::Engine(EngineError::View(_) | EngineError::Commit(CommitError::Backend(_))) => {
+                Trouble::Ledger
+            }
+            Self::Engine(EngineError::Commit(CommitError::Stale { .. } | CommitError::Overtaken { .. })) => {
+                Trouble::Conflict
+            }
+            Self::Engine(_) => Trouble::Bug,
             Self::Unrelated { .. } | Self::NothingToSubmit { .. } => Trouble::Usage,
-            Self::NotKept { .. } => Trouble::NotFound,
             Self::TargetRed(_) => Trouble::Refused,
-            Self::Store(_) => Trouble::Ledger,
             Self::Git(error) => error.trouble(),
             Self::Backup(problem) => problem.trouble(),
             Self::NoStateHome | Self::Io { .. } | Self::TooMuch { .. } => Trouble::Machine,
@@ -169,9 +199,8 @@ impl RunnerError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Engine(EngineError::Refused(refusal)) => refusal.code(),
-            Self::Engine(_) => "engine",
-            Self::Store(_) => "store",
+            Self::Engine(error) => error.code(),
+            Self::Store(error) => error.code(),
             Self::Git(error) => error.code(),
             Self::Backup(problem) => problem.code(),
             Self::NoStateHome => "no_state_home",
@@ -185,46 +214,59 @@ impl RunnerError {
             Self::BranchExists { .. } => "branch_exists",
             Self::Unrelated { .. } => "unrelated",
             Self::NothingToSubmit { .. } => "nothing_to_submit",
-            Self::Io { .. } => "io",
+            Self::Io { source, .. } => Ailment::of_io(source).map_or("io", Ailment::code),
             Self::TooMuch { .. } => "too_much",
             Self::Interrupted | Self::InterruptedBefore => "interrupted",
         }
     }
 
     /// What the reader can do.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> String {
         match self {
-            Self::Engine(_) | Self::Store(_) | Self::Io { .. } | Self::TooMuch { .. } | Self::InterruptedBefore => None,
+            Self::Engine(error) => error.hint().to_owned(),
+            Self::Store(error) => error.hint().to_owned(),
+            Self::InterruptedBefore => "nothing was begun; say it again".to_owned(),
             Self::Git(error) => error.hint(),
-            Self::Backup(problem) => Some(problem.hint().to_owned()),
-            Self::NoStateHome => Some("set HOME".to_owned()),
-            Self::NoTarget { branch } => Some(format!(
+            Self::Backup(problem) => problem.hint().to_owned(),
+            Self::Io { source, .. } => Ailment::of_io(source)
+                .map_or("see what is there; `toll doctor` looks at the folders that are used", Ailment::hint)
+                .to_owned(),
+            Self::TooMuch { .. } => {
+                "name what tools write in .gitignore, so that it is no part of the change; else make it in parts"
+                    .to_owned()
+            }
+            Self::NoStateHome => {
+                "set HOME to your home folder, or XDG_STATE_HOME to a folder for workspaces".to_owned()
+            }
+            Self::NoTarget { branch } => format!(
                 "`git branch --list` shows what there is; `target` in tollhouse.toml names another than {branch}"
-            )),
-            Self::CheckedOut { .. } => Some(
-                "check out another branch there, or set `land_on` in tollhouse.toml to a branch of its own".to_owned(),
             ),
+            Self::CheckedOut { .. } => {
+                "check out another branch there, or set `land_on` in tollhouse.toml to a branch of its own".to_owned()
+            }
             Self::BranchInTheWay { other, .. } => {
-                Some(format!("rename {other}, or set `land_on` in tollhouse.toml to another name"))
+                format!("rename {other}, or set `land_on` in tollhouse.toml to another name")
             }
             Self::LandingRewritten { branch, commit } => {
-                Some(format!("`git log {commit}` shows what landed; `git branch -f {branch} {commit}` puts it back"))
+                format!(
+                    "`git log {branch}` shows what is on it now; `git branch -f {branch} {commit}` puts it back to what landed"
+                )
             }
             Self::Diverged { land_on, target } => {
-                Some(format!("bring them together: `git switch {target} && git merge {land_on}`"))
+                format!("bring them together: `git switch {target} && git merge {land_on}`")
             }
-            Self::TargetRed(red) => Some(format!(
+            Self::TargetRed(red) => format!(
                 "nothing was started; mend it on {branch}: `toll gate run {gate} --tree {branch}` shows it again",
                 branch = red.branch,
                 gate = red.gate,
-            )),
-            Self::NotKept { .. } => Some("`toll patch show ID` says what it was".to_owned()),
+            ),
+            Self::NotKept { .. } => "`toll patch show ID` says what it was".to_owned(),
             Self::BranchExists { branch } => {
-                Some(format!("`git switch {branch}` goes on with it; `git branch -D {branch}` removes it"))
+                format!("`git switch {branch}` goes on with it; `git branch -D {branch}` removes it")
             }
-            Self::Unrelated { .. } => Some("`--base REV` names the commit that it was made on".to_owned()),
-            Self::NothingToSubmit { .. } => Some("commit your work to it first".to_owned()),
-            Self::Interrupted => Some("`toll resume` goes on; `toll status` shows what was done".to_owned()),
+            Self::Unrelated { .. } => "`--base REV` names the commit that it was made on".to_owned(),
+            Self::NothingToSubmit { .. } => "commit your work to it first".to_owned(),
+            Self::Interrupted => "`toll resume` goes on; `toll status` shows what was done".to_owned(),
         }
     }
 
@@ -239,6 +281,15 @@ impl RunnerError {
         ];
         facts.extend((!red.output.is_empty()).then(|| ("output", red.output.clone())));
         facts
+    }
+}
+
+/// The cause behind an error of the ledger's store.
+fn of_store(error: &StoreError) -> Option<Ailment> {
+    match error {
+        StoreError::DiskFull { .. } => Some(Ailment::DiskFull),
+        StoreError::Denied { .. } => Some(Ailment::Denied),
+        _ => None,
     }
 }
 

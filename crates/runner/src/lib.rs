@@ -2,6 +2,7 @@
 //!
 //! The runner does what the engine asked for and says how it went. It decides nothing that the engine could decide.
 
+mod ailment;
 pub mod backup;
 pub mod clock;
 pub mod conductor;
@@ -9,6 +10,8 @@ pub mod detect;
 pub mod doctor;
 pub mod environment;
 pub mod error;
+#[cfg(feature = "testing")]
+pub mod examples;
 pub mod failpoint;
 pub mod git;
 pub mod handwork;

@@ -55,6 +55,8 @@ mod check;
 #[cfg(feature = "testing")]
 pub mod conformance;
 #[cfg(feature = "testing")]
+pub mod examples;
+#[cfg(feature = "testing")]
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -229,6 +229,63 @@ pub enum StoreError {
     },
 }
 
+impl CommitError {
+    /// The stable code, the same in the command line, in Python and in JSON.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Stale { .. } => "stale_version",
+            Self::Overtaken { .. } => "overtaken",
+            Self::IdReused { .. } => "commit_id_reused",
+            Self::Malformed { .. } => "malformed_commit",
+            Self::Backend(error) => error.code(),
+        }
+    }
+
+    /// What the reader can do.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Stale { .. } | Self::Overtaken { .. } => "try again: somebody else changed it meanwhile",
+            Self::IdReused { .. } | Self::Malformed { .. } => {
+                "this is a mistake of ours, and nothing was changed: report it, with what `toll doctor` says"
+            }
+            Self::Backend(error) => error.hint(),
+        }
+    }
+}
+
+impl StoreError {
+    /// The stable code, the same in the command line, in Python and in JSON.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Damaged { .. } => "ledger_damaged",
+            Self::NotOpenable { .. } => "ledger_not_openable",
+            Self::DiskFull { .. } => "disk_full",
+            Self::Denied { .. } => "denied",
+            Self::Busy { .. } => "busy",
+            Self::Failed { .. } => "store",
+        }
+    }
+
+    /// What the reader can do.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Damaged { .. } => {
+                "keep a copy of the ledger's folder as it is; `toll restore FILE --ledger PATH` makes one from a backup"
+            }
+            Self::NotOpenable { .. } => {
+                "if a newer `toll` wrote it, use that one; else `--ledger PATH` names another ledger, and \
+                 `toll restore FILE --ledger PATH` makes one from a backup"
+            }
+            Self::DiskFull { .. } => "free some space and try again; what was done before is on the ledger",
+            Self::Denied { .. } => {
+                "the ledger's folder must be writable by whoever runs `toll`; `toll doctor` looks at it"
+            }
+            Self::Busy { .. } => "try again: somebody else is writing",
+            Self::Failed { .. } => "try again; `toll doctor` looks at the ledger and the disk",
+        }
+    }
+}
+
 impl<S: Store + ?Sized> Store for &S {
     fn commit(&self, commit: &Commit) -> Result<Committed, CommitError> {
         (**self).commit(commit)

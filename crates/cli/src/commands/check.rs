@@ -59,7 +59,7 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Answer, Cli
         }
     };
     let refusal = refusal.map(|error| (error.to_string(), error.hint()));
-    let report = check_report(&spec, refusal.as_ref().map(|(why, hint)| (why.as_str(), hint.as_deref())));
+    let report = check_report(&spec, refusal.as_ref().map(|(why, hint)| (why.as_str(), Some(hint.as_str()))));
     if context.printer.json {
         context.printer.out(&Document::new(report).to_json())?;
     } else {

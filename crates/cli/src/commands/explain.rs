@@ -4,9 +4,8 @@ use clap::Args;
 use tollhouse::entity::{Entity, Patch};
 use tollhouse::lifecycle::PatchState;
 use tollhouse::report::{Explanation, explain};
-use tollhouse::{Find, Kind, Order, Record, RunId, Store, View};
+use tollhouse::{Find, Kind, Order, Record, RecordId, Refusal, Store, View, look_at_conductor};
 
-use super::driving::status_of;
 use crate::context::{Context, read_ledger};
 use crate::document::Document;
 use crate::error::{Answer, CliError, ErrorKind};
@@ -28,24 +27,15 @@ pub(crate) fn run(args: &ExplainArgs, context: &mut Context) -> Result<Answer, C
         Some(text) => find_any(&store, text)?,
         None => newest_refusal(&store)?,
     };
-    let view = match record.run {
-        Some(run) => View::load(&store, run)?,
-        None => View::of(&store, &[record.id])?,
+    let (view, seen) = if let Some(run) = record.run {
+        let view = View::load(&store, run)?;
+        let seen = look_at_conductor(&store, &view, run)?;
+        (view, seen)
+    } else {
+        let ids: Vec<RecordId> = [Some(record.id), record.parent].into_iter().flatten().collect();
+        (View::of(&store, &ids)?, None)
     };
-    let Some(mut explanation) = explain(&view, record.id) else {
-        return Err(CliError::new(
-            ErrorKind::Usage,
-            "not_explained",
-            format!("a {} has nothing to explain", record.kind()),
-        )
-        .hint(format!("`toll log {}` shows what happened to it", record.id)));
-    };
-    if let Ok(run) = RunId::try_from(record.id) {
-        let status = status_of(&store, run)?;
-        if status.is_abandoned() {
-            explanation = explanation.of_abandoned(status.next);
-        }
-    }
+    let explanation = explain(&view, record.id, seen).ok_or(Refusal::NotFound { id: record.id })?;
     if context.printer.json {
         context.printer.out(&Document::new(explanation).to_json())?;
     } else {
@@ -60,8 +50,10 @@ fn newest_refusal(store: &impl Store) -> Result<Record, CliError> {
     let find = Find { kind: Some(Patch::KIND), states, order: Order::Newest, limit: Some(1), ..Find::default() };
     match store.find(&find)?.pop() {
         Some(record) => Ok(record),
-        None => newest(store, Kind::Run)?
-            .ok_or_else(|| CliError::new(ErrorKind::NotFound, "not_found", "nothing was refused, and nothing has run")),
+        None => newest(store, Kind::Run)?.ok_or_else(|| {
+            CliError::new(ErrorKind::NotFound, "not_found", "nothing was refused, and nothing has run")
+                .hint("`toll do PROMPT` or `toll run PLAN` starts a run")
+        }),
     }
 }
 

@@ -73,8 +73,8 @@ fn run_by_hand(names: &[String], rev: &str, context: &mut Context) -> Result<Ans
     let site = context.site()?;
     let config = project(&site)?;
     let chosen = gates_in_order(&config.gates, names).map_err(|unknown| {
-        let message = format!("there is no gate {}", unknown.join(", "));
-        CliError::new(ErrorKind::NotFound, "not_found", message).hint("`toll gate list` shows them")
+        CliError::new(ErrorKind::NotFound, "not_found", format!("there is no gate {}", unknown.join(", ")))
+            .hint("`toll gate list` shows them")
     })?;
     let commit = site.project()?.resolve(rev).map_err(RunnerError::from)?;
     let store = site.open_ledger()?;

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tollhouse::RunnerError;
 use tollhouse::detect::{detect, render};
 
 use crate::context::{CONFIG, Context, require_person};
@@ -37,7 +38,7 @@ pub(crate) struct InitReport {
 
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
-    let target = site.project()?.likely_target().map_err(tollhouse::RunnerError::from)?;
+    let target = site.project()?.likely_target().map_err(RunnerError::from)?;
     let found = detect(&site.root);
     let file = render(&found, &target);
     let path = site.root.join(CONFIG);
@@ -73,6 +74,11 @@ fn write(path: &std::path::Path, content: &str, force: bool) -> Result<(), CliEr
             .hint("`toll init --print` shows what would be written; `--force` writes it"));
     }
     // Beside it first, then in its place: never half a file.
+    let written = put(path, content);
+    Ok(written.map_err(|source| RunnerError::Io { what: "write", path: path.to_owned(), source })?)
+}
+
+fn put(path: &std::path::Path, content: &str) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(path);
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(content.as_bytes())?;

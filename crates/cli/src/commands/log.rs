@@ -116,7 +116,8 @@ fn output(store: &impl Store, record: &Record, context: &mut Context) -> Result<
         }
     };
     let Some(printed) = printed else {
-        return Err(CliError::new(ErrorKind::NotFound, "no_output", format!("{} has printed nothing yet", record.id)));
+        return Err(CliError::new(ErrorKind::NotFound, "no_output", format!("{} has printed nothing yet", record.id))
+            .hint(format!("`toll explain {}` says where it is", record.id)));
     };
     if context.printer.json {
         context.printer.out(&Document::new(OutputDocument { id: record.id.to_string(), output: printed }).to_json())?;
@@ -136,6 +137,7 @@ fn output_of_newest_attempt(store: &impl Store, task: &Record, context: &mut Con
     };
     match store.find(&find)?.pop() {
         Some(attempt) => output(store, &attempt, context),
-        None => Err(CliError::new(ErrorKind::NotFound, "no_output", format!("{} was not tried yet", task.id))),
+        None => Err(CliError::new(ErrorKind::NotFound, "no_output", format!("{} was not tried yet", task.id))
+            .hint(format!("`toll explain {}` says what it waits for", task.id))),
     }
 }

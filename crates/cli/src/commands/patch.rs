@@ -135,8 +135,10 @@ fn show(text: &str, context: &mut Context) -> Result<(), CliError> {
 
 fn show_diff(text: &str, context: &mut Context) -> Result<(), CliError> {
     let patch = find(text, context)?;
-    let gone =
-        || CliError::new(ErrorKind::Ledger, "no_repository", "the ledger's repository is not beside it any more");
+    let gone = || {
+        CliError::new(ErrorKind::Ledger, "no_repository", "the ledger's repository is not beside it any more")
+            .hint("put it back where `toll doctor` looks for it, or `toll restore FILE --ledger PATH` makes both from a backup")
+    };
     let repo = context.site()?.read_repo()?.ok_or_else(gone)?;
     let bytes = repo.blob(&patch.blob).map_err(tollhouse::RunnerError::from)?;
     if context.printer.json {

@@ -98,7 +98,8 @@ fn gate_that_hangs_says_so() {
     patch Do one patch_[ID] is quarantined
       because  refused by gate:slow
       because  gate slow could not be judged: it took longer than its [TIME]
-      next     toll patch checkout [ID]
+      because  `toll gate show [ID]` shows what gate slow saw
+      next     toll patch release [ID] --reason TEXT
     --- stderr
     ");
 }

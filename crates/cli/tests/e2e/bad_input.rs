@@ -64,7 +64,7 @@ fn agent_is_told_why_it_may_not() {
     --- stdout
     --- stderr
     error: an agent may not call `toll sync`
-    hint: inside a task, `toll` reads and vets, no more
+    hint: inside a task, `toll` only reads: status, log, explain, show, list
     ");
 }
 
@@ -105,7 +105,7 @@ fn without_a_home_there_is_no_place_for_workspaces() {
     --- stdout
     --- stderr
     error: neither XDG_STATE_HOME nor HOME says where workspaces may be made
-    hint: set HOME
+    hint: set HOME to your home folder, or XDG_STATE_HOME to a folder for workspaces
     ");
 }
 
@@ -180,7 +180,7 @@ fn file_that_is_no_ledger_is_not_openable() {
     --- stdout
     --- stderr
     error: [AROUND]/repo/../other.db cannot be opened as a ledger: it is not a database
-    hint: `--ledger PATH` names another ledger
+    hint: if a newer `toll` wrote it, use that one; else `--ledger PATH` names another ledger, and `toll restore FILE --ledger PATH` makes one from a backup
     ");
 }
 

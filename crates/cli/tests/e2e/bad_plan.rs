@@ -94,6 +94,7 @@ fn plan_that_is_not_there_is_not_found() {
     --- stdout
     --- stderr
     error: cannot read ../plan.toml: No such file or directory (os error 2)
+    hint: name a file that is there, as seen from the folder that you are in
     ");
 }
 
@@ -106,6 +107,7 @@ fn plan_that_is_a_folder_cannot_be_read() {
     --- stdout
     --- stderr
     error: cannot read src: Is a directory (os error 21)
+    hint: check that it is a file, and that you may read it
     ");
 }
 
@@ -118,6 +120,7 @@ fn plan_that_is_not_text_is_a_mistake_of_its_writer() {
     --- stdout
     --- stderr
     error: cannot read ../plan.toml: stream did not contain valid UTF-8
+    hint: write it anew as UTF-8 text
     ");
 }
 #[test]

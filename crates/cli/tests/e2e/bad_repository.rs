@@ -25,7 +25,7 @@ fn repository_without_a_commit_is_refused() {
     --- stdout
     --- stderr
     error: the repository at [AROUND]/repo has no commits yet
-    hint: make a first commit: git commit --allow-empty -m start
+    hint: make a first commit: `git commit --allow-empty -m start`
     ");
 }
 
@@ -39,7 +39,7 @@ fn bare_repository_is_refused() {
     --- stdout
     --- stderr
     error: [AROUND]/repo is a bare repository
-    hint: make a checkout: git -C [AROUND]/repo worktree add ../checkout
+    hint: make a checkout: `git -C [AROUND]/repo worktree add ../checkout`
     ");
 }
 
@@ -53,7 +53,7 @@ fn sha256_repository_is_refused() {
     --- stdout
     --- stderr
     error: the repository at [AROUND]/repo/.git has the object format sha256
-    hint: only repositories with SHA-1 objects work as yet
+    hint: only repositories with SHA-1 objects work as yet: use `toll` in one of those
     ");
 }
 
@@ -72,7 +72,7 @@ fn reftable_repository_is_refused() {
     --- stdout
     --- stderr
     error: the repository at [AROUND]/repo/.git stores its refs as reftable
-    hint: convert it: git refs migrate --ref-format=files
+    hint: convert it: `git refs migrate --ref-format=files`
     ");
 }
 

@@ -13,6 +13,7 @@ mod disk;
 mod disturbed;
 mod doctor;
 mod draws;
+mod explaining;
 mod flow;
 mod forking;
 mod gc;

@@ -153,7 +153,7 @@ fn file_that_is_not_text_is_told() {
     --- stdout
     --- stderr
     error: [AROUND]/home/.config/tollhouse/config.toml is not UTF-8 text
-    hint: write it anew as text
+    hint: write it anew as UTF-8 text
     ");
 }
 

@@ -271,7 +271,7 @@ fn sync_with_uncommitted_work_in_the_way_names_every_file_as_a_conflict() {
     --- stdout
     --- stderr
     error: uncommitted work in [AROUND]/repo is in the way: README.md, notes.txt, src/app.txt
-    hint: commit or stash it, then sync again
+    hint: commit or stash it, then `toll sync` again
     ");
 }
 
@@ -302,7 +302,7 @@ fn sync_of_a_branch_with_commits_of_its_own_is_refused_and_says_how_to_join_them
     --- stdout
     --- stderr
     error: main and toll/main have diverged
-    hint: bring them together: git merge toll/main
+    hint: bring them together: `git switch main && git merge toll/main`
     ");
 }
 

@@ -84,7 +84,7 @@ fn follow(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(
             patch::conflicted(draft, *patch, target, files)
         }
         (Work::Apply { patch } | Work::Land { patch }, Outcome::Failed { class, reason }) => {
-            patch::could_not(draft, *patch, effect.work.name(), *class, reason)
+            patch::could_not(draft, *patch, &effect.work, *class, reason)
         }
         (Work::Gate { gate_run }, Outcome::Gated(facts)) => gate::ended(draft, *gate_run, facts),
         (Work::Gate { gate_run }, Outcome::Failed { reason, .. }) => gate::broken(draft, *gate_run, reason),

@@ -255,19 +255,23 @@ fn verify(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
 pub(super) fn could_not(
     draft: &mut Draft<'_>,
     id: PatchId,
-    what: &'static str,
+    work: &Work,
     class: ErrorClass,
     reason: &str,
 ) -> Result<(), Refusal> {
     if draft.get::<Patch>(id)?.state.is_finished() {
         return Ok(());
     }
-    let reason = format!("{what} could not be done: {reason}");
+    let what = match work {
+        Work::Land { .. } => "it could not be landed",
+        _ => "no candidate tree could be made of it",
+    };
+    let reason = format!("{what}: {reason}");
     // Not the agent's doing: another attempt would be paid for nothing.
     let task = draft.peek::<Patch>(id).and_then(|patch| patch.task);
     if let Some(task) = task {
         task::refuse_for_good(draft, task, class, reason.clone())?;
     }
-    let event = PatchEvent::Quarantine { rule: what.to_owned(), reason, verdicts: Vec::new() };
+    let event = PatchEvent::Quarantine { rule: work.name().to_owned(), reason, verdicts: Vec::new() };
     set_aside(draft, id, &event, class)
 }

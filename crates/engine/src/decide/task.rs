@@ -11,8 +11,8 @@ use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
-use crate::plan::clash;
 use crate::refusal::Refusal;
+use crate::room::{Obstacle, obstacle};
 
 /// Looks at the clock: backoffs that are over, attempts past their deadline.
 pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
@@ -183,42 +183,23 @@ pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> 
     queued.sort_unstable();
     let mut leased = false;
     for (_, id) in queued {
-        if is_full(draft, run) {
-            break;
-        }
         let task = draft.get::<Task>(id)?;
-        if has_room(draft, &task) {
-            grant(draft, &task)?;
-            leased = true;
+        match in_the_way(draft, &task) {
+            Some(Obstacle::Full { .. }) => break,
+            Some(_) => {}
+            None => {
+                grant(draft, &task)?;
+                leased = true;
+            }
         }
     }
     Ok(leased)
 }
 
-/// Whether as many attempts are alive as may be. One whose task is already overdue still occupies the machine until its
-/// processes are gone.
-fn is_full(draft: &Draft<'_>, run: RunId) -> bool {
-    let alive = draft.unsettled(run).filter(|effect| matches!(effect.work, Work::Spawn { .. })).count();
-    let most = draft.peek::<Run>(run).map_or(0, |run| run.spec.max_parallel);
-    alive >= usize::try_from(most).unwrap_or(usize::MAX)
-}
-
-/// Whether a queued task may start beside what runs now.
-fn has_room(draft: &Draft<'_>, task: &Task) -> bool {
-    let Some(run) = draft.peek::<Run>(task.run) else { return false };
-    let limit = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
-    let others = draft.of_run::<Task>(task.run);
-    let agent = run.spec.agents.iter().find(|agent| agent.name == task.spec.agent);
-    if let Some(most) = agent.and_then(|agent| agent.max_parallel) {
-        let same = |other: &&&Task| other.state == TaskState::Running && other.spec.agent == task.spec.agent;
-        if others.iter().filter(same).count() >= limit(most) {
-            return false;
-        }
-    }
-    others
-        .iter()
-        .filter(|other| matches!(other.state, TaskState::Running | TaskState::Validating))
-        .all(|other| clash(&task.spec, &other.spec).is_none())
+fn in_the_way<'d>(draft: &'d Draft<'_>, task: &Task) -> Option<Obstacle<'d>> {
+    let run = draft.peek::<Run>(task.run)?;
+    let alive = draft.unsettled(task.run).filter(|effect| matches!(effect.work, Work::Spawn { .. })).count();
+    obstacle(run, task, &draft.of_run::<Task>(task.run), alive)
 }
 
 fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {

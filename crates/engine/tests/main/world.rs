@@ -155,6 +155,15 @@ impl World {
         world
     }
 
+    /// A world in which a run was made, and nothing ever drove it.
+    pub(crate) fn made(run: RunId, spec: &RunSpec, seed: u64) -> Self {
+        let spec = Box::new(spec.clone());
+        let mut world = Self::empty(run, seed);
+        let create = Command::CreateRun { run, spec, started_by: "ada".to_owned(), legacy: None };
+        world.execute(&create).expect("a new run is made");
+        world
+    }
+
     fn empty(run: RunId, seed: u64) -> Self {
         Self {
             engine: Engine::open(MemoryStore::new(), run).expect("a store in memory opens"),

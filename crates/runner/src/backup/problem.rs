@@ -76,7 +76,7 @@ impl BackupProblem {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Exists { hint, .. } => hint,
-            Self::Damaged { .. } => "keep a copy of the ledger's folder as it is",
+            Self::Damaged { .. } => "keep a copy of the ledger's folder as it is; `toll doctor` says more",
             Self::NotABackup { .. } => "`toll backup FILE` writes one",
             Self::Corrupt { .. } => "copy it again from where it was written; nothing was restored",
             Self::Newer { .. } => "restore it with the version of `toll` that wrote it, or a later one",

@@ -27,10 +27,15 @@ pub struct Candidate {
 
 /// A patch that does not apply. Nothing of it is.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the patch conflicts in {} files, first {}: {}", files.len(), files[0].0, files[0].1)]
+#[error("the patch conflicts in {}: {}{}", files[0].0, files[0].1, and_more(files.len()))]
 pub struct Conflict {
     /// Each file that conflicts, and why; there is at least one.
     pub files: Vec<(RepoPath, String)>,
+}
+
+/// How many files there are beside the one that is named.
+fn and_more(files: usize) -> String {
+    if files > 1 { format!(" (and {} more)", files - 1) } else { String::new() }
 }
 
 /// Applies a patch to a target. Base and target are commits or trees; the history of a target that is a commit is searched for

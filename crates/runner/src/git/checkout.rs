@@ -14,6 +14,8 @@ use rustix::fs::{AtFlags, Mode as Permissions, OFlags};
 use thiserror::Error;
 use tollhouse_core::RepoPath;
 
+use crate::ailment::told;
+
 use super::stat_cache::StatCache;
 use super::tree::{DEPTH_MAX, Entry, is_reserved, read_entries};
 use super::{LedgerRepo, LedgerRepoProblem, ledger_repo};
@@ -51,7 +53,7 @@ pub enum CheckoutProblem {
     #[error(transparent)]
     Repo(#[from] LedgerRepoProblem),
     /// An object is missing or damaged.
-    #[error("git: {0}")]
+    #[error("{}", told(.0))]
     Git(#[from] Error),
 }
 

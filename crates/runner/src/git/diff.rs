@@ -4,6 +4,8 @@ use git2::{Delta, Diff, DiffFindOptions, DiffFormat, DiffLineType, DiffOptions, 
 use thiserror::Error;
 use tollhouse_engine::patch::{PatchProblem, parse};
 
+use crate::ailment::told;
+
 use super::{Conflict, LedgerRepo, candidate};
 
 /// Why there is no text for a change.
@@ -24,7 +26,7 @@ pub enum DiffProblem {
         wanted: Oid,
     },
     /// An object is missing or damaged.
-    #[error("git: {0}")]
+    #[error("{}", told(.0))]
     Git(#[from] Error),
 }
 

@@ -8,6 +8,7 @@ use git2::{Error, ErrorCode, Oid, Reference};
 use thiserror::Error;
 use tollhouse_core::Timestamp;
 
+use crate::ailment::{is_locked, told};
 use crate::failpoint::around;
 
 use super::message::{PATCH_TRAILER, trailer};
@@ -88,7 +89,7 @@ pub enum LandProblem {
     #[error(transparent)]
     Project(#[from] ProjectProblem),
     /// libgit2 refuses: a branch `a` beside `a/b`, a lock that somebody holds, a missing object.
-    #[error("git: {0}")]
+    #[error("{}", told(.0))]
     Git(#[from] Error),
 }
 
@@ -159,13 +160,6 @@ fn swap(mut once: impl FnMut() -> Result<(), Error>) -> Result<(), Error> {
         }
     }
     once()
-}
-
-/// Libgit2 says it in two ways: that the lock is held, and that its file could not be made.
-fn is_locked(error: &Error) -> bool {
-    error.code() == ErrorCode::Locked
-        || error.message().contains("lock file")
-        || error.message().contains("locked file")
 }
 
 /// The commit that a patch landed as, if it did; what a killed landing left behind is cleared away. Durable when it returns.

@@ -11,6 +11,7 @@ use git2::{Config, Error, Odb, Oid, Repository, RepositoryOpenFlags};
 use thiserror::Error;
 use tollhouse_engine::patch::Mode;
 
+use crate::ailment::told;
 use crate::failpoint::around;
 
 use super::own_ref;
@@ -56,7 +57,7 @@ pub enum LedgerRepoProblem {
     #[error("the path of the repository has a line end in it: {0:?}")]
     LineEnd(PathBuf),
     /// libgit2 refuses.
-    #[error("cannot open the ledger's repository: {0}")]
+    #[error("{}", told(.0))]
     Git(#[from] Error),
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use git2::{Error, ErrorCode, Oid, Repository, RepositoryOpenFlags, RepositoryState};
 use thiserror::Error;
 
+use crate::ailment::{Ailment, told};
 use crate::failpoint::around;
 
 use super::Signature;
@@ -74,13 +75,25 @@ pub enum ProjectProblem {
         source: io::Error,
     },
     /// libgit2 refuses.
-    #[error("git: {0}")]
+    #[error("{}", told(.0))]
     Git(#[from] Error),
 }
 
 impl ProjectProblem {
+    /// The cause behind it, where that has a remedy of its own.
+    pub(crate) fn ailment(&self) -> Option<Ailment> {
+        match self {
+            Self::Unreadable { source, .. } => Ailment::of_io(source),
+            Self::Git(error) => Ailment::of_git(error),
+            _ => None,
+        }
+    }
+
     /// A stable name for programs.
     pub fn code(&self) -> &'static str {
+        if let Some(ailment) = self.ailment() {
+            return ailment.code();
+        }
         match self {
             Self::NotARepository { .. } => "not_a_repository",
             Self::Bare { .. } => "bare_repository",
@@ -97,19 +110,26 @@ impl ProjectProblem {
 
     /// What the reader can do.
     pub fn hint(&self) -> String {
+        if let Some(ailment) = self.ailment() {
+            return ailment.hint().to_owned();
+        }
         match self {
             Self::NotARepository { .. } => "go to a checkout of your project, or make one with `git init`".to_owned(),
-            Self::Bare { path } => format!("make a checkout: git -C {} worktree add ../checkout", path.display()),
-            Self::NoCommits { .. } => "make a first commit: git commit --allow-empty -m start".to_owned(),
-            Self::Sha256 { .. } => "only repositories with SHA-1 objects work as yet".to_owned(),
-            Self::Reftable { .. } => "convert it: git refs migrate --ref-format=files".to_owned(),
-            Self::OwnedByAnother { path } => {
-                format!("if you trust it: git config --global --add safe.directory {}", path.display())
+            Self::Bare { path } => format!("make a checkout: `git -C {} worktree add ../checkout`", path.display()),
+            Self::NoCommits { .. } => "make a first commit: `git commit --allow-empty -m start`".to_owned(),
+            Self::Sha256 { .. } => {
+                "only repositories with SHA-1 objects work as yet: use `toll` in one of those".to_owned()
             }
-            Self::NoBranch { name } => format!("make it, as in: git branch {name}; or name another one as target"),
-            Self::NoCommit { .. } => "see `git log --all --oneline` for what there is".to_owned(),
+            Self::Reftable { .. } => "convert it: `git refs migrate --ref-format=files`".to_owned(),
+            Self::OwnedByAnother { path } => {
+                format!("if you trust it: `git config --global --add safe.directory {}`", path.display())
+            }
+            Self::NoBranch { name } => {
+                format!("`git branch {name}` makes it; `target` in tollhouse.toml names another one")
+            }
+            Self::NoCommit { .. } => "`git log --all --oneline` shows what there is".to_owned(),
             Self::Unreadable { .. } => "check that it is there and that you may read it".to_owned(),
-            Self::Git(_) => "check the repository with `git fsck`".to_owned(),
+            Self::Git(_) => "`git fsck` checks the repository; `toll doctor` looks at the rest".to_owned(),
         }
     }
 }

@@ -14,6 +14,8 @@ use thiserror::Error;
 use tollhouse_core::RepoPath;
 use tollhouse_engine::patch::Mode;
 
+use crate::ailment::told;
+
 use super::LedgerRepo;
 use super::checkout::join;
 use super::ignores::{Ignores, Shape};
@@ -52,13 +54,13 @@ pub enum SnapshotProblem {
         bytes: u64,
     },
     /// The files that are new or changed are too large together.
-    #[error("what is new in it has more than {bytes_max} bytes")]
+    #[error("what is new in the workspace has more than {bytes_max} bytes")]
     TooMuch {
         /// How many there may be.
         bytes_max: u64,
     },
     /// An object is missing, or the disk refuses a new one.
-    #[error("git: {0}")]
+    #[error("{}", told(.0))]
     Git(#[from] Error),
 }
 
@@ -386,6 +388,6 @@ mod tests {
     #[test]
     fn new_files_that_are_too_large_together_are_not() {
         let problem = with_room(19).unwrap_err();
-        assert_eq!(problem.to_string(), "what is new in it has more than 19 bytes");
+        assert_eq!(problem.to_string(), "what is new in the workspace has more than 19 bytes");
     }
 }

@@ -11,6 +11,8 @@ use git2::{Delta, Error, Oid, RepositoryState};
 use thiserror::Error;
 use tollhouse_core::RepoPath;
 
+use crate::ailment::told;
+
 use super::{Head, Project, ProjectProblem};
 
 /// What a sync did.
@@ -72,7 +74,7 @@ pub enum SyncProblem {
     #[error(transparent)]
     Project(#[from] ProjectProblem),
     /// libgit2 refuses.
-    #[error("git: {0}")]
+    #[error("{}", told(.0))]
     Git(#[from] Error),
 }
 

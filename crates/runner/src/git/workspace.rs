@@ -8,6 +8,7 @@ use git2::{Config, Index, IndexEntry, IndexTime, Odb, Oid, Reference};
 use thiserror::Error;
 use tollhouse_core::RepoPath;
 
+use crate::ailment::told;
 use crate::failpoint::around;
 
 use super::checkout::{create, join, write_tree};
@@ -51,7 +52,7 @@ pub enum WorkspaceProblem {
         source: io::Error,
     },
     /// libgit2 refuses.
-    #[error("git: {0}")]
+    #[error("{}", told(.0))]
     Git(#[from] git2::Error),
 }
 

@@ -97,10 +97,9 @@ fn make_project(dir: &Path) -> Result<(), CliError> {
     }
     for (name, content) in files::FILES {
         let path = dir.join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        fs::write(&path, content)?;
+        let folder = path.parent().unwrap_or(dir);
+        let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, content));
+        written.map_err(|source| RunnerError::Io { what: "write", path, source })?;
     }
     tollhouse::git::make_repository(dir, "Begin").map_err(RunnerError::from)?;
     debug_assert!(dir.join(CONFIG).exists());

@@ -12,6 +12,7 @@ use tollhouse_engine::patch::content_hash;
 use tollhouse_engine::{Outcome, View};
 
 use super::switches::Switches;
+use crate::ailment::Ailment;
 use crate::error::RunnerError;
 use crate::failpoint::around;
 use crate::git::{GitError, LandProblem};
@@ -173,10 +174,22 @@ fn carry_out(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
 /// What kind of failure it is when our own hands fail.
 pub(super) fn class_of(error: &RunnerError) -> ErrorClass {
     match error {
-        RunnerError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorClass::ResourceLimit,
+        _ if error.ailment() == Some(Ailment::DiskFull) => ErrorClass::ResourceLimit,
         RunnerError::LandingRewritten { .. } => ErrorClass::PlanInconsistent,
         // Somebody checked the landing branch out: paying an agent again would not help.
         RunnerError::Git(GitError::Land(LandProblem::CheckedOut { .. })) => ErrorClass::PlanInconsistent,
         _ => ErrorClass::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_that_libgit2_tells_of_is_a_lack_of_room_and_not_the_agents_doing() {
+        let message = "failed to write chunk: No space left on device";
+        let error = git2::Error::new(git2::ErrorCode::GenericError, git2::ErrorClass::Os, message);
+        assert_eq!(class_of(&GitError::from(error).into()), ErrorClass::ResourceLimit);
     }
 }

@@ -1,0 +1,46 @@
+//! Why a run is where it is.
+
+use tollhouse_core::Kind;
+use tollhouse_core::entity::{Patch, Run, Task};
+use tollhouse_core::lifecycle::RunState;
+
+use super::{Explanation, Scene, headline};
+
+pub(super) fn explain(scene: Scene<'_>, run: &Run) -> Explanation {
+    let mut tasks: Vec<&Task> = scene.view.all::<Task>().filter(|task| task.run == run.id).collect();
+    tasks.sort_by_key(|task| task.place);
+    let held_up = scene.held_up(run.id);
+    let mut because: Vec<String> = match &held_up {
+        Some(held_up) => vec![held_up.of_it()],
+        None => run.reason.iter().cloned().collect(),
+    };
+    // The cause is in the reason already.
+    let told = |task: &Task| because.iter().any(|why| why.starts_with(&format!("{} is critical", task.spec.name)));
+    let missed: Vec<&&Task> = tasks.iter().filter(|task| task.is_missed() && !told(task)).collect();
+    because.extend(
+        missed
+            .into_iter()
+            .map(|task| format!("{} is {}: {}", task.spec.name, task.state, headline(task.reason.as_deref()))),
+    );
+    let alive = tasks.iter().filter(|task| !task.state.is_finished());
+    because.extend(alive.map(|task| format!("{} is {}", task.spec.name, task.state)));
+    let is_clean = because.is_empty();
+    if held_up.is_none() && !run.state.is_finished() {
+        because.extend(run.conductor.iter().map(|conductor| format!("{} drives it", conductor.process)));
+    }
+    let id = run.id.random_part();
+    let next = match (held_up, run.state) {
+        (Some(held_up), _) => Some(held_up.next),
+        (None, RunState::Succeeded) if is_clean => None,
+        // What was done stays done; the rest is done anew.
+        (None, state) if state.is_finished() && !tasks.is_empty() => Some(format!("toll fork {id}")),
+        // A run of a patch that was handed in is what became of that patch.
+        (None, state) if state.is_finished() => {
+            let patch = scene.view.all::<Patch>().find(|patch| patch.run == Some(run.id));
+            patch.map(|patch| format!("toll explain {}", patch.id.random_part()))
+        }
+        _ => Some(format!("toll status {id}")),
+    };
+    let (name, state) = (run.spec.plan.clone(), run.state.to_string());
+    Explanation { id: run.id.into(), kind: Kind::Run, name, state, because, next }
+}
