@@ -142,13 +142,10 @@ impl Drive<'_> {
             // One that is over cannot be paused, so what a person let in again is left for whoever resumes it.
             let leaves = interruptions > 0 && state.is_some_and(RunState::is_finished);
             for effect in in_state(self.engine.view(), self.run, EffectState::Requested) {
-                if leaves || !begins_in(state, &effect.work) {
+                // Each claim brings what others did meanwhile: a run that pauses, an effect that nobody wants any more.
+                if leaves || !begins_in(self.state(), &effect.work) || !self.claim(&effect, &worker)? {
                     continue;
                 }
-                let until = clock::now().after(lease_of(&effect));
-                let by = Claimant { owner: WORKER.to_owned(), conductor: self.epoch, process: None };
-                let claim = Command::Claim { effect: effect.id, by, until };
-                self.execute(&claim, &worker, clock::at())?;
                 let view = self.engine.view();
                 begin(view.get::<Effect>(effect.id).expect("it was just claimed"), view);
                 alive += 1;
@@ -170,6 +167,19 @@ impl Drive<'_> {
                 }
                 Err(_) => self.catch_up()?,
             }
+        }
+    }
+
+    /// Takes an effect on; the answer is whether it is to be done. Where somebody took it back first, it is not.
+    fn claim(&mut self, effect: &Effect, worker: &Actor) -> Result<bool, RunnerError> {
+        let until = clock::now().after(lease_of(effect));
+        let by = Claimant { owner: WORKER.to_owned(), conductor: self.epoch, process: None };
+        match self.execute(&Command::Claim { effect: effect.id, by, until }, worker, clock::at()) {
+            Err(EngineError::Refused(Refusal::AlreadyFinished { .. })) => {
+                self.catch_up()?;
+                Ok(false)
+            }
+            claimed => Ok(claimed.map(|()| true)?),
         }
     }
 
