@@ -32,6 +32,7 @@ pub fn refusals() -> Vec<Refusal> {
             R::TaskInTheWay { id: patch, task: text("backoff"), state: "retrying" },
             R::TaskInTheWay { id: patch, task: text("backoff"), state: "completed" },
         ],
+        R::PatchInTheWay { .. } => [R::PatchInTheWay { id: task, patch, state: "queued" }],
         R::DependentsMissed { .. } => [R::DependentsMissed { id: task, dependents: text("docs, notes") }],
         R::RunOver { .. } => [R::RunOver { id: run, state: "failed" }, R::RunOver { id: task, state: "failed" }],
         R::NotOver { .. } => [R::NotOver { id: run, state: "running" }],

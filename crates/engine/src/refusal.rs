@@ -73,7 +73,17 @@ pub enum Refusal {
         /// Where the task is.
         state: &'static str,
     },
-    /// What needs it was given up already.
+    /// A patch of the same task is on its way to the branch, or landed, because a person let it in again.
+    #[error("{patch} stands in the way of {id}: it is {state}")]
+    PatchInTheWay {
+        /// Which task, or other patch of it.
+        id: RecordId,
+        /// The patch.
+        patch: RecordId,
+        /// Where the patch is.
+        state: &'static str,
+    },
+    /// What needs it was given up already, or the run ends because of another.
     #[error("{id} cannot be tried again: {dependents} ended with it")]
     DependentsMissed {
         /// Which task.
@@ -155,6 +165,7 @@ impl Refusal {
             Self::Landing { .. } => "landing",
             Self::NotHeld { .. } => "not_held",
             Self::TaskInTheWay { .. } => "task_in_the_way",
+            Self::PatchInTheWay { .. } => "patch_in_the_way",
             Self::DependentsMissed { .. } => "dependents_missed",
             Self::RunOver { .. } => "run_over",
             Self::NotOver { .. } => "not_over",
@@ -181,6 +192,9 @@ impl Refusal {
                 "the task is done; `toll patch checkout` makes a branch of the patch, and `toll submit` hands that in"
             }
             Self::TaskInTheWay { .. } => "`toll task cancel TASK` ends the task, and then the patch may come in again",
+            Self::PatchInTheWay { .. } => {
+                "nothing is to be done for one that lands; `toll patch drop ID` gives up one that has not"
+            }
             Self::DependentsMissed { .. } => {
                 "once the run is over, `toll fork --from TASK` does it again in a new one, with all that comes after it"
             }

@@ -2,7 +2,8 @@
 
 use tollhouse_core::entity::{Patch, Run, Task};
 use tollhouse_core::lifecycle::{DecideTo, PatchEvent, PatchState, RunState, TaskEvent, TaskState};
-use tollhouse_core::{PatchId, RunId, TaskId};
+use tollhouse_core::spec::Weight;
+use tollhouse_core::{PatchId, RecordId, RunId, TaskId};
 
 use super::draft::Draft;
 use super::{hold, patch, task};
@@ -27,6 +28,7 @@ pub(super) fn task(draft: &mut Draft<'_>, id: TaskId, wish: &TaskWish, reason: &
         }
         TaskWish::Retry { say } => {
             nothing_ended_with(draft, &task)?;
+            no_patch_in_the_way(draft, id.into(), id)?;
             draft.emit::<Task>(id, &TaskEvent::Requeue { reason, say: say.clone() })?;
         }
         TaskWish::Skip => task::end(draft, id, &TaskEvent::Skip { reason })?,
@@ -35,12 +37,29 @@ pub(super) fn task(draft: &mut Draft<'_>, id: TaskId, wish: &TaskWish, reason: &
     Ok(task.run)
 }
 
-/// Refuses to take up again what others were given up for.
+/// Refuses to do again what a person let in again, and which is on its way to the branch or landed.
+fn no_patch_in_the_way(draft: &Draft<'_>, id: RecordId, task: TaskId) -> Result<(), Refusal> {
+    let Some(run) = draft.peek::<Task>(task).map(|task| task.run) else { return Ok(()) };
+    let lives = |patch: &&Patch| patch.state == PatchState::Committed || !patch.state.is_finished();
+    let mut others =
+        draft.of_run::<Patch>(run).into_iter().filter(|patch| patch.task == Some(task) && id != patch.id.into());
+    match others.find(lives) {
+        Some(patch) => Err(Refusal::PatchInTheWay { id, patch: patch.id.into(), state: patch.state.as_str() }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to take up again what others were given up for, and what would be given up at once because the run ends. In a paused
+/// run, others that failed may be taken up, too.
 fn nothing_ended_with(draft: &Draft<'_>, task: &Task) -> Result<(), Refusal> {
+    let pauses = draft.peek::<Run>(task.run).is_some_and(|run| run.state == RunState::Paused);
+    let ends_the_run =
+        |other: &Task| other.spec.weight == Weight::Critical && !(pauses && other.state == TaskState::Failed);
     let dependents: Vec<&str> = draft
         .of_run::<Task>(task.run)
         .into_iter()
-        .filter(|other| other.is_missed() && other.spec.needs.contains(&task.spec.name))
+        .filter(|other| other.id != task.id && other.is_missed())
+        .filter(|other| other.spec.needs.contains(&task.spec.name) || ends_the_run(other))
         .map(|other| other.spec.name.as_str())
         .collect();
     if dependents.is_empty() {
@@ -123,6 +142,11 @@ fn release(
     {
         let (name, state) = (task.spec.name.clone(), task.state.as_str());
         return Err(Refusal::TaskInTheWay { id: patch.id.into(), task: name, state });
+    }
+    if patch.state == PatchState::Quarantined
+        && let Some(task) = patch.task
+    {
+        no_patch_in_the_way(draft, patch.id.into(), task)?;
     }
     if let Some(run) = patch.run.and_then(|run| draft.peek::<Run>(run))
         && matches!(run.state, RunState::Canceling | RunState::Verifying | RunState::Pending)

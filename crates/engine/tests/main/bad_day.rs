@@ -205,6 +205,33 @@ fn a_task_that_others_were_given_up_for_is_not_tried_again() {
 }
 
 #[test]
+fn a_critical_task_is_not_tried_again_once_the_run_ends_because_of_it() {
+    let mut tasks = vec![task("a", &[]), task("b", &[]), task("c", &[])];
+    for task in &mut tasks {
+        task.weight = Weight::Critical;
+    }
+    tasks[0].attempts = 1;
+    let mut world = World::new(&spec(tasks, 2), &[("a", &[Luck::AgentFails]), ("b", &[Luck::Hangs])], 7);
+    world.go_until(|world| world.state_of("c") == TaskState::Canceled);
+    let refusal = refusal(world.execute(&on_task(&world, "a", TaskWish::Retry { say: None })));
+    assert_eq!(refusal.code(), "dependents_missed");
+}
+
+#[test]
+fn a_task_is_not_tried_again_while_a_patch_of_it_that_was_let_in_is_on_its_way() {
+    let mut plan = spec(vec![task("a", &[]), task("b", &[])], 4);
+    plan.tasks[0].attempts = 1;
+    let mut world = World::new(&plan, &[("a", &[Luck::Forbidden]), ("b", &[Luck::Hangs])], 7);
+    world.go_until(|world| world.state_of("a") == TaskState::Failed);
+    let release = PatchWish::Release { waive: vec![], allow: vec!["secrets/**".to_owned()] };
+    world.execute(&on_patch(only_patch(&world).id, release)).unwrap();
+    let retry = on_task(&world, "a", TaskWish::Retry { say: None });
+    assert_eq!(refusal(world.execute(&retry)).code(), "patch_in_the_way");
+    world.go_until(|world| only_patch(world).state == PatchState::Committed);
+    assert_eq!(refusal(world.execute(&retry)).code(), "patch_in_the_way", "what landed is not paid for again");
+}
+
+#[test]
 fn what_needs_a_task_that_a_person_skipped_goes_on() {
     let mut world = started(&spec(vec![task("a", &[]), task("b", &["a"])], 4));
     world.execute(&Command::PauseRun { run: world.run, reason: "wait".to_owned() }).unwrap();
@@ -235,6 +262,20 @@ fn a_person_lets_a_refused_patch_in_and_it_lands_for_itself() {
     assert_eq!(only_patch(&world).state, PatchState::Committed);
     assert_eq!(world.state_of("a"), TaskState::Failed, "it changes no task");
     assert_eq!(world.branch, [patch.id.to_string()]);
+}
+
+#[test]
+fn of_two_refused_patches_of_a_task_one_is_let_in() {
+    let mut world = World::new(&spec(vec![task("a", &[])], 4), &[("a", &[Luck::Forbidden, Luck::Forbidden])], 7);
+    world.go();
+    let ids: Vec<PatchId> = world.view().all::<Patch>().map(|patch| patch.id).collect();
+    let release =
+        |id: PatchId| on_patch(id, PatchWish::Release { waive: vec![], allow: vec!["secrets/**".to_owned()] });
+    world.execute(&release(ids[0])).unwrap();
+    assert_eq!(refusal(world.execute(&release(ids[1]))).code(), "patch_in_the_way");
+    world.settle_effects();
+    assert_eq!(refusal(world.execute(&release(ids[1]))).code(), "patch_in_the_way");
+    assert_eq!(world.branch, [ids[0].to_string()]);
 }
 
 #[test]
