@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tollhouse_core::entity::{Attempt, Effect, Entity, GateRun, Patch, Run, Work};
 use tollhouse_core::lifecycle::{EffectState, PatchState};
-use tollhouse_core::{Actor, Kind, PatchId, RecordId, RunId, Span};
+use tollhouse_core::{Actor, GateRunId, Kind, PatchId, RecordId, RunId, Span};
 use tollhouse_engine::leftovers::{Fate, LeftoverKind, Owner, fate_of};
 use tollhouse_engine::{Command, Engine, EngineError, Found, Liveness, Outcome, Refusal, View, ViewError, Witness};
 use tollhouse_state::{Find, Store};
@@ -84,17 +84,13 @@ pub fn clear(site: &Site, found: &[Leftover]) -> Result<Vec<(String, String)>, R
     Ok(failed)
 }
 
-/// Says of gates of no run whose time is over that nobody knows how they went: whoever ran them did not live to say so.
+/// Says of gates of no run that nobody knows how they went, where whoever ran them did not live to say so.
 ///
 /// # Errors
 /// The ledger fails.
 pub fn settle_gates(store: &dyn Store, person: &str) -> Result<(), RunnerError> {
-    let states = vec![EffectState::Started.as_str().to_owned()];
-    let records = store.find(&Find { kind: Some(Kind::Effect), states, ..Find::default() })?;
-    for record in records.iter().filter(|record| record.run.is_none()) {
-        let effect = Effect::from_record(record).map_err(|error| EngineError::from(ViewError::from(error)))?;
-        let Work::Gate { gate_run } = effect.work else { continue };
-        let Some(liveness) = lost(&effect) else { continue };
+    for (effect, gate_run) in gates_of_no_run(store)? {
+        let Some(liveness) = over_for(&effect) else { continue };
         let mut engine = Engine::open_project_with(store, &[effect.id.into(), gate_run.into()])?;
         let found = Found::outcome(Outcome::Stopped { reason: "its program is gone".to_owned() });
         let command = Command::Settle { effect: effect.id, by: Witness::Anybody(liveness), found };
@@ -107,15 +103,29 @@ pub fn settle_gates(store: &dyn Store, person: &str) -> Result<(), RunnerError> 
     Ok(())
 }
 
-/// What was seen of the program of an effect that belongs to no run, where nobody waits for it any more: it is gone, or it
-/// cannot be seen and its time is over.
-fn lost(effect: &Effect) -> Option<Liveness> {
-    let over = effect.until.is_some_and(|until| until < clock::now());
-    match effect.process.as_ref().map(liveness_of) {
+/// The gates of no run that somebody began and nobody ended.
+fn gates_of_no_run(store: &dyn Store) -> Result<Vec<(Effect, GateRunId)>, RunnerError> {
+    let states = vec![EffectState::Started.as_str().to_owned()];
+    let records = store.find(&Find { kind: Some(Kind::Effect), states, ..Find::default() })?;
+    let mut found = Vec::new();
+    for record in records.iter().filter(|record| record.run.is_none()) {
+        let effect = Effect::from_record(record).map_err(|error| EngineError::from(ViewError::from(error)))?;
+        if let Work::Gate { gate_run } = effect.work {
+            found.push((effect, gate_run));
+        }
+    }
+    Ok(found)
+}
+
+/// What is seen of the program of an effect that will not end any more; `None` where it may. However long it takes, one that is
+/// seen to run is at it: its time says nothing of how long the setup before it takes.
+fn over_for(effect: &Effect) -> Option<Liveness> {
+    let seen = effect.process.as_ref().map(liveness_of);
+    let is_late = effect.until.is_some_and(|until| until < clock::now());
+    match seen {
         Some(Liveness::Alive) => None,
-        Some(Liveness::Gone) => Some(Liveness::Gone),
-        Some(unseen @ Liveness::OutOfSight { .. }) => over.then_some(unseen),
-        None => over.then_some(Liveness::OutOfSight { last_seen: None }),
+        Some(Liveness::Gone) => seen,
+        Some(Liveness::OutOfSight { .. }) | None => is_late.then_some(seen.unwrap_or(Liveness::Alive)),
     }
 }
 
@@ -188,11 +198,8 @@ impl Search<'_> {
         let known = self.store.find(&find)?;
         let [record] = known.as_slice() else { return Ok(Owner::Nobody { age: age(dir) }) };
         let gate_run = GateRun::from_record(record).map_err(|error| EngineError::from(ViewError::from(error)))?;
-        let find = Find { kind: Some(Kind::Effect), parent: Some(record.id), limit: Some(1), ..Find::default() };
-        let effect = self.store.find(&find)?.pop();
-        let effect = effect.map(|effect| Effect::from_record(&effect)).transpose();
-        let effect = effect.map_err(|error| EngineError::from(ViewError::from(error)))?;
-        let is_over = effect.is_some_and(|effect| lost(&effect).is_some());
+        let begun = gates_of_no_run(self.store)?.into_iter().find(|(_, of)| *of == gate_run.id);
+        let is_over = begun.is_some_and(|(effect, _)| over_for(&effect).is_some());
         Ok(Owner::GateRun { state: gate_run.state, is_over })
     }
 
@@ -232,16 +239,17 @@ impl Search<'_> {
         }
     }
 
-    /// What a quarantined patch was made on is needed when it is let in again.
+    /// What a patch was made on is needed while it is on its way, also in a run that is over, and when it is let in again.
     fn owner_of_run_pin(&self, id: RunId, of: &str) -> Result<Owner, RunnerError> {
         let owner = self.run(id, None)?;
         let view = View::load(&self.store, id).map_err(EngineError::from)?;
-        let may_come_back = view.all::<Patch>().any(|patch| {
+        let is_needed = view.all::<Patch>().any(|patch| {
             let attempt = patch.attempt.map(|attempt| attempt.to_string());
-            patch.state == PatchState::Quarantined && (attempt.as_deref() == Some(of) || patch.id.to_string() == of)
+            let lives = patch.state == PatchState::Quarantined || !patch.state.is_finished();
+            lives && (attempt.as_deref() == Some(of) || patch.id.to_string() == of)
         });
         Ok(match owner {
-            Owner::Run { state, is_driven, .. } => Owner::Run { state, is_driven, is_needed: may_come_back },
+            Owner::Run { state, is_driven, .. } => Owner::Run { state, is_driven, is_needed },
             other => other,
         })
     }
@@ -264,6 +272,10 @@ impl Search<'_> {
             }
         }
         let beside = self.site.ledger.parent().map(children).unwrap_or_default();
+        for path in beside.iter().filter(|path| is_of_a_restore(path)) {
+            let owner = Owner::Nobody { age: age(path) };
+            self.add(LeftoverKind::Scratch, path.display().to_string(), owner, Hold::Folder(path.clone()));
+        }
         for path in files_below(&self.site.repo).into_iter().chain(beside) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let is_scratch = [".tmp", "tmp_obj", "tmp_pack", ".toll-"].iter().any(|start| name.starts_with(start));
@@ -273,6 +285,12 @@ impl Search<'_> {
             }
         }
     }
+}
+
+/// Whether a restore unpacked there.
+fn is_of_a_restore(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(".toll-restore-") && path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
 }
 
 /// How long ago something was changed; what cannot be asked is young.

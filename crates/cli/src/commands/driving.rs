@@ -138,7 +138,7 @@ pub(crate) fn status_of(store: &SqliteStore, id: RunId) -> Result<RunStatus, Cli
     let status =
         run_status(&view, id, clock::now()).ok_or_else(|| CliError::from(Refusal::NotFound { id: id.into() }))?;
     let seen = look_at_conductor(store, &view, id)?;
-    Ok(if seen.is_some_and(|seen| seen.liveness == Liveness::Gone) { status.abandoned() } else { status })
+    Ok(if seen.is_some_and(|seen| seen.liveness == Liveness::Gone) { status.abandoned(&view) } else { status })
 }
 
 /// The ledger, to be written; an error where there is none.

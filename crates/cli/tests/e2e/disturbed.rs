@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::disk::SmallDisk;
 use crate::draws::{Dice, rounds, seeds};
-use crate::harness::{Bench, assert_same, run, tasks};
+use crate::harness::{Bench, GATE, assert_same, run, tasks};
 use crate::killed::{assert_landed_once, assert_nothing_left, bench, go_on};
 use crate::told::figure;
 
@@ -246,4 +246,35 @@ fn many_runs_at_once_with_kills_all_end_and_nothing_is_lost_or_doubled() {
         took.as_secs(),
     );
     figure("many runs at once", &figures);
+}
+
+#[test]
+fn gate_by_hand_that_takes_long_is_not_taken_for_dead_by_others() {
+    let bench = Bench::new();
+    let setup = "echo $$ >> \"$TMPDIR/pids\"; while [ ! -e \"$TMPDIR/go\" ]; do sleep 0.02; done";
+    bench.config(&format!("{GATE}timeout = \"1s\"\n\n[workspace]\nsetup = '{setup}'\n"));
+    let living = bench.start(&["gate", "run"]);
+    bench.until("setup began", || !bench.pids().is_empty());
+    // For whoever looks, its time is over.
+    let clock = bench.path("../clock");
+    bench.write("../clock", "3600");
+    let gc = run(bench.command(&["gc", "--json"]).env("TOLLHOUSE_CLOCK_FILE", &clock)).json();
+    let found = gc["found"].as_array().expect("a list").clone();
+    assert!(!found.is_empty() && found.iter().all(|row| row["fate"] == "stays"), "{gc:#}");
+    bench.let_go();
+    let said = living.ended();
+    assert_eq!(said.code, Some(0), "{said}");
+}
+
+#[test]
+fn what_a_killed_restore_left_goes_once_it_is_old() {
+    let bench = Bench::new();
+    assert_eq!(bench.toll(&["gate", "run"]).code, Some(0));
+    let left = ".git/tollhouse/.toll-restore-AAAAAA";
+    bench.write(&format!("{left}/ledger.db"), "half");
+    let fate = || bench.toll(&["gc", "--json"]).json()["found"][0]["fate"].clone();
+    assert_eq!(fate(), "stays");
+    bench.isolated("touch").args(["-t", "202001010000", left]).status().expect("touch runs");
+    assert_eq!(fate(), "goes");
+    assert!(!bench.path(left).exists());
 }

@@ -97,3 +97,20 @@ fn submitted_patch_that_was_set_aside_can_be_released() {
     let said = bench.toll(&["patch", "release", &patches(&bench)[0], "--allow", "wide.txt", "--reason", "it may"]);
     assert_eq!((said.code, bench.landed()), (Some(0), vec!["wide.txt".to_owned()]), "{said}");
 }
+
+#[test]
+fn killed_release_names_how_to_go_on_and_keeps_what_it_needs() {
+    for point in ["commit.drive:after", "commit.claim.gate:after", "git.swap:after"] {
+        let (bench, id) = refused();
+        let mut release = bench.command(&["patch", "release", &id, "--allow", "*.txt", "--reason", "it may"]);
+        assert_eq!(run(release.env("TOLLHOUSE_FAILPOINT", point)).code, None, "it is killed at {point}");
+        let refs = bench.git(&["for-each-ref", "refs/tollhouse", "--format=%(refname)"]);
+        assert_eq!(bench.toll(&["gc"]).code, Some(0));
+        let gone: Vec<&str> = refs.lines().filter(|name| bench.git(&["for-each-ref", name]).is_empty()).collect();
+        assert!(gone.iter().all(|name| name.ends_with("/base")), "{point}: {gone:?}");
+        let next = bench.status()["next"].as_str().expect("it says how to go on").to_owned();
+        assert!(next.starts_with("toll resume"), "{point}: {next}");
+        bench.toll(&["resume"]);
+        assert_eq!(bench.landed(), ["one.txt"], "{point}");
+    }
+}

@@ -43,9 +43,10 @@ pub(super) fn settle(
     Ok(effect.run)
 }
 
-/// What belongs to no run has no conductor: it is lost once its program is gone, or its time is over.
+/// What belongs to no run has no conductor: it is lost once its program is gone. Where that cannot be seen, its time decides.
 fn lose_what_is_over(draft: &mut Draft<'_>, effect: &Effect, by: Witness) -> Result<(), Refusal> {
-    let over = effect.until.is_some_and(|until| until < draft.now);
+    let is_seen_alive = effect.process.is_some() && by == Witness::Anybody(Liveness::Alive);
+    let over = effect.until.is_some_and(|until| until < draft.now) && !is_seen_alive;
     let gone = effect.process.is_some() && by == Witness::Anybody(Liveness::Gone);
     if effect.state == EffectState::Started && (over || gone) {
         let reason = "its program is gone, or its time was over".to_owned();

@@ -75,13 +75,9 @@ pub fn waits_to_land(view: &View, patch: &Patch) -> bool {
 impl RunStatus {
     /// The same, for who has seen that the program that drove the run is gone.
     #[must_use]
-    pub fn abandoned(self) -> Self {
-        let id = self.run.id.random_part();
-        let next = match self.run.state {
-            RunState::Canceling => Some(format!("toll cancel {id}")),
-            RunState::Pending | RunState::Running | RunState::Verifying => Some(format!("toll resume {id}")),
-            _ => self.next,
-        };
+    pub fn abandoned(self, view: &View) -> Self {
+        let run = view.get::<Run>(self.run.id).map(|run| Run { conductor: None, ..run.clone() });
+        let next = run.and_then(|run| next_for_run(view, &run));
         Self { driven_by: None, next, ..self }
     }
 
