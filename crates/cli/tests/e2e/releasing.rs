@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Bench, GATE, tasks};
+use crate::harness::{Bench, GATE, run, tasks};
 use crate::living::WAITS_FOR_GO;
 use crate::word::{NARROW, assert_refused, branch, patch, patches, refused, state_of};
 
