@@ -27,6 +27,7 @@ pub fn refusals() -> Vec<Refusal> {
         R::IdReused { .. } => [R::IdReused { id: run }],
         R::AlreadyDriven { .. } => [R::AlreadyDriven { id: run, by: text("process 4711 on box") }],
         R::Landing { .. } => [R::Landing { id: patch }],
+        R::RunRests { .. } => [R::RunRests { id: effect, state: "paused" }],
         R::NotHeld { .. } => [R::NotHeld { id: patch, state: "quarantined" }],
         R::TaskInTheWay { .. } => [
             R::TaskInTheWay { id: patch, task: text("backoff"), state: "retrying" },

@@ -55,6 +55,14 @@ pub enum Refusal {
         /// Which patch.
         id: RecordId,
     },
+    /// Nothing begins in a run that rests or ends.
+    #[error("{id} does not begin: its run is {state}")]
+    RunRests {
+        /// Which effect.
+        id: RecordId,
+        /// Where the run is.
+        state: &'static str,
+    },
     /// It does not wait for a person's word to land.
     #[error("{id} does not wait to be landed: it is {state}")]
     NotHeld {
@@ -163,6 +171,7 @@ impl Refusal {
             Self::IdReused { .. } => "id_reused",
             Self::AlreadyDriven { .. } => "already_driven",
             Self::Landing { .. } => "landing",
+            Self::RunRests { .. } => "run_rests",
             Self::NotHeld { .. } => "not_held",
             Self::TaskInTheWay { .. } => "task_in_the_way",
             Self::PatchInTheWay { .. } => "patch_in_the_way",
@@ -187,6 +196,7 @@ impl Refusal {
             Self::IdReused { .. } => "give it another id, or none",
             Self::AlreadyDriven { .. } => "`toll status` shows how far it is; `toll pause` or `toll cancel` ends that",
             Self::Landing { .. } => "wait a moment: `toll status` shows when it has landed",
+            Self::RunRests { .. } => "`toll resume` lets a paused run go on",
             Self::NotHeld { .. } => "`toll status` shows what waits; `toll explain ID` says why it is where it is",
             Self::TaskInTheWay { state: "completed", .. } => {
                 "the task is done; `toll patch checkout` makes a branch of the patch, and `toll submit` hands that in"

@@ -64,7 +64,7 @@ fn status_and_explain_name_the_command_that_lands_what_is_held() {
 fn explanation_of_what_is_held_says_until_when_it_waits() {
     let bench = held(&tasks(&["one"]));
     let said = bench.toll(&["explain", "one"]).out;
-    assert!(said.contains("without an answer it fails at "), "{said}");
+    assert!(said.contains("it waits for a person until "), "{said}");
 }
 
 #[test]

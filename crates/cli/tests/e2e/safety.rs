@@ -359,7 +359,7 @@ fn run_that_would_land_on_the_branch_checked_out_here_is_refused() {
 }
 
 #[test]
-fn branch_checked_out_during_a_run_is_not_moved() {
+fn branch_checked_out_during_a_run_is_not_moved_until_it_is_free() {
     let bench = Bench::new();
     let tree = bench.path("../second");
     let script = format!(
@@ -370,7 +370,14 @@ fn branch_checked_out_during_a_run_is_not_moved() {
     bench.agent(&script);
     let said = bench.plan(&tasks(&["all"])).toll(&["run", "../plan.toml"]);
     assert_eq!(bench.git(&["rev-parse", "toll/main"]), bench.git(&["rev-parse", "main"]), "{said}");
-    assert_eq!(said.code, Some(1), "{said}");
+    assert_eq!(said.code, Some(7), "{said}");
+    assert!(said.out.contains("it could not be landed: the branch toll/main is checked out in"), "{said}");
+    bench.git(&["worktree", "remove", "--force", "../second"]);
+    let said = bench.toll(&["resume"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(bench.git(&["show", "toll/main:theirs.txt"]), "theirs");
+    let attempts = bench.toll(&["task", "show", "all", "--json"]).json()["attempts"].as_array().map(Vec::len);
+    assert_eq!(attempts, Some(1), "nobody was paid twice");
 }
 
 #[test]

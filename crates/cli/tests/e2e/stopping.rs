@@ -174,6 +174,7 @@ fn ctrl_c_before_a_run_was_begun_does_not_speak_of_resuming() {
     --- stderr
     main  gate hang runs on [COMMIT], before any agent does
     error: interrupted; no run was begun
+    hint: nothing was begun; say it again
     ");
 }
 

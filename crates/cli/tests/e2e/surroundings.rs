@@ -38,9 +38,14 @@ fn run_whose_landing_branch_somebody_moved_back_does_not_build_on_what_is_gone()
     let elsewhere = bench.git(&["rev-parse", "--show-toplevel"]);
     bench.agent(&format!("[ $1 = a ] || git -C '{elsewhere}' update-ref -d refs/heads/toll/main; echo $1 > $1.txt"));
     bench.plan(&tasks(&["a", "b"]).replace("\"Do b\"", "\"Do b\"\nneeds = [\"a\"]"));
-    assert_eq!(bench.toll(&["run", "../plan.toml"]).code, Some(1));
-    let reason = bench.toll(&["status", "--json"]).json()["reason"].to_string();
+    assert_eq!(bench.toll(&["run", "../plan.toml"]).code, Some(7));
+    let status = bench.toll(&["status", "--json"]).json();
+    let reason = status["reason"].to_string();
     assert!(reason.contains("which landed in this run, is not on it any more"), "{reason}");
+    let landed = status["patches"][0]["commit"].as_str().expect("a landed").to_owned();
+    bench.git(&["update-ref", "refs/heads/toll/main", &landed]);
+    assert_eq!(bench.toll(&["resume"]).code, Some(0));
+    assert_eq!(bench.git(&["show", "toll/main:b.txt"]), "b");
     assert_eq!(bench.toll(&["task", "show", "b", "--json"]).json()["attempts_used"], 1);
 }
 

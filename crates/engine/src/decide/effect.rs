@@ -2,7 +2,7 @@
 
 use tollhouse_core::entity::{Attempt, AttemptEnd, Effect, ErrorClass, ExitStatus, GateRun, Patch, Task, Work};
 use tollhouse_core::lifecycle::{
-    AttemptEvent, EffectEvent, EffectState, GateRunEvent, PatchEvent, TaskEvent, TaskState,
+    AttemptEvent, EffectEvent, EffectState, GateRunEvent, PatchEvent, RunState, TaskEvent, TaskState,
 };
 use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
 
@@ -19,6 +19,11 @@ pub(super) fn claim(draft: &mut Draft<'_>, id: EffectId, by: &Claimant, until: T
     }
     if let Some(run) = effect.run {
         conductor::must_drive(draft, run, by.conductor)?;
+        let state = draft.run(run)?.state;
+        let rests = matches!(state, RunState::Paused | RunState::Canceling);
+        if rests && !matches!(effect.work, Work::Kill { .. }) {
+            return Err(Refusal::RunRests { id: id.into(), state: state.as_str() });
+        }
     }
     let Claimant { owner, process, .. } = by.clone();
     let start = EffectEvent::Start { owner, epoch: effect.epoch + 1, until, process };

@@ -1,12 +1,12 @@
 //! Patches: judged, queued, applied, verified, landed. One at a time per run: nothing overtakes a landing.
 
 use tollhouse_core::entity::{Candidate, ErrorClass, Patch, RuleOutcome, RuleVerdict, Run, Work};
-use tollhouse_core::lifecycle::{EffectState, PatchEvent, PatchState};
+use tollhouse_core::lifecycle::{EffectState, PatchEvent, PatchState, RunState};
 use tollhouse_core::spec::{PolicySpec, TaskSpec};
 use tollhouse_core::{PatchId, RepoPath, RunId, TreeFacts, limits};
 
 use super::draft::Draft;
-use super::{gate, hold, task};
+use super::{gate, hold, run, task};
 use crate::command::NewPatch;
 use crate::policy::{Waivers, is_acceptable, judge_patch, judge_tree};
 use crate::refusal::Refusal;
@@ -267,6 +267,13 @@ pub(super) fn could_not(
         _ => "no candidate tree could be made of it",
     };
     let reason = format!("{what}: {reason}");
+    let run = draft.peek::<Patch>(id).and_then(|patch| patch.run).and_then(|run| draft.peek::<Run>(run));
+    let passes = matches!(class, ErrorClass::Conflict | ErrorClass::ResourceLimit);
+    if let Some(run) = run.filter(|run| passes && !run.state.is_finished()) {
+        // It stands in the way of every landing, and passes: once it is gone, the same patch goes on from here.
+        let (run, goes_on) = (run.id, run.state == RunState::Running);
+        return if goes_on { run::pause(draft, run, &reason) } else { Ok(()) };
+    }
     // Not the agent's doing: another attempt would be paid for nothing.
     let task = draft.peek::<Patch>(id).and_then(|patch| patch.task);
     if let Some(task) = task {

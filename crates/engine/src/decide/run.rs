@@ -132,6 +132,8 @@ pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refus
         .of_run::<Task>(run)
         .into_iter()
         .filter(|task| !task.state.is_finished() && !matches!(task.state, TaskState::Running | TaskState::Validating))
+        // What is ready and held was paid for and passed: whether it lands, a person says.
+        .filter(|task| task.patch.is_none_or(|patch| !super::hold::is_held(draft, patch)))
         .map(|task| task.id)
         .collect();
     for task in &idle {

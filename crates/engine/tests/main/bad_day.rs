@@ -337,6 +337,50 @@ fn a_patch_that_is_handed_in_pays_at_the_gate_like_any_other() {
     assert!(bad.run_record().reason.as_ref().unwrap().starts_with("the patch was quarantined: policy refused"));
 }
 
+#[test]
+fn trouble_that_passes_pauses_the_run_and_the_same_patch_lands_once_it_is_gone() {
+    let mut world = started(&spec(vec![task("a", &[]), task("b", &[])], 1));
+    let landing = |world: &World| {
+        let begun = |effect: &&Effect| matches!(effect.work, Work::Land { .. }) && effect.state == EffectState::Started;
+        world.view().all::<Effect>().find(begun).cloned()
+    };
+    world.go_until(|world| landing(world).is_some());
+    let effect = landing(&world).unwrap();
+    let reason = "toll/main is checked out".to_owned();
+    let outcome = Box::new(Outcome::Failed { class: ErrorClass::Conflict, reason });
+    world.execute(&Command::Report { effect: effect.id, epoch: effect.epoch, outcome }).unwrap();
+    assert_eq!(world.run_record().state, RunState::Paused);
+    let reason = world.run_record().reason.clone().unwrap();
+    assert_eq!(reason, "it could not be landed: toll/main is checked out");
+    world.go();
+    assert_eq!(world.branch.len(), 2);
+    let attempts = world.view().all::<Attempt>().filter(|attempt| attempt.state == AttemptState::Succeeded).count();
+    assert_eq!(attempts, 2, "nobody was paid twice");
+}
+
+#[test]
+fn nothing_begins_in_a_run_that_rests() {
+    let mut world = started(&spec(vec![task("a", &[])], 1));
+    world.go_until(|world| world.view().all::<Effect>().any(|effect| matches!(effect.work, Work::Apply { .. })));
+    let apply = world.view().all::<Effect>().find(|effect| matches!(effect.work, Work::Apply { .. })).unwrap().id;
+    world.execute(&Command::PauseRun { run: world.run, reason: "lunch".to_owned() }).unwrap();
+    let until = world.now.after(Span::from_secs(60));
+    let claim = Command::Claim { effect: apply, by: claimant(world.conductor), until };
+    assert_eq!(refusal(world.execute(&claim)).code(), "run_rests");
+}
+
+#[test]
+fn what_is_ready_and_held_is_not_given_up_when_another_task_fails() {
+    let mut plan = held(vec![task("a", &[]), task("b", &[])]);
+    plan.tasks[1].weight = Weight::Critical;
+    plan.tasks[1].attempts = 1;
+    let mut world = World::new(&plan, &[("b", &[Luck::AgentFails])], 7);
+    world.go_until(|world| world.run_record().state == RunState::Paused);
+    assert_eq!([world.state_of("a"), world.state_of("b")], [TaskState::Waiting, TaskState::Failed]);
+    world.go();
+    assert_eq!((world.run_record().state, world.branch.len()), (RunState::Failed, 1), "what a person lands lands");
+}
+
 fn plan(edges: &[(usize, usize)], count: usize, critical: &[bool]) -> Vec<tollhouse_core::spec::TaskSpec> {
     let mut tasks: Vec<_> = (0..count).map(|n| task(&format!("t{n}"), &[])).collect();
     for (from, to) in edges {

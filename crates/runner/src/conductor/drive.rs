@@ -175,7 +175,7 @@ impl Drive<'_> {
         let until = clock::now().after(lease_of(effect));
         let by = Claimant { owner: WORKER.to_owned(), conductor: self.epoch, process: None };
         match self.execute(&Command::Claim { effect: effect.id, by, until }, worker, clock::at()) {
-            Err(EngineError::Refused(Refusal::AlreadyFinished { .. })) => {
+            Err(EngineError::Refused(Refusal::AlreadyFinished { .. } | Refusal::RunRests { .. })) => {
                 self.catch_up()?;
                 Ok(false)
             }

@@ -175,9 +175,13 @@ fn carry_out(hands: &Hands<'_>, assignment: Assignment) -> Outcome {
 pub(super) fn class_of(error: &RunnerError) -> ErrorClass {
     match error {
         _ if error.ailment() == Some(Ailment::DiskFull) => ErrorClass::ResourceLimit,
-        RunnerError::LandingRewritten { .. } => ErrorClass::PlanInconsistent,
-        // Somebody checked the landing branch out: paying an agent again would not help.
-        RunnerError::Git(GitError::Land(LandProblem::CheckedOut { .. })) => ErrorClass::PlanInconsistent,
+        _ if error.ailment() == Some(Ailment::Locked) => ErrorClass::Conflict,
+        // Somebody's doing, and theirs to undo: nothing is wrong with the change.
+        RunnerError::LandingRewritten { .. }
+        | RunnerError::NoTarget { .. }
+        | RunnerError::Git(GitError::Land(LandProblem::CheckedOut { .. } | LandProblem::Busy { .. })) => {
+            ErrorClass::Conflict
+        }
         _ => ErrorClass::Unknown,
     }
 }
