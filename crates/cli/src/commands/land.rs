@@ -28,6 +28,7 @@ type Wanted = BTreeMap<RunId, BTreeSet<PatchId>>;
 
 pub(crate) fn run(args: &LandArgs, context: &mut Context) -> Result<Answer, CliError> {
     require_person("land")?;
+    super::supersede::settle(&open(context)?.0, context)?;
     let wanted = if args.patches.is_empty() { all_held(context)? } else { named(&args.patches, context)? };
     let reason = context.reason_or("a person landed it");
     let mut runs = Vec::new();

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::driving::{KnownRun, Strictness, tell};
+use super::driving::{KnownRun, Strictness, open, tell};
 use crate::context::{Context, require_person};
 use crate::error::{Answer, CliError};
 
@@ -22,6 +22,7 @@ pub(crate) struct ResumeArgs {
 
 pub(crate) fn run(args: &ResumeArgs, context: &mut Context) -> Result<Answer, CliError> {
     require_person("resume")?;
+    super::supersede::settle(&open(context)?.0, context)?;
     let run = KnownRun::find(&args.run, context)?;
     let reason = context.reason_or("a person let it go on");
     let status = run.drive(context, |conductor, watch| conductor.resume(run.id, &reason, watch))?;

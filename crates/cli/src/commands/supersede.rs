@@ -1,8 +1,8 @@
 //! What follows when a person's own work landed in the place of a patch.
 
-use tollhouse::entity::{Patch, Task};
-use tollhouse::lifecycle::TaskState;
-use tollhouse::{Command, PatchId, PatchWish, Site, TaskWish, View};
+use tollhouse::entity::{Entity, Patch, Task};
+use tollhouse::lifecycle::{PatchState, TaskState};
+use tollhouse::{Command, Find, Kind, PatchId, PatchWish, Site, Store, TaskWish, View, ViewError};
 
 use super::driving::KnownRun;
 use crate::context::Context;
@@ -14,6 +14,23 @@ pub(super) fn supersede(old: PatchId, new: PatchId, site: &Site, context: &mut C
     if let Err(error) = give_up(old, new, site) {
         context.printer.remark(&format!("{old} was not given up for it: {}", error.body.message));
     }
+}
+
+/// Gives up every patch that another landed in the place of, and whose program did not live to say so.
+pub(super) fn settle(site: &Site, context: &mut Context) -> Result<(), CliError> {
+    let store = site.open_ledger()?;
+    let states = vec![PatchState::Committed.as_str().to_owned()];
+    let key_prefix = Some(("replaces".to_owned(), String::new()));
+    for record in store.find(&Find { kind: Some(Kind::Patch), states, key_prefix, ..Find::default() })? {
+        let new = Patch::from_record(&record).map_err(ViewError::from)?;
+        let Some(old) = new.replaces else { continue };
+        let view = View::of(&store, &[old.into()])?;
+        let open = |patch: &Patch| !patch.state.is_finished() || patch.state == PatchState::Quarantined;
+        if view.get::<Patch>(old).is_some_and(open) {
+            supersede(old, new.id, site, context);
+        }
+    }
+    Ok(())
 }
 
 fn give_up(old: PatchId, new: PatchId, site: &Site) -> Result<(), CliError> {

@@ -1,6 +1,6 @@
 //! Work that goes out to a person as a branch, and work that a person hands in.
 
-use crate::harness::{Bench, GATE, assert_same, assert_says, run};
+use crate::harness::{Bench, GATE, assert_same, assert_says, run, tasks};
 use crate::word::{NARROW, assert_refused, branch, held, one_after_the_other, patch, patches, refused, state_of};
 
 #[test]
@@ -68,6 +68,18 @@ fn patch_that_was_mended_is_superseded() {
     let old = patch(&bench, &id);
     assert_eq!(old["state"], "dropped", "{old:#}");
     assert!(old["reason"].as_str().unwrap().contains("superseded by patch_"), "{old:#}");
+}
+
+#[test]
+fn patch_that_was_finished_by_hand_is_not_landed_too_when_the_program_died_before_it_said_so() {
+    let bench = held(&tasks(&["one"]));
+    let id = patches(&bench).remove(0);
+    let made = bench.toll(&["patch", "checkout", &id, "--json"]).json();
+    let mut submit = bench.command(&["submit", made["branch"].as_str().expect("a branch was made")]);
+    assert_eq!(run(submit.env("TOLLHOUSE_FAILPOINT", "commit.step_down:after")).code, None, "it is killed");
+    assert_eq!(state_of(&bench, &id), "verified");
+    assert_refused(&bench.toll(&["land", "--json"]), 4, "nothing_held");
+    assert_eq!((state_of(&bench, &id).as_str(), bench.landed()), ("dropped", vec!["one.txt".to_owned()]));
 }
 
 #[test]

@@ -135,6 +135,9 @@ impl Entity for Patch {
         if let Some(commit) = &self.commit {
             keys.insert("commit".to_owned(), commit.clone());
         }
+        if let Some(replaces) = &self.replaces {
+            keys.insert("replaces".to_owned(), replaces.to_string());
+        }
         keys
     }
 }
