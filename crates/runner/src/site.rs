@@ -89,8 +89,20 @@ impl Site {
                     std::thread::sleep(LOOK);
                     continue;
                 }
-                _ => SqliteStore::open_read_only(&self.ledger).map(Some),
+                _ => self.open_read_only().map(Some),
             };
+        }
+    }
+
+    /// Opens it to read only. What a program that was killed left half written in it, SQLite takes back first, and for that it
+    /// must write; who may not has to ask its owner.
+    fn open_read_only(&self) -> Result<SqliteStore, StoreError> {
+        match SqliteStore::open_read_only(&self.ledger) {
+            Err(StoreError::Denied { .. }) => {
+                drop(SqliteStore::open_or_create(&self.ledger)?);
+                SqliteStore::open_read_only(&self.ledger)
+            }
+            opened => opened,
         }
     }
 
