@@ -89,6 +89,8 @@ impl Site {
                     std::thread::sleep(LOOK);
                     continue;
                 }
+                // Nothing was recorded yet when its program was killed: what goes with a ledger in use is not there.
+                Ok(metadata) if metadata.len() == 0 && !self.repo.exists() => Ok(None),
                 _ => self.open_read_only().map(Some),
             };
         }

@@ -108,6 +108,14 @@ fn empty_file_is_no_ledger_to_read() {
 }
 
 #[test]
+fn empty_file_of_a_program_that_was_killed_before_it_recorded_anything_is_none() {
+    let bench = Bench::new();
+    bench.write(LEDGER, "");
+    let said = bench.toll(&["status", "--json"]);
+    assert_eq!((said.code, said.error()["code"].as_str()), (Some(4), Some("no_ledger")), "{said}");
+}
+
+#[test]
 fn empty_file_is_one_to_begin_with() {
     let bench = Bench::new();
     let said = bench.write("../new.db", "").agent("echo x > x.txt").toll(&["do", "Do it", "--ledger", "../new.db"]);
