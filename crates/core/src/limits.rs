@@ -23,6 +23,12 @@ pub const BACKOFF_FIRST: Span = Span::from_secs(1);
 /// No backoff is longer.
 pub const BACKOFF_MAX: Span = Span::from_secs(5 * 60);
 
+/// Of so many leases one goes to the task that has waited longest, whatever its rank: so nothing starves.
+pub const LEASES_PER_TURN_OF_THE_OLDEST: u64 = 8;
+
+/// A task that has waited so long for others in its way keeps new ones out of it.
+pub const QUEUE_RESERVES_AFTER: Span = Span::from_secs(10 * 60);
+
 /// How long a question waits for a person.
 pub const QUESTION_WAITS: Span = Span::from_secs(7 * 24 * 60 * 60);
 

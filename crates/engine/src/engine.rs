@@ -207,9 +207,5 @@ pub fn trace_of(stream: Stream) -> String {
 
 /// The next time at which a run wants to be looked at, if nothing else happens: a deadline or the end of a backoff.
 pub fn next_deadline(view: &View, run: RunId) -> Option<Timestamp> {
-    view.all::<tollhouse_core::entity::Task>()
-        .filter(|task| task.run == run)
-        .flat_map(|task| [task.due_at, task.lease.as_ref().map(|lease| lease.deadline)])
-        .flatten()
-        .min()
+    view.next_deadline(run)
 }

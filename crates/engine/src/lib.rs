@@ -17,7 +17,7 @@ pub mod plan;
 pub mod policy;
 mod refusal;
 pub mod report;
-mod room;
+mod schedule;
 pub mod secret;
 mod view;
 

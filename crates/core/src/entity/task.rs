@@ -58,6 +58,9 @@ pub struct Task {
     pub feedback: Option<String>,
     /// When its backoff is over, or a question's time.
     pub due_at: Option<Timestamp>,
+    /// Since when it waits for a worker: there exactly while it is queued.
+    #[serde(default)]
+    pub queued_at: Option<Timestamp>,
     /// Why it is where it is, where that needs words.
     pub reason: Option<String>,
     /// What kind of failure the last one was.

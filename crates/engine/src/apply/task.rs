@@ -71,6 +71,7 @@ impl Apply for Task {
                 task.reason = Some(reason.clone());
             }
         }
+        task.queued_at = (task.state == TaskState::Queued).then(|| task.queued_at.unwrap_or(at));
         task.finished_at = task.state.is_finished().then(|| task.finished_at.unwrap_or(at));
         Ok(task)
     }

@@ -35,9 +35,8 @@ fn end_tasks(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     let reason = draft.peek::<Run>(id).and_then(|run| run.reason.clone()).unwrap_or_default();
     let reason = format!("the run is canceled: {reason}");
     let open: Vec<TaskId> = draft
-        .of_run::<Task>(id)
+        .unfinished::<Task>(id)
         .into_iter()
-        .filter(|task| !task.state.is_finished())
         .filter(|task| task.patch.is_none_or(|patch| !patch::is_landing(draft, patch)))
         .map(|task| task.id)
         .collect();
@@ -49,9 +48,9 @@ fn end_tasks(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
 
 fn drop_patches(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     let open: Vec<PatchId> = draft
-        .of_run::<Patch>(id)
+        .unfinished::<Patch>(id)
         .into_iter()
-        .filter(|patch| !patch.state.is_finished() && !patch::is_landing(draft, patch.id))
+        .filter(|patch| !patch::is_landing(draft, patch.id))
         .map(|patch| patch.id)
         .collect();
     for patch in &open {

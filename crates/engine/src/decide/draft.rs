@@ -8,7 +8,7 @@ use tollhouse_core::{Change, EffectId, Happening, RecordId, RunId, Span, Timesta
 
 use crate::command::At;
 use crate::refusal::Refusal;
-use crate::view::{View, Viewed};
+use crate::view::{Lifecycle, View, Viewed};
 
 /// A decision in the making.
 pub(super) struct Draft<'v> {
@@ -51,19 +51,62 @@ impl<'v> Draft<'v> {
         self.relies_on.entry(id).or_insert_with(|| self.view.version::<T>(id));
     }
 
-    /// Every record of a kind that belongs to a run, by id.
+    /// Every record of a kind that belongs to a run, by id: for what is rare.
     pub(super) fn of_run<T: Viewed>(&self, run: RunId) -> Vec<&T> {
-        self.merged::<T>(self.view.ids_of_run(run, T::KIND), self.over.ids_of_run(run, T::KIND))
+        self.in_states(run, T::State::EVERY)
+    }
+
+    /// The records of a kind that belong to a run and are in one of these states, by id.
+    pub(super) fn in_states<'d, T: Viewed>(&'d self, run: RunId, states: &'d [T::State]) -> Vec<&'d T> {
+        let mut found: Vec<&T> = self.any_order(run, states).collect();
+        found.sort_unstable_by_key(|record| record.record_id());
+        found
+    }
+
+    /// The records of a kind that belong to a run and are unfinished, by id.
+    pub(super) fn unfinished<T: Viewed>(&self, run: RunId) -> Vec<&T> {
+        let mut found: Vec<&T> = self.any_unfinished(run).collect();
+        found.sort_unstable_by_key(|record| record.record_id());
+        found
+    }
+
+    /// The same in no order that means anything: to ask whether there is one.
+    pub(super) fn any_unfinished<T: Viewed>(&self, run: RunId) -> impl Iterator<Item = &T> {
+        let states = T::State::EVERY.iter().filter(|state| !state.is_over());
+        states.flat_map(move |state| self.any_order(run, std::slice::from_ref(state)))
+    }
+
+    /// The records of a kind that belong to a run and are in one of these states, in no order that means anything.
+    pub(super) fn any_order<'d, T: Viewed>(
+        &'d self,
+        run: RunId,
+        states: &'d [T::State],
+    ) -> impl Iterator<Item = &'d T> + 'd {
+        let untouched = |record: &&T| !self.over.knows(record.record_id());
+        self.view.in_states::<T>(run, states).filter(untouched).chain(self.over.in_states::<T>(run, states))
+    }
+
+    /// The task of a run with this name in the plan.
+    pub(super) fn named(&self, run: RunId, name: &str) -> Option<RecordId> {
+        let known = |view: &View| view.schedule(run).and_then(|tasks| tasks.named(name));
+        known(&self.over).or_else(|| known(self.view))
+    }
+
+    /// What this decision changed or made so far, as a view.
+    pub(super) const fn over(&self) -> &View {
+        &self.over
+    }
+
+    /// The view that this decision is made on.
+    pub(super) const fn view(&self) -> &'v View {
+        self.view
     }
 
     /// Every record of a kind that hangs on another, by id.
     pub(super) fn under<T: Viewed>(&self, parent: impl Into<RecordId>) -> Vec<&T> {
         let parent = parent.into();
         let of_kind = |id: &RecordId| id.kind() == T::KIND;
-        self.merged::<T>(self.view.ids_under(parent).filter(of_kind), self.over.ids_under(parent).filter(of_kind))
-    }
-
-    fn merged<T: Viewed>(&self, old: impl Iterator<Item = RecordId>, new: impl Iterator<Item = RecordId>) -> Vec<&T> {
+        let (old, new) = (self.view.ids_under(parent).filter(of_kind), self.over.ids_under(parent).filter(of_kind));
         let ids: std::collections::BTreeSet<RecordId> = old.chain(new).collect();
         ids.into_iter().filter_map(|id| self.peek::<T>(id)).collect()
     }
@@ -132,7 +175,7 @@ impl<'v> Draft<'v> {
 
     /// The run's effects that have no outcome yet.
     pub(super) fn unsettled(&self, run: RunId) -> impl Iterator<Item = &Effect> {
-        self.of_run::<Effect>(run).into_iter().filter(|effect| !effect.state.is_finished())
+        self.unfinished::<Effect>(run).into_iter()
     }
 
     /// The run, on which every decision about what belongs to it rests.

@@ -143,12 +143,8 @@ pub(super) fn all_passed(draft: &Draft<'_>, patch: PatchId) -> bool {
 
 /// Moves the gate runs of a run's patches: holds, releases, skips and starts.
 pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    let applied: Vec<PatchId> = draft
-        .of_run::<Patch>(run)
-        .into_iter()
-        .filter(|patch| patch.state == PatchState::Applied)
-        .map(|patch| patch.id)
-        .collect();
+    let applied: Vec<PatchId> =
+        draft.in_states::<Patch>(run, &[PatchState::Applied]).into_iter().map(|patch| patch.id).collect();
     let mut moved = false;
     for patch in applied {
         let steps: Vec<(GateRunId, Move)> = {

@@ -1,6 +1,6 @@
 //! What waits for a person before it lands.
 
-use tollhouse_core::entity::{GateRun, Patch, Run, Task};
+use tollhouse_core::entity::{Effect, GateRun, Patch, Run, Task};
 use tollhouse_core::lifecycle::{PatchState, RunEvent, TaskEvent, TaskState};
 use tollhouse_core::spec::LandMode;
 use tollhouse_core::{PatchId, RunId, limits};
@@ -31,15 +31,14 @@ pub(super) fn ask(draft: &mut Draft<'_>, id: PatchId) -> Result<bool, Refusal> {
 
 /// Pauses a run in which nothing can happen before a person has spoken: what waits for one holds no process and no lock.
 pub(super) fn rest(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
-    let tasks = draft.of_run::<Task>(id);
-    let rests = |task: &&Task| matches!(task.state, TaskState::Waiting | TaskState::Blocked);
-    let patches = draft.of_run::<Patch>(id);
-    let held = patches.iter().filter(|patch| is_held(draft, patch.id)).count();
-    let waits = held > 0 || tasks.iter().any(|task| task.state == TaskState::Waiting);
-    let quiet = tasks.iter().filter(|task| !task.state.is_finished()).all(rests)
-        && patches.iter().all(|patch| patch.state.is_finished() || is_held(draft, patch.id))
-        && draft.of_run::<GateRun>(id).into_iter().all(|gate_run| gate_run.state.is_finished())
-        && draft.unsettled(id).next().is_none();
+    let is_in = |states: &[TaskState]| draft.any_order::<Task>(id, states).next().is_some();
+    let held = draft.any_order::<Patch>(id, &[PatchState::Verified]).filter(|patch| is_held(draft, patch.id)).count();
+    let waits = held > 0 || is_in(&[TaskState::Waiting]);
+    let busy = [TaskState::Pending, TaskState::Queued, TaskState::Running, TaskState::Validating, TaskState::Retrying];
+    let quiet = !is_in(&busy)
+        && draft.any_unfinished::<Patch>(id).all(|patch| is_held(draft, patch.id))
+        && draft.any_unfinished::<GateRun>(id).next().is_none()
+        && draft.any_unfinished::<Effect>(id).next().is_none();
     if !waits || !quiet {
         return Ok(false);
     }

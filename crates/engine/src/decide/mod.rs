@@ -6,6 +6,8 @@ mod draft;
 mod effect;
 mod gate;
 mod hold;
+mod lease;
+mod needs;
 mod patch;
 mod person;
 mod recovery;

@@ -63,7 +63,7 @@ pub(super) fn new(draft: &Draft<'_>, id: PatchId, title: String, change: &NewPat
 /// Moves the run's patches as far as they go.
 pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
     let states: Vec<(PatchId, PatchState)> =
-        draft.of_run::<Patch>(run).into_iter().map(|patch| (patch.id, patch.state)).collect();
+        draft.unfinished::<Patch>(run).into_iter().map(|patch| (patch.id, patch.state)).collect();
     let mut moved = false;
     for (id, state) in states {
         match state {
@@ -144,7 +144,7 @@ pub(super) fn set_aside(
 
 /// Asks for the next candidate, if nothing is on its way to the branch.
 fn apply_next(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    let patches = draft.of_run::<Patch>(run);
+    let patches = draft.unfinished::<Patch>(run);
     let ready = |patch: &&Patch| patch.state == PatchState::Verified && !hold::is_held(draft, patch.id);
     if patches.iter().any(|patch| ready(patch) || on_its_way(draft, run, patch)) {
         return Ok(false);
@@ -170,7 +170,7 @@ fn on_its_way(draft: &Draft<'_>, run: RunId, patch: &Patch) -> bool {
 }
 
 fn others_on_their_way(draft: &Draft<'_>, run: RunId, but: PatchId) -> bool {
-    draft.of_run::<Patch>(run).into_iter().any(|patch| patch.id != but && on_its_way(draft, run, patch))
+    draft.any_unfinished::<Patch>(run).any(|patch| patch.id != but && on_its_way(draft, run, patch))
 }
 
 /// Whether a landing was begun and nobody knows yet how it went: nothing overtakes it.

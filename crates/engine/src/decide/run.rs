@@ -1,13 +1,14 @@
 //! Runs: made, begun, wound down, ended.
 
-use tollhouse_core::entity::{Patch, Run, RunOutcome, Task};
+use tollhouse_core::entity::{Effect, GateRun, Patch, Run, RunOutcome, Task};
 use tollhouse_core::lifecycle::{PatchState, RunEvent, RunState, TaskEvent, TaskState};
-use tollhouse_core::spec::{RunSpec, TaskSpec, Weight};
+use tollhouse_core::spec::{RunSpec, TaskSpec};
 use tollhouse_core::{RunId, TaskId};
 
 use super::draft::Draft;
 use crate::command::Legacy;
 use crate::refusal::Refusal;
+use crate::view::{Tasks, cause};
 
 /// Makes a run and its tasks.
 pub(super) fn create(
@@ -76,6 +77,7 @@ fn create_task(
         patch: None,
         feedback: None,
         due_at: None,
+        queued_at: None,
         reason: None,
         error_class: None,
         created_at: draft.now,
@@ -119,9 +121,10 @@ pub(super) fn resume(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(
 /// The critical task that was missed first, if one was: from then on the run only winds down. One that failed is the
 /// cause, one that was canceled or skipped a victim.
 pub(super) fn critical_miss<'d>(draft: &'d Draft<'_>, run: RunId) -> Option<&'d Task> {
-    let missed = |task: &&Task| task.spec.weight == Weight::Critical && task.is_missed();
-    let cause_first = |task: &&Task| (task.state != TaskState::Failed, task.finished_at, task.place);
-    draft.of_run::<Task>(run).into_iter().filter(missed).min_by_key(cause_first)
+    let mut known = draft.view().schedule(run).into_iter().flat_map(Tasks::causes);
+    let known = known.find(|id| !draft.over().knows(*id));
+    let new = draft.over().schedule(run).and_then(|tasks| tasks.causes().next());
+    known.into_iter().chain(new).filter_map(|id| draft.peek::<Task>(id)).min_by_key(|task| cause(task))
 }
 
 /// Cancels what a run that winds down will not do any more.
@@ -129,9 +132,9 @@ pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refus
     let Some(missed) = critical_miss(draft, run) else { return Ok(false) };
     let reason = format!("the run ends: {} is critical and {}", missed.spec.name, missed.state);
     let idle: Vec<TaskId> = draft
-        .of_run::<Task>(run)
+        .unfinished::<Task>(run)
         .into_iter()
-        .filter(|task| !task.state.is_finished() && !matches!(task.state, TaskState::Running | TaskState::Validating))
+        .filter(|task| !matches!(task.state, TaskState::Running | TaskState::Validating))
         // What is ready and held was paid for and passed: whether it lands, a person says.
         .filter(|task| task.patch.is_none_or(|patch| !super::hold::is_held(draft, patch)))
         .map(|task| task.id)
@@ -156,9 +159,9 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
     }
     // A run of a patch that was handed in is what became of that patch.
     let refused = draft
-        .of_run::<Patch>(id)
+        .in_states::<Patch>(id, &[PatchState::Quarantined, PatchState::Dropped])
         .into_iter()
-        .find(|patch| patch.task.is_none() && matches!(patch.state, PatchState::Quarantined | PatchState::Dropped));
+        .find(|patch| patch.task.is_none());
     if let Some(patch) = refused {
         let why = patch.reason.as_deref().unwrap_or("no reason was given");
         let reason = format!("the patch was {}: {}", patch.state, why.lines().next().unwrap_or(why));
@@ -179,17 +182,16 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
 
 /// Whether nothing of a run is on its way any more.
 pub(super) fn is_drained(draft: &Draft<'_>, run: RunId) -> bool {
-    draft.of_run::<Task>(run).into_iter().all(|task| task.state.is_finished())
-        && draft.of_run::<Patch>(run).into_iter().all(|patch| patch.state.is_finished())
-        && draft.of_run::<tollhouse_core::entity::GateRun>(run).into_iter().all(|gate| gate.state.is_finished())
-        && draft.unsettled(run).next().is_none()
+    draft.any_unfinished::<Task>(run).next().is_none()
+        && draft.any_unfinished::<Patch>(run).next().is_none()
+        && draft.any_unfinished::<GateRun>(run).next().is_none()
+        && draft.any_unfinished::<Effect>(run).next().is_none()
 }
 
 fn newest_commit(draft: &Draft<'_>, id: RunId) -> Option<String> {
     let landed = draft
-        .of_run::<Patch>(id)
+        .in_states::<Patch>(id, &[PatchState::Committed])
         .into_iter()
-        .filter(|patch| patch.state == PatchState::Committed)
         .max_by_key(|patch| patch.finished_at)
         .and_then(|patch| patch.commit.clone());
     landed.or_else(|| draft.peek::<Run>(id).and_then(|run| run.base.clone()))

@@ -5,7 +5,7 @@ use tollhouse_core::entity::Run;
 use tollhouse_core::lifecycle::RunState;
 
 use super::draft::Draft;
-use super::{cancel, gate, hold, patch, run, task};
+use super::{cancel, gate, hold, lease, needs, patch, run};
 use crate::refusal::Refusal;
 
 /// Applies every rule of a run until nothing follows any more.
@@ -34,8 +34,8 @@ fn run_goes_on(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     let moved = patch::settle(draft, id)?
         | gate::settle(draft, id)?
         | run::wind_down(draft, id)?
-        | task::unblock(draft, id)?
-        | task::lease(draft, id)?
+        | needs::unblock(draft, id)?
+        | lease::lease(draft, id)?
         | run::conclude(draft, id)?;
     Ok(moved || hold::rest(draft, id)?)
 }

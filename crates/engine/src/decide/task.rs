@@ -1,24 +1,19 @@
-//! Tasks: dependencies, leases, retries, deadlines.
+//! Tasks: deadlines, retries, ends.
 
-use std::collections::BTreeMap;
-
-use tollhouse_core::entity::{Attempt, AttemptEnd, ErrorClass, Lease, Run, Task, Work};
-use tollhouse_core::lifecycle::{
-    AttemptEvent, AttemptState, DecideTo, MissedTo, RetryOr, RunEvent, TaskEvent, TaskState,
-};
-use tollhouse_core::spec::OnDependencyFailure;
+use tollhouse_core::entity::{Attempt, AttemptEnd, ErrorClass, Task, Work};
+use tollhouse_core::lifecycle::{AttemptEvent, DecideTo, RetryOr, TaskEvent, TaskState};
 use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
 use crate::refusal::Refusal;
-use crate::room::{Obstacle, obstacle};
 
 /// Looks at the clock: backoffs that are over, attempts past their deadline.
 pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
     draft.run(run)?;
     let now = draft.now;
-    let tasks: Vec<Task> = draft.of_run::<Task>(run).into_iter().cloned().collect();
+    let due = draft.view().schedule(run).into_iter().flat_map(|tasks| tasks.due(now));
+    let tasks: Vec<Task> = due.filter_map(|id| draft.peek::<Task>(id)).cloned().collect();
     for task in tasks {
         match (&task.lease, task.due_at) {
             (None, Some(due)) if task.state == TaskState::Retrying && due <= now => {
@@ -117,7 +112,7 @@ pub(super) fn refuse_for_good(
 /// Stops every attempt of a run; none of them counts.
 pub(super) fn interrupt_all(draft: &mut Draft<'_>, run: RunId, reason: &str) -> Result<(), Refusal> {
     let leased: Vec<(TaskId, AttemptId)> = draft
-        .of_run::<Task>(run)
+        .in_states::<Task>(run, &[TaskState::Running])
         .into_iter()
         .filter_map(|task| Some((task.id, task.lease.as_ref()?.attempt)))
         .collect();
@@ -128,118 +123,4 @@ pub(super) fn interrupt_all(draft: &mut Draft<'_>, run: RunId, reason: &str) -> 
         stop(draft, run, attempt, reason)?;
     }
     Ok(())
-}
-
-/// Moves tasks whose dependencies moved.
-pub(super) fn unblock(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    let tasks = draft.of_run::<Task>(run);
-    if !tasks.iter().any(|task| matches!(task.state, TaskState::Pending | TaskState::Blocked)) {
-        return Ok(false);
-    }
-    let by_name: BTreeMap<&str, &Task> = tasks.iter().map(|task| (task.spec.name.as_str(), *task)).collect();
-    let moves: Vec<(TaskId, TaskEvent)> =
-        tasks.iter().filter_map(|task| dependency_event(task, &by_name).map(|event| (task.id, event))).collect();
-    for (id, event) in &moves {
-        draft.emit::<Task>(*id, event)?;
-    }
-    Ok(!moves.is_empty())
-}
-
-/// What a task's dependencies do to it, if anything.
-fn dependency_event(task: &Task, by_name: &BTreeMap<&str, &Task>) -> Option<TaskEvent> {
-    if !matches!(task.state, TaskState::Pending | TaskState::Blocked) {
-        return None;
-    }
-    let needed = || task.spec.needs.iter().filter_map(|name| by_name.get(name.as_str()).copied());
-    if let Some(missed) = needed().find(|needed| needed.is_missed()) {
-        let to = match task.spec.on_dependency_failure {
-            OnDependencyFailure::Skip => MissedTo::Skipped,
-            OnDependencyFailure::Fail => MissedTo::Failed,
-        };
-        let reason = format!("it needs {}, which is {}", missed.spec.name, missed.state);
-        return Some(TaskEvent::DependencyFailed { to, reason });
-    }
-    let unfinished: Vec<String> =
-        needed().filter(|needed| !needed.is_done()).map(|needed| needed.spec.name.clone()).collect();
-    match (task.state, unfinished.is_empty()) {
-        (TaskState::Pending, true) => Some(TaskEvent::Release),
-        (TaskState::Pending, false) => Some(TaskEvent::Hold { blocked_by: unfinished }),
-        (_, true) => Some(TaskEvent::Unblock),
-        (_, false) => None,
-    }
-}
-
-/// Gives leases to queued tasks, in the order of the plan, as far as there is room.
-pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    if critical_miss(draft, run).is_some() {
-        return Ok(false);
-    }
-    let mut queued: Vec<(u32, TaskId)> = draft
-        .of_run::<Task>(run)
-        .into_iter()
-        .filter(|task| task.state == TaskState::Queued)
-        .map(|task| (task.place, task.id))
-        .collect();
-    queued.sort_unstable();
-    let mut leased = false;
-    for (_, id) in queued {
-        let task = draft.get::<Task>(id)?;
-        match in_the_way(draft, &task) {
-            Some(Obstacle::Full { .. }) => break,
-            Some(_) => {}
-            None => {
-                grant(draft, &task)?;
-                leased = true;
-            }
-        }
-    }
-    Ok(leased)
-}
-
-fn in_the_way<'d>(draft: &'d Draft<'_>, task: &Task) -> Option<Obstacle<'d>> {
-    let run = draft.peek::<Run>(task.run)?;
-    let alive = draft.unsettled(task.run).filter(|effect| matches!(effect.work, Work::Spawn { .. })).count();
-    obstacle(run, task, &draft.of_run::<Task>(task.run), alive)
-}
-
-fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
-    let run = draft.run(task.run)?;
-    let epoch = run.epoch + 1;
-    draft.emit::<Run>(run.id, &RunEvent::Grant { task: task.id, epoch })?;
-    let attempt = AttemptId::from_parts(draft.now, draft.random_id_bits());
-    let deadline = draft.now.after(task.spec.timeout);
-    let number = u32::try_from(draft.under::<Attempt>(task.id).len()).unwrap_or(u32::MAX).saturating_add(1);
-    // One worker for now: the machine that drives the run.
-    let worker = "local".to_owned();
-    let lease = Lease { attempt, worker: worker.clone(), epoch, deadline };
-    draft.emit::<Task>(task.id, &TaskEvent::Lease { lease })?;
-    let record = Box::new(Attempt {
-        id: attempt,
-        run: task.run,
-        task: task.id,
-        number,
-        agent: task.spec.agent.clone(),
-        worker,
-        epoch,
-        state: AttemptState::Running,
-        prompt: prompt(task),
-        feedback: task.feedback.clone(),
-        deadline,
-        end: None,
-        started_at: draft.now,
-        finished_at: None,
-    });
-    draft.emit::<Attempt>(attempt, &AttemptEvent::Created { attempt: record })?;
-    draft.request(Some(task.run), Work::Spawn { attempt })
-}
-
-/// What the agent is told: the task, and why its last try was refused.
-fn prompt(task: &Task) -> String {
-    match &task.feedback {
-        None => task.spec.prompt.clone(),
-        Some(feedback) => format!(
-            "{}\n\nThis was tried before, and the change was not accepted:\n{feedback}\n",
-            task.spec.prompt.trim_end()
-        ),
-    }
 }

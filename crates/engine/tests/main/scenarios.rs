@@ -67,12 +67,14 @@ fn what_needs_a_missed_task_is_skipped_and_what_needs_that_too() {
 
 #[test]
 fn a_critical_miss_ends_the_run_and_nothing_new_begins() {
-    let mut tasks = vec![task("a", &[]), task("b", &["c"]), task("c", &[])];
+    let mut tasks = vec![task("a", &[]), task("b", &[]), task("c", &["b"])];
     tasks[0].weight = Weight::Critical;
     tasks[0].attempts = 1;
+    tasks.push(task("after-a", &["a"]));
+    tasks.push(task("after-that", &["after-a"]));
     let world = done(&spec(tasks, 1), &[("a", &[Luck::AgentFails])]);
     assert_eq!(world.run_record().state, RunState::Failed);
-    assert_eq!(world.state_of("b"), TaskState::Canceled);
+    assert_eq!(["b", "c"].map(|name| world.state_of(name)), [TaskState::Canceled; 2]);
     assert_eq!(world.view().all::<Attempt>().count(), 1);
     assert!(world.run_record().reason.as_ref().unwrap().contains("a is critical"));
 }

@@ -6,7 +6,7 @@ use tollhouse_core::lifecycle::{RunState, TaskState};
 
 use super::{Explanation, Scene};
 use crate::plan::Clash;
-use crate::room::{Obstacle, obstacle};
+use crate::schedule::{Obstacle, obstacle};
 
 pub(super) fn explain(scene: Scene<'_>, task: &Task) -> Explanation {
     let mut because = Vec::new();

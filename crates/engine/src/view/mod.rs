@@ -1,14 +1,24 @@
 //! The records that a decision looks at, in memory, with the indexes that it needs.
 
+mod queue;
+mod states;
+mod tasks;
+
+pub(crate) use queue::Order;
+pub(crate) use tasks::{Needed, Standing, Tasks, cause};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
-use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Run, Task, UnreadableRecord};
-use tollhouse_core::lifecycle::IllegalTransition;
-use tollhouse_core::{Event, Kind, Record, RecordId, RunId, Version};
+use tollhouse_core::entity::{Attempt, Effect, Entity, GateRun, Patch, Run, Task, UnreadableRecord};
+use tollhouse_core::lifecycle::{
+    AttemptState, EffectState, GateRunState, IllegalTransition, PatchState, RunState, TaskState,
+};
+use tollhouse_core::{Event, Kind, Record, RecordId, RunId, Timestamp, Version};
 use tollhouse_state::{Find, Store, StoreError};
 
 use crate::apply::Apply;
+use states::ByState;
 
 /// A record in a view.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,14 +39,30 @@ pub struct View {
     patches: Table<Patch>,
     gate_runs: Table<GateRun>,
     effects: Table<Effect>,
-    /// What belongs to a run, by kind.
-    of_run: BTreeMap<(RunId, Kind), BTreeSet<RecordId>>,
+    /// What belongs to a run, by kind and state.
+    by_state: ByState,
+    /// What the tasks of a run mean for each other.
+    schedules: BTreeMap<RunId, Tasks>,
     /// What hangs on a record.
     children: BTreeMap<RecordId, BTreeSet<RecordId>>,
 }
 
+/// The states of a kind of record.
+pub trait Lifecycle: Copy + 'static {
+    /// Every one.
+    const EVERY: &'static [Self];
+    /// Its name.
+    fn text(self) -> &'static str;
+    /// Whether the work of a record in it is over.
+    fn is_over(self) -> bool;
+}
+
 /// A kind of record that a view holds.
 pub trait Viewed: Apply + 'static {
+    /// Its states.
+    type State: Lifecycle;
+    #[doc(hidden)]
+    fn noted(_: &mut View, _before: Option<&Self>, _id: RecordId) {}
     #[doc(hidden)]
     #[expect(private_interfaces, reason = "only this crate implements it, and only views call it")]
     fn table(view: &View) -> &Table<Self>;
@@ -46,8 +72,22 @@ pub trait Viewed: Apply + 'static {
 }
 
 macro_rules! viewed {
-    ($($kind:ty => $table:ident),+ $(,)?) => {$(
+    ($($kind:ty, $state:ty => $table:ident [$($noted:item)?]),+ $(,)?) => {$(
+        impl Lifecycle for $state {
+            const EVERY: &'static [Self] = Self::ALL;
+
+            fn text(self) -> &'static str {
+                self.as_str()
+            }
+
+            fn is_over(self) -> bool {
+                self.is_finished()
+            }
+        }
+
         impl Viewed for $kind {
+            type State = $state;
+            $($noted)?
             #[expect(private_interfaces, reason = "only this crate implements it, and only views call it")]
             fn table(view: &View) -> &Table<Self> {
                 &view.$table
@@ -60,7 +100,18 @@ macro_rules! viewed {
     )+};
 }
 viewed! {
-    Run => runs, Task => tasks, Attempt => attempts, Patch => patches, GateRun => gate_runs, Effect => effects,
+    Run, RunState => runs [],
+    Task, TaskState => tasks [
+        fn noted(view: &mut View, before: Option<&Self>, id: RecordId) {
+            if let Some(now) = view.tasks.get(&id) {
+                view.schedules.entry(now.body.run).or_default().note(&view.tasks, before, &now.body);
+            }
+        }
+    ],
+    Attempt, AttemptState => attempts [],
+    Patch, PatchState => patches [],
+    GateRun, GateRunState => gate_runs [],
+    Effect, EffectState => effects [],
 }
 
 /// A ledger that a view cannot be made from.
@@ -190,9 +241,34 @@ impl View {
         T::table(self).values().map(|held| &held.body)
     }
 
-    /// The ids of a run's records of one kind.
-    pub(crate) fn ids_of_run(&self, run: RunId, kind: Kind) -> impl Iterator<Item = RecordId> + '_ {
-        self.of_run.get(&(run, kind)).into_iter().flatten().copied()
+    /// The ids of a run's records of one kind in a state.
+    pub(crate) fn ids_in_state<T: Viewed>(&self, run: RunId, state: T::State) -> impl Iterator<Item = RecordId> + '_ {
+        self.by_state.ids(run, T::KIND, state.text())
+    }
+
+    /// A run's records of one kind in some states, in no order that means anything.
+    pub(crate) fn in_states<'v, T: Viewed>(
+        &'v self,
+        run: RunId,
+        states: &'v [T::State],
+    ) -> impl Iterator<Item = &'v T> + 'v {
+        states.iter().flat_map(move |state| self.ids_in_state::<T>(run, *state)).filter_map(|id| self.get::<T>(id))
+    }
+
+    /// The next time that a task of a run waits for.
+    pub(crate) fn next_deadline(&self, run: RunId) -> Option<Timestamp> {
+        self.schedules.get(&run).and_then(Tasks::next_deadline)
+    }
+
+    /// What the tasks of a run mean for each other; nothing where it has none.
+    pub(crate) fn schedule(&self, run: RunId) -> Option<&Tasks> {
+        self.schedules.get(&run)
+    }
+
+    /// The queued tasks of a run in the order in which they are looked at.
+    pub(crate) fn queue_order(&self, run: RunId) -> Option<&Order> {
+        let tasks = TaskState::ALL.iter().flat_map(|state| self.ids_in_state::<Task>(run, *state));
+        self.schedules.get(&run).map(|schedule| schedule.queue.order(&self.tasks, tasks))
     }
 
     /// The ids of what hangs on a record.
@@ -201,14 +277,15 @@ impl View {
     }
 
     pub(crate) fn put<T: Viewed>(&mut self, version: Version, body: T) {
-        let id = body.record_id();
-        if let Some(run) = body.run_id() {
-            self.of_run.entry((run, T::KIND)).or_default().insert(id);
+        let (id, run, parent, state) = (body.record_id(), body.run_id(), body.parent_id(), body.state_name());
+        let before = T::table_mut(self).insert(id, Held { version, body }).map(|held| held.body);
+        if let Some(run) = run {
+            self.by_state.note((run, id), before.as_ref().map(Entity::state_name), state);
         }
-        if let Some(parent) = body.parent_id() {
+        if let (None, Some(parent)) = (&before, parent) {
             self.children.entry(parent).or_default().insert(id);
         }
-        T::table_mut(self).insert(id, Held { version, body });
+        T::noted(self, before.as_ref(), id);
     }
 
     fn take_typed<T: Viewed>(&mut self, record: &Record) -> Result<(), UnreadableRecord> {

@@ -1,0 +1,159 @@
+//! Leases: which queued task begins next, and its beginning.
+
+use tollhouse_core::entity::{Attempt, Lease, Run, Task, Work};
+use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, RunEvent, TaskEvent, TaskState};
+use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, limits};
+
+use super::draft::Draft;
+use super::run::critical_miss;
+use crate::refusal::Refusal;
+use crate::schedule::{Obstacle, Rank, obstacle};
+use crate::view::Order;
+
+/// How many of the tasks that have waited longest are looked at when it is their turn.
+const OLDEST_LOOKED_AT: usize = 64;
+
+/// Gives leases to queued tasks as far as there is room.
+pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
+    if critical_miss(draft, run).is_some() {
+        return Ok(false);
+    }
+    let mut leased = false;
+    while let Some(id) = next(draft, run) {
+        let task = draft.get::<Task>(id)?;
+        grant(draft, &task)?;
+        leased = true;
+    }
+    Ok(leased)
+}
+
+/// The queued task that may begin and stands first: by rank, but every so often by how long it has waited.
+fn next(draft: &Draft<'_>, id: RunId) -> Option<TaskId> {
+    let floor = Floor::of(draft, id)?;
+    if floor.run.epoch % limits::LEASES_PER_TURN_OF_THE_OLDEST == limits::LEASES_PER_TURN_OF_THE_OLDEST - 1
+        && let Some(oldest) = floor.oldest().find(|task| floor.lets_begin(task))
+    {
+        return Some(oldest.id);
+    }
+    floor.by_rank().find(|task| floor.lets_begin(task)).map(|task| task.id)
+}
+
+/// What is under way in a run, and who waits to be.
+struct Floor<'d> {
+    draft: &'d Draft<'d>,
+    run: &'d Run,
+    order: Option<&'d Order>,
+    under_way: Vec<&'d Task>,
+    /// How many attempts may still have processes.
+    alive: usize,
+    /// One that has waited so long that nothing which would hold it up further may begin before it.
+    reserved: Option<&'d Task>,
+}
+
+impl<'d> Floor<'d> {
+    /// None where the run is full, or nothing waits.
+    fn of(draft: &'d Draft<'_>, id: RunId) -> Option<Self> {
+        let run = draft.peek::<Run>(id)?;
+        draft.any_order::<Task>(id, &[TaskState::Queued]).next()?;
+        let alive = draft.unsettled(id).filter(|effect| matches!(effect.work, Work::Spawn { .. })).count();
+        let under_way = draft.in_states::<Task>(id, &[TaskState::Running, TaskState::Validating]);
+        let order = draft.view().queue_order(id);
+        let mut floor = Self { draft, run, order, under_way, alive, reserved: None };
+        let reserved = floor.oldest().find(|task| floor.has_waited_for_others(task));
+        floor.reserved = reserved;
+        Some(floor)
+    }
+
+    fn lets_begin(&self, task: &Task) -> bool {
+        let others: Vec<&Task> = match self.reserved {
+            Some(reserved) if reserved.id != task.id => self.under_way.iter().copied().chain([reserved]).collect(),
+            _ => self.under_way.clone(),
+        };
+        obstacle(self.run, task, &others, self.alive).is_none()
+    }
+
+    fn has_waited_for_others(&self, task: &Task) -> bool {
+        let long = task.queued_at.is_some_and(|since| since.after(limits::QUEUE_RESERVES_AFTER) <= self.draft.now);
+        long && matches!(obstacle(self.run, task, &self.under_way, self.alive), Some(Obstacle::Clash { .. }))
+    }
+
+    /// The queued task with this id, as this decision sees it.
+    fn queued(&self, id: RecordId) -> Option<&'d Task> {
+        self.draft.peek::<Task>(id).filter(|task| task.state == TaskState::Queued)
+    }
+
+    fn is_touched(&self, id: RecordId) -> bool {
+        self.draft.over().knows(id)
+    }
+
+    /// Those that have waited longest, the oldest first. One that was queued by this decision has waited for nothing.
+    fn oldest(&self) -> impl Iterator<Item = &'d Task> {
+        let by_age = self.order.into_iter().flat_map(Order::by_age).take(OLDEST_LOOKED_AT);
+        by_age.filter_map(|(_, rank)| self.queued(rank.task))
+    }
+
+    /// All that wait, the first first.
+    fn by_rank(&self) -> impl Iterator<Item = &'d Task> {
+        let mut touched: Vec<Rank> = self
+            .draft
+            .over()
+            .in_states::<Task>(self.run.id, &[TaskState::Queued])
+            .map(|task| self.order.map_or_else(|| Rank::alone(task), |order| order.rank(task)))
+            .collect();
+        touched.sort_unstable();
+        let known = self.order.into_iter().flat_map(|order| order.by_rank(|id| self.is_touched(id)));
+        merged(touched.into_iter(), known).filter_map(|rank| self.queued(rank.task))
+    }
+}
+
+/// Two ordered series as one.
+fn merged(one: impl Iterator<Item = Rank>, other: impl Iterator<Item = Rank>) -> impl Iterator<Item = Rank> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(a), Some(b)) if a <= b => one.next(),
+        (_, Some(_)) => other.next(),
+        (_, None) => one.next(),
+    })
+}
+
+fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
+    let run = draft.run(task.run)?;
+    let epoch = run.epoch + 1;
+    draft.emit::<Run>(run.id, &RunEvent::Grant { task: task.id, epoch })?;
+    let attempt = AttemptId::from_parts(draft.now, draft.random_id_bits());
+    let deadline = draft.now.after(task.spec.timeout);
+    let number = u32::try_from(draft.under::<Attempt>(task.id).len()).unwrap_or(u32::MAX).saturating_add(1);
+    // One worker for now: the machine that drives the run.
+    let worker = "local".to_owned();
+    let lease = Lease { attempt, worker: worker.clone(), epoch, deadline };
+    draft.emit::<Task>(task.id, &TaskEvent::Lease { lease })?;
+    let record = Box::new(Attempt {
+        id: attempt,
+        run: task.run,
+        task: task.id,
+        number,
+        agent: task.spec.agent.clone(),
+        worker,
+        epoch,
+        state: AttemptState::Running,
+        prompt: prompt(task),
+        feedback: task.feedback.clone(),
+        deadline,
+        end: None,
+        started_at: draft.now,
+        finished_at: None,
+    });
+    draft.emit::<Attempt>(attempt, &AttemptEvent::Created { attempt: record })?;
+    draft.request(Some(task.run), Work::Spawn { attempt })
+}
+
+/// What the agent is told: the task, and why its last try was refused.
+fn prompt(task: &Task) -> String {
+    match &task.feedback {
+        None => task.spec.prompt.clone(),
+        Some(feedback) => format!(
+            "{}\n\nThis was tried before, and the change was not accepted:\n{feedback}\n",
+            task.spec.prompt.trim_end()
+        ),
+    }
+}

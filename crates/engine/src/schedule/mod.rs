@@ -1,0 +1,7 @@
+//! Which task goes next: in which order they are looked at, and what is in the way of one.
+
+mod rank;
+mod room;
+
+pub(crate) use rank::{Rank, ranks};
+pub(crate) use room::{Obstacle, obstacle};

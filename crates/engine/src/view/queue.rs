@@ -1,0 +1,137 @@
+//! The tasks of a run that wait for a worker, in the order in which they are looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use tollhouse_core::entity::Task;
+use tollhouse_core::lifecycle::TaskState;
+use tollhouse_core::{RecordId, Timestamp};
+
+use super::Table;
+use crate::schedule::{Rank, ranks};
+
+/// The tasks of a run that are queued.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Queue {
+    ids: BTreeSet<RecordId>,
+    /// Made when it is asked for, and again after tasks were added: what a task holds up depends on all others.
+    order: OnceLock<Order>,
+}
+
+impl PartialEq for Queue {
+    /// Whether an order was made yet says nothing about the tasks.
+    fn eq(&self, other: &Self) -> bool {
+        self.ids == other.ids
+    }
+}
+
+impl Queue {
+    /// Notes that a task is something else now, and what it was.
+    pub(super) fn note(&mut self, before: Option<&Task>, now: &Task) {
+        let id = RecordId::from(now.id);
+        if before.is_none() {
+            self.order = OnceLock::new();
+        }
+        let order = self.order.get_mut();
+        let was = before.filter(|before| before.state == TaskState::Queued);
+        let is = (now.state == TaskState::Queued).then_some(now);
+        if was.is_none() && is.is_none() {
+            return;
+        }
+        if is.is_some() {
+            self.ids.insert(id);
+        } else {
+            self.ids.remove(&id);
+        }
+        if let Some(order) = order {
+            was.map(|task| order.take_out(task));
+            is.map(|task| order.put_in(task));
+        }
+    }
+
+    /// The tasks in their order. `table` holds every task of the run.
+    pub(crate) fn order<'q>(&'q self, table: &Table<Task>, of_run: impl Iterator<Item = RecordId>) -> &'q Order {
+        self.order.get_or_init(|| {
+            let tasks: Vec<&Task> = of_run.filter_map(|id| table.get(&id)).map(|held| &held.body).collect();
+            let mut order = Order { ranks: ranks(&tasks), ..Order::default() };
+            for id in &self.ids {
+                table.get(id).map(|held| order.put_in(&held.body));
+            }
+            order
+        })
+    }
+}
+
+/// What tasks have in common of which no two are ever under way together, and which wait for the same: only the first of
+/// them is worth looking at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum OneAtATime {
+    /// Agent, conflict group and declared scope.
+    Alike { agent: String, group: Option<String>, scope: Vec<String> },
+    /// It stands in nobody's way.
+    Alone(RecordId),
+}
+
+impl OneAtATime {
+    fn of(task: &Task) -> Self {
+        let scope = task.spec.policy.as_ref().and_then(|policy| policy.write.clone()).unwrap_or_default();
+        let group = task.spec.conflict_group.clone();
+        if group.is_none() && scope.is_empty() {
+            return Self::Alone(task.id.into());
+        }
+        Self::Alike { agent: task.spec.agent.clone(), group, scope }
+    }
+}
+
+/// The order in which queued tasks are looked at.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Order {
+    ranks: BTreeMap<RecordId, Rank>,
+    /// Of each set that goes one at a time, the first.
+    first: BTreeMap<Rank, OneAtATime>,
+    sets: BTreeMap<OneAtATime, BTreeSet<Rank>>,
+    by_age: BTreeSet<(Timestamp, Rank)>,
+}
+
+impl Order {
+    fn put_in(&mut self, task: &Task) {
+        let rank = self.rank(task);
+        let key = OneAtATime::of(task);
+        let set = self.sets.entry(key.clone()).or_default();
+        if let Some(first) = set.first() {
+            self.first.remove(first);
+        }
+        set.insert(rank);
+        self.first.extend(set.first().map(|first| (*first, key)));
+        self.by_age.insert((task.queued_at.unwrap_or(task.created_at), rank));
+    }
+
+    fn take_out(&mut self, task: &Task) {
+        let rank = self.rank(task);
+        self.by_age.remove(&(task.queued_at.unwrap_or(task.created_at), rank));
+        let key = OneAtATime::of(task);
+        let Some(set) = self.sets.get_mut(&key) else { return };
+        set.remove(&rank);
+        self.first.remove(&rank);
+        match set.first().copied() {
+            Some(first) => drop(self.first.insert(first, key)),
+            None => drop(self.sets.remove(&key)),
+        }
+    }
+
+    /// Where a task stands among the queued.
+    pub(crate) fn rank(&self, task: &Task) -> Rank {
+        self.ranks.get(&task.id.into()).copied().unwrap_or_else(|| Rank::alone(task))
+    }
+
+    /// The tasks that are worth looking at, the first first. Those that `is_touched` count as gone.
+    pub(crate) fn by_rank<'o>(&'o self, is_touched: impl Fn(RecordId) -> bool + 'o) -> impl Iterator<Item = Rank> + 'o {
+        let all = self.first.values().filter_map(|key| self.sets.get(key));
+        all.filter_map(move |set| set.iter().find(|rank| !is_touched(rank.task)).copied())
+    }
+
+    /// All tasks, those that have been queued longest first.
+    pub(crate) fn by_age(&self) -> impl Iterator<Item = (Timestamp, Rank)> + '_ {
+        self.by_age.iter().copied()
+    }
+}
