@@ -44,8 +44,12 @@ impl Queue {
             self.ids.remove(&id);
         }
         if let Some(order) = order {
-            was.map(|task| order.take_out(task));
-            is.map(|task| order.put_in(task));
+            for task in was {
+                order.take_out(task);
+            }
+            for task in is {
+                order.put_in(task);
+            }
         }
     }
 
@@ -54,8 +58,8 @@ impl Queue {
         self.order.get_or_init(|| {
             let tasks: Vec<&Task> = of_run.filter_map(|id| table.get(&id)).map(|held| &held.body).collect();
             let mut order = Order { ranks: ranks(&tasks), ..Order::default() };
-            for id in &self.ids {
-                table.get(id).map(|held| order.put_in(&held.body));
+            for held in self.ids.iter().filter_map(|id| table.get(id)) {
+                order.put_in(&held.body);
             }
             order
         })

@@ -1,0 +1,184 @@
+//! What a decision costs that ends one attempt and begins the next, in plans of a thousand to a million tasks, beside what it
+//! costs to look for the best queued task one by one.
+//!
+//! Measures and prints; asserts no time. Half of the tasks are queued at once, the others need two of them each. A decision
+//! is the whole of it: the report of an agent that failed, its task sent back, the next task leased, all records and events as
+//! JSON. Following it, which brings the view up to date, is told apart.
+//!
+//! ```text
+//! cargo bench -p tollhouse-engine -- [--most N] [--rounds N]
+//! ```
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person at a terminal is what it is for")]
+
+use std::time::{Duration, Instant};
+
+use tollhouse_core::entity::{Effect, ErrorClass, Process, Task, Work};
+use tollhouse_core::lifecycle::{EffectState, TaskState};
+use tollhouse_core::spec::{AgentSpec, PolicySpec, RunSpec, TaskSpec};
+use tollhouse_core::{RunId, Span, Timestamp};
+use tollhouse_engine::{At, Claimant, Command, Decision, Outcome, View, decide};
+
+const MOST: usize = 1_000_000;
+const ROUNDS: usize = 201;
+const PARALLEL: u32 = 8;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if !words.contains(&"--bench") {
+        // `cargo test --all-targets` runs it, too.
+        eprintln!("measures only under `cargo bench`");
+        return;
+    }
+    let (most, rounds) = (number(&words, "--most", MOST), number(&words, "--rounds", ROUNDS));
+    println!("{:>9} {:>14} {:>12} {:>14} {:>8}", "tasks", "decision", "following", "one by one", "ratio");
+    let mut points = Vec::new();
+    let sizes = std::iter::successors(Some(1_000_usize), |size| size.checked_mul(10));
+    for size in sizes.take_while(|size| *size <= most) {
+        let times = measure(size, rounds);
+        let ratio = times.scan.as_secs_f64() / times.decision.as_secs_f64();
+        println!("{size:>9} {:>14.2?} {:>12.2?} {:>14.2?} {ratio:>8.2}", times.decision, times.following, times.scan);
+        points.push((size, times));
+    }
+    println!("median of {rounds}; ratio: one by one / decision");
+    let exponent = |of: fn(&Times) -> Duration| growth(points.iter().map(|(size, times)| (*size, of(times))));
+    println!(
+        "growth exponent: decision {:.2}, following {:.2}, one by one {:.2} (0: does not grow; 1: linear)",
+        exponent(|times| times.decision),
+        exponent(|times| times.following),
+        exponent(|times| times.scan)
+    );
+}
+
+/// A number of the command line.
+fn number(words: &[&str], flag: &str, default: usize) -> usize {
+    let value = words.iter().position(|word| *word == flag).map(|at| words.get(at + 1).copied().unwrap_or_default());
+    value.map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{flag} needs a number, not {value:?}")))
+}
+
+/// Medians.
+struct Times {
+    decision: Duration,
+    following: Duration,
+    scan: Duration,
+}
+
+/// The slope of log time over log size, by least squares.
+fn growth(points: impl Iterator<Item = (usize, Duration)>) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a size of a plan is small")]
+    let logs: Vec<(f64, f64)> = points.map(|(size, time)| ((size as f64).ln(), time.as_secs_f64().ln())).collect();
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    let count = logs.len() as f64;
+    let (x, y) = logs.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
+    let (over, under) = logs
+        .iter()
+        .fold((0.0, 0.0), |(over, under), point| (over + (point.0 - x) * (point.1 - y), under + (point.0 - x).powi(2)));
+    over / under
+}
+
+/// A run on its way, and the clock of its world.
+struct World {
+    view: View,
+    run: RunId,
+    at: At,
+}
+
+impl World {
+    fn execute(&mut self, command: &Command) -> (Duration, Duration) {
+        self.at = At { now: self.at.now.after(Span::from_millis(1)), seed: self.at.seed + 1 };
+        let begun = Instant::now();
+        let Decision { changes, .. } = decide(&self.view, command, self.at).expect("nothing here is refused");
+        let decided = begun.elapsed();
+        let begun = Instant::now();
+        for change in &changes {
+            self.view.take(&change.record).expect("what was just written is readable");
+        }
+        (decided, begun.elapsed())
+    }
+
+    /// The end of an attempt that is claimed first.
+    fn next_report(&mut self) -> Command {
+        let requested = self.view.all::<Effect>().find(|effect| effect.state == EffectState::Requested).cloned();
+        let effect = requested.expect("as many attempts are asked for as may be");
+        assert!(matches!(effect.work, Work::Spawn { .. }), "a try that failed asks for nothing else");
+        let by = Claimant { owner: "local".to_owned(), conductor: 1, process: None };
+        self.execute(&Command::Claim { effect: effect.id, by, until: self.at.now.after(Span::from_secs(60)) });
+        let outcome = Box::new(Outcome::Failed { class: ErrorClass::ToolFailure, reason: "exit status 1".to_owned() });
+        Command::Report { effect: effect.id, epoch: 1, outcome }
+    }
+}
+
+fn measure(size: usize, rounds: usize) -> Times {
+    let mut world = begun(size);
+    let (mut decisions, mut followings, mut scans) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let report = world.next_report();
+        let begun = Instant::now();
+        let best = std::hint::black_box(one_by_one(&world.view));
+        scans.push(begun.elapsed());
+        assert!(best.is_some(), "there are more tasks than rounds");
+        let (decided, followed) = world.execute(&report);
+        decisions.push(decided);
+        followings.push(followed);
+    }
+    Times { decision: median(decisions), following: median(followings), scan: median(scans) }
+}
+
+fn one_by_one(view: &View) -> Option<u32> {
+    view.all::<Task>().filter(|task| task.state == TaskState::Queued).map(|task| task.place).min()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn begun(size: usize) -> World {
+    let at = At { now: Timestamp::from_micros(1_700_000_000_000_000), seed: 1 };
+    let run = RunId::from_parts(at.now, 1);
+    let mut world = World { view: View::default(), run, at };
+    let spec = Box::new(plan(size));
+    world.execute(&Command::CreateRun { run, spec, started_by: "ada".to_owned(), legacy: None });
+    let process = Process { host: "here".to_owned(), boot: "1".to_owned(), pid: 1, started: "1".to_owned() };
+    world.execute(&Command::Drive { run, process, seen: None });
+    world.execute(&Command::StartRun { run: world.run, base: "base".to_owned() });
+    world
+}
+
+fn plan(size: usize) -> RunSpec {
+    let roots = size / 2;
+    let task = |at: usize| {
+        let needs = if at < roots { vec![] } else { vec![(at * 7) % roots, (at * 13 + 1) % roots] };
+        let mut needs: Vec<String> = needs.into_iter().map(name).collect();
+        needs.dedup();
+        let policy = PolicySpec {
+            source: "task (plan.toml)".to_owned(),
+            write: Some(vec![format!("src/part{at}/**")]),
+            forbid: Vec::new(),
+            max_files_changed: None,
+            max_lines_changed: None,
+        };
+        TaskSpec {
+            name: name(at),
+            prompt: format!("Do part {at}"),
+            agent: "script".to_owned(),
+            policy: Some(policy),
+            needs,
+            timeout: Span::from_secs(60),
+            attempts: 3,
+            ..TaskSpec::default()
+        }
+    };
+    let agent = AgentSpec { name: "script".to_owned(), command: vec!["agent".to_owned()], ..AgentSpec::default() };
+    RunSpec {
+        plan: "plan".to_owned(),
+        agents: vec![agent],
+        max_parallel: PARALLEL,
+        tasks: (0..size).map(task).collect(),
+        ..RunSpec::default()
+    }
+}
+
+fn name(at: usize) -> String {
+    format!("task-{at}")
+}
