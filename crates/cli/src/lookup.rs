@@ -47,12 +47,15 @@ fn candidates(store: &impl Store, kind: Option<Kind>, text: &str) -> Result<Vec<
         let fits = kind.is_none_or(|kind| kind == id.kind());
         return Ok(if fits { store.get(&[id])?.into_iter().flatten().collect() } else { Vec::new() });
     }
-    // A plan id means the one of the newest run that has it.
-    if kind.is_none_or(|kind| matches!(kind, Kind::Task | Kind::GateRun)) {
-        let by_name = Find { key: Some(("name".to_owned(), text.to_owned())), limit: Some(1), ..base.clone() };
-        let found = store.find(&by_name)?;
-        if !found.is_empty() {
-            return Ok(found);
+    // A name means the newest that has it; what a plan or a configuration names comes before what groups or executes it.
+    for named in [[Kind::Task, Kind::GateRun], [Kind::Workstream, Kind::Worker]] {
+        let mut found = Vec::new();
+        for named in named.into_iter().filter(|named| kind.is_none_or(|kind| kind == *named)) {
+            let key = Some(("name".to_owned(), text.to_owned()));
+            found.extend(store.find(&Find { kind: Some(named), key, limit: Some(1), ..base.clone() })?);
+        }
+        if let Some(newest) = found.into_iter().max_by_key(|record| record.id.made_at()) {
+            return Ok(vec![newest]);
         }
     }
     let short = text.rsplit('_').next().unwrap_or(text).to_ascii_uppercase();

@@ -134,7 +134,13 @@ fn telling(event: &Event, view: &View, branch: &str) -> Option<(String, Look, St
             "cancel" => Some((String::new(), Look::Odd, format!("canceled: {}", why()))),
             _ => None,
         },
-        Kind::Attempt | Kind::Effect => None,
+        Kind::Attempt
+        | Kind::Effect
+        | Kind::Worker
+        | Kind::Workstream
+        | Kind::Breaker
+        | Kind::CostEntry
+        | Kind::Budget => None,
     }
 }
 

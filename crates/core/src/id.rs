@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use ulid::Ulid;
 
@@ -14,6 +15,9 @@ use crate::time::Timestamp;
 
 /// How many leading characters of a ULID are its time; the rest is random.
 const TIME_CHARS: usize = 10;
+
+/// How many bytes of a ULID are random.
+const RANDOM_BYTES: usize = 10;
 
 /// A text that is not the id it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -41,11 +45,33 @@ pub enum Kind {
     GateRun,
     /// What the engine asked the runner to do.
     Effect,
+    /// What executes attempts, one at a time.
+    Worker,
+    /// A named group of a run's tasks.
+    Workstream,
+    /// What keeps an agent that fails again and again from being asked.
+    Breaker,
+    /// What something cost.
+    CostEntry,
+    /// How much may be spent on something.
+    Budget,
 }
 
 impl Kind {
     /// Every kind, in the order of the house.
-    pub const ALL: [Self; 6] = [Self::Run, Self::Task, Self::Attempt, Self::Patch, Self::GateRun, Self::Effect];
+    pub const ALL: [Self; 11] = [
+        Self::Run,
+        Self::Task,
+        Self::Attempt,
+        Self::Patch,
+        Self::GateRun,
+        Self::Effect,
+        Self::Worker,
+        Self::Workstream,
+        Self::Breaker,
+        Self::CostEntry,
+        Self::Budget,
+    ];
 
     /// The name in the database, in JSON and in Python.
     pub const fn as_str(self) -> &'static str {
@@ -56,6 +82,11 @@ impl Kind {
             Self::Patch => "patch",
             Self::GateRun => "gate_run",
             Self::Effect => "effect",
+            Self::Worker => "worker",
+            Self::Workstream => "workstream",
+            Self::Breaker => "breaker",
+            Self::CostEntry => "cost_entry",
+            Self::Budget => "budget",
         }
     }
 
@@ -68,6 +99,11 @@ impl Kind {
             Self::Patch => "patch",
             Self::GateRun => "gate",
             Self::Effect => "eff",
+            Self::Worker => "wrk",
+            Self::Workstream => "ws",
+            Self::Breaker => "brk",
+            Self::CostEntry => "cost",
+            Self::Budget => "bud",
         }
     }
 
@@ -131,7 +167,8 @@ impl FromStr for RecordId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let invalid = || InvalidId { text: text.to_owned(), expected: "run, task, att, patch, gate or eff" };
+        let expected = "run, task, att, patch, gate, eff, wrk, ws, brk, cost or bud";
+        let invalid = || InvalidId { text: text.to_owned(), expected };
         let (prefix, random) = text.split_once('_').ok_or_else(invalid)?;
         let kind = Kind::ALL.into_iter().find(|kind| kind.prefix() == prefix).ok_or_else(invalid)?;
         let ulid = Ulid::from_string(random).map_err(|_| invalid())?;
@@ -161,7 +198,8 @@ impl JsonSchema for RecordId {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^(run|task|att|patch|gate|eff)_[0-9A-HJKMNP-TV-Z]{26}$"})
+        let pattern = "^(run|task|att|patch|gate|eff|wrk|ws|brk|cost|bud)_[0-9A-HJKMNP-TV-Z]{26}$";
+        json_schema!({"type": "string", "pattern": pattern})
     }
 }
 
@@ -264,6 +302,42 @@ id_type!(
     /// The id of an effect.
     EffectId, Kind::Effect, "^eff_[0-9A-HJKMNP-TV-Z]{26}$"
 );
+id_type!(
+    /// The id of a worker.
+    WorkerId, Kind::Worker, "^wrk_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+id_type!(
+    /// The id of a workstream.
+    WorkstreamId, Kind::Workstream, "^ws_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+id_type!(
+    /// The id of an agent's circuit breaker.
+    BreakerId, Kind::Breaker, "^brk_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+id_type!(
+    /// The id of a cost entry.
+    CostEntryId, Kind::CostEntry, "^cost_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+id_type!(
+    /// The id of a budget.
+    BudgetId, Kind::Budget, "^bud_[0-9A-HJKMNP-TV-Z]{26}$"
+);
+
+impl BreakerId {
+    /// The breaker of the agent with this name: the first 80 bits of the name's SHA-256, made at the beginning of time. So it
+    /// is looked up without a search, and two who make it at once make the same one.
+    ///
+    /// ```
+    /// # use tollhouse_core::BreakerId;
+    /// assert_eq!(BreakerId::of_agent("claude"), BreakerId::of_agent("claude"));
+    /// assert_ne!(BreakerId::of_agent("claude"), BreakerId::of_agent("codex"));
+    /// ```
+    pub fn of_agent(name: &str) -> Self {
+        let digest = Sha256::digest(name.as_bytes());
+        let random = digest.iter().take(RANDOM_BYTES).fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+        Self::from_parts(Timestamp::EPOCH, random)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -283,6 +357,20 @@ mod tests {
     fn an_id_of_another_kind_is_refused() {
         let id = PatchId::from_parts(Timestamp::from_micros(0), 7).to_string();
         assert_eq!(id.parse::<RunId>(), Err(InvalidId { text: id, expected: "run" }));
+    }
+
+    #[test]
+    fn a_breaker_is_where_its_agents_name_says_for_ever() {
+        assert_eq!(BreakerId::of_agent("claude").to_string(), "brk_0000000000S1BX17DJ7SM25RV0");
+    }
+
+    #[test]
+    fn the_id_of_each_kind_comes_back_from_its_text() {
+        for kind in Kind::ALL {
+            let id = RecordId::from_parts(kind, Timestamp::EPOCH, 7);
+            assert_eq!(id.to_string().parse(), Ok(id), "{kind}");
+            assert_eq!(Kind::from_name(kind.as_str()), Some(kind));
+        }
     }
 
     #[test]

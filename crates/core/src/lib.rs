@@ -33,7 +33,10 @@ mod tree_facts;
 pub use actor::{Actor, InvalidActor};
 pub use chain::{GENESIS, commit_digest, event_hash};
 pub use description::{ChangeKind, Description, FileChange};
-pub use id::{AttemptId, EffectId, GateRunId, InvalidId, Kind, PatchId, RecordId, RunId, TaskId};
+pub use id::{
+    AttemptId, BreakerId, BudgetId, CostEntryId, EffectId, GateRunId, InvalidId, Kind, PatchId, RecordId, RunId,
+    TaskId, WorkerId, WorkstreamId,
+};
 pub use money::{InvalidMoney, Money};
 pub use path::RepoPath;
 pub use record::{Change, Commit, Event, Happening, Record, Severity, Stream, Version};

@@ -38,6 +38,12 @@ pub const HEARTBEAT: Span = Span::from_secs(5);
 /// A conductor on another machine that was silent for longer is gone.
 pub const SILENT_MAX: Span = Span::from_secs(60);
 
+/// How long a run may stand still, and an attempt be without a word, before it counts as stalled.
+pub const STALL_TIMEOUT_DEFAULT: Span = Span::from_secs(10 * 60);
+
+/// A budget warns once so many hundredths of it are spent: early enough to raise it before work stops.
+pub const BUDGET_WARNS_AT_PERCENT: u8 = 80;
+
 /// How often a gate that could not be judged is run again.
 pub const GATE_ERROR_RETRIES_MAX: u32 = 2;
 

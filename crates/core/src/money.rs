@@ -47,6 +47,12 @@ impl Money {
         self.0.checked_add(other.0).map(Self)
     }
 
+    /// The sum, or the nearest amount that fits. For totals that are only ever compared with a limit.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// The difference; `None` where it does not fit.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {

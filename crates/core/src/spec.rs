@@ -1,11 +1,13 @@
 //! What a person asked for, after it was read and checked: the part of plan and configuration that a run keeps, so that
 //! what counts is what stood there when it began.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, MAX_PARALLEL_DEFAULT, STALL_TIMEOUT_DEFAULT};
+use crate::money::Money;
 use crate::time::Span;
 
 /// A program to run.
@@ -165,6 +167,88 @@ pub enum Weight {
     Optional,
 }
 
+/// How soon a task gets its turn among those that are ready.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// After the others.
+    Low,
+    /// As it comes.
+    #[default]
+    Normal,
+    /// Before the others.
+    High,
+    /// Before all.
+    Urgent,
+}
+
+/// How much harm a mistake in a task can do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Little.
+    Low,
+    /// As usual.
+    #[default]
+    Normal,
+    /// Much.
+    High,
+}
+
+/// A named group of a run's tasks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct WorkstreamSpec {
+    /// Its name in the plan.
+    pub name: String,
+    /// Workstreams that must be done before.
+    pub needs: Vec<String>,
+    /// What a miss of it means to its run.
+    pub weight: Weight,
+    /// Its own gates: those that what it landed must pass, once its tasks are finished.
+    pub gates: Vec<String>,
+    /// What happens to it when something it needs was missed.
+    pub on_dependency_failure: OnDependencyFailure,
+    /// Whether the configuration leaves it out.
+    pub skip: bool,
+}
+
+/// What happens when a budget is used up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExhausted {
+    /// Its run pauses until a person raises it.
+    #[default]
+    Pause,
+    /// Its run winds down and fails.
+    Stop,
+    /// It is told, and work goes on.
+    Warn,
+}
+
+/// How much a run may spend.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct BudgetSpec {
+    /// At most so much for the run; absent: no limit.
+    pub per_run: Option<Money>,
+    /// At most so much for each task; absent: no limit.
+    pub per_task: Option<Money>,
+    /// What happens when it is used up.
+    pub on_exhausted: OnExhausted,
+}
+
+/// Whose workers do a run's work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Crew {
+    /// The program that drives the run does its work.
+    #[default]
+    Own,
+    /// Registered workers ask for it.
+    Shared,
+}
+
 /// One task of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskSpec {
@@ -190,8 +274,52 @@ pub struct TaskSpec {
     pub conflict_group: Option<String>,
     /// What happens to it when something it needs was missed.
     pub on_dependency_failure: OnDependencyFailure,
+    /// The workstream that it belongs to; absent: its run's own, which is critical.
+    #[serde(default)]
+    pub workstream: Option<String>,
+    /// How soon it gets its turn.
+    #[serde(default)]
+    pub priority: Priority,
+    /// What a worker must be able to do to take it.
+    #[serde(default)]
+    pub capabilities: BTreeSet<String>,
+    /// What kind of work it is, in the person's own word.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// How much harm a mistake in it can do.
+    #[serde(default)]
+    pub risk: Risk,
+    /// What an attempt at it reserves of its budgets; absent: what is estimated.
+    #[serde(default)]
+    pub reserve: Option<Money>,
     /// The person's own words on it.
     pub labels: BTreeMap<String, String>,
+}
+
+/// A task as it is where the plan says nothing: without a name, a prompt or an agent.
+impl Default for TaskSpec {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            prompt: String::new(),
+            agent: String::new(),
+            policy: None,
+            gates: None,
+            needs: Vec::new(),
+            timeout: ATTEMPT_TIMEOUT_DEFAULT,
+            attempts: ATTEMPTS_DEFAULT,
+            weight: Weight::default(),
+            conflict_group: None,
+            on_dependency_failure: OnDependencyFailure::default(),
+            workstream: None,
+            priority: Priority::default(),
+            capabilities: BTreeSet::new(),
+            kind: None,
+            risk: Risk::default(),
+            reserve: None,
+            labels: BTreeMap::new(),
+        }
+    }
 }
 
 /// All that a run was asked for.
@@ -224,6 +352,56 @@ pub struct RunSpec {
     pub max_parallel: u32,
     /// The tasks, in the order of the plan.
     pub tasks: Vec<TaskSpec>,
+    /// The workstreams, in the order of the plan.
+    #[serde(default)]
+    pub workstreams: Vec<WorkstreamSpec>,
+    /// The run's own gates: those that what it landed must pass at its end.
+    #[serde(default)]
+    pub acceptance: Vec<String>,
+    /// How much it may spend; absent: nobody asked.
+    #[serde(default)]
+    pub budget: Option<BudgetSpec>,
+    /// Whose workers do its work.
+    #[serde(default)]
+    pub crew: Crew,
+    /// How long it may take; absent: as long as it does.
+    #[serde(default)]
+    pub deadline: Option<Span>,
+    /// How long it may stand still, and an attempt be without a word, before it counts as stalled.
+    #[serde(default = "stall_timeout_default")]
+    pub stall_timeout: Span,
     /// The person's own words on it.
     pub labels: BTreeMap<String, String>,
+}
+
+/// A run as it is where plan and configuration say nothing: without a plan, a project or branches.
+impl Default for RunSpec {
+    fn default() -> Self {
+        Self {
+            plan: String::new(),
+            objective: None,
+            project: String::new(),
+            target: String::new(),
+            land_on: String::new(),
+            land: LandMode::default(),
+            agents: Vec::new(),
+            gates: Vec::new(),
+            policy: Vec::new(),
+            workspace: WorkspaceSpec::default(),
+            author: CommitAuthor::default(),
+            max_parallel: MAX_PARALLEL_DEFAULT,
+            tasks: Vec::new(),
+            workstreams: Vec::new(),
+            acceptance: Vec::new(),
+            budget: None,
+            crew: Crew::default(),
+            deadline: None,
+            stall_timeout: STALL_TIMEOUT_DEFAULT,
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+const fn stall_timeout_default() -> Span {
+    STALL_TIMEOUT_DEFAULT
 }

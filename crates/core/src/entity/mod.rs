@@ -3,18 +3,28 @@
 //! None of them is built by hand but by what the engine's `apply` makes of an event.
 
 mod attempt;
+mod breaker;
+mod budget;
+mod cost_entry;
 mod effect;
 mod gate_run;
 mod patch;
 mod run;
 mod task;
+mod worker;
+mod workstream;
 
 pub use attempt::{Attempt, AttemptEnd, ErrorClass};
+pub use breaker::Breaker;
+pub use budget::{Budget, BudgetScope};
+pub use cost_entry::{CostEntry, Evidence};
 pub use effect::{Effect, Work};
 pub use gate_run::{GateEnd, GateRun};
 pub use patch::{Candidate, Patch, RuleOutcome, RuleVerdict};
 pub use run::{Conductor, Fork, Process, Run, RunOutcome};
 pub use task::{Lease, Task};
+pub use worker::{Holding, Worker};
+pub use workstream::{Ending, Workstream};
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,9 @@
 //! choice. The last arm is the typed refusal.
 
 mod attempt;
+mod breaker;
+mod budget;
+mod cost_entry;
 mod effect;
 mod gate_run;
 mod patch;
@@ -11,13 +14,20 @@ mod run;
 mod task;
 #[cfg(test)]
 mod tests;
+mod worker;
+mod workstream;
 
 pub use attempt::{AttemptEvent, AttemptState};
+pub use breaker::{BreakerEvent, BreakerState};
+pub use budget::{BudgetEvent, BudgetState};
+pub use cost_entry::{CostEntryEvent, CostEntryState};
 pub use effect::{EffectEvent, EffectState};
 pub use gate_run::{GateRunEvent, GateRunState};
 pub use patch::{PatchEvent, PatchState};
 pub use run::{RunEvent, RunState};
 pub use task::{DecideTo, MissedTo, RetryOr, TaskEvent, TaskState};
+pub use worker::{ResumeTo, WokenTo, WorkerEvent, WorkerState};
+pub use workstream::{WorkstreamEvent, WorkstreamState};
 
 use thiserror::Error;
 
@@ -63,12 +73,12 @@ macro_rules! states {
 
             /// Whether its work is over, for good or until somebody takes it up again.
             pub const fn is_finished(self) -> bool {
-                matches!(self, $(Self::$finished)|*)
+                $(matches!(self, Self::$finished) ||)* false
             }
 
             /// Whether nothing leaves it.
             pub const fn is_terminal(self) -> bool {
-                matches!(self, $(Self::$terminal)|*)
+                $(matches!(self, Self::$terminal) ||)* false
             }
 
             /// The refusal of an event in this state.
@@ -96,6 +106,11 @@ impl Kind {
             Self::Patch => PatchState::NAMES,
             Self::GateRun => GateRunState::NAMES,
             Self::Effect => EffectState::NAMES,
+            Self::Worker => WorkerState::NAMES,
+            Self::Workstream => WorkstreamState::NAMES,
+            Self::Breaker => BreakerState::NAMES,
+            Self::CostEntry => CostEntryState::NAMES,
+            Self::Budget => BudgetState::NAMES,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Folding: what a record is after an event. Live, in recovery and in verification it is the same function.
 
 mod attempt;
+mod breaker;
+mod budget;
+mod cost_entry;
 mod effect;
 mod gate_run;
 mod patch;
 mod run;
 mod task;
+mod worker;
+mod workstream;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

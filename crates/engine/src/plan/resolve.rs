@@ -75,8 +75,6 @@ pub fn bare(project: &ProjectSpec, defaults: &Defaults) -> RunSpec {
 pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<PolicySpec>) -> RunSpec {
     let target = project.target.clone().unwrap_or_else(|| defaults.target.clone());
     RunSpec {
-        plan: String::new(),
-        objective: None,
         project: project.name.clone().unwrap_or_else(|| defaults.project.clone()),
         land_on: project.land_on_for(&target),
         target,
@@ -88,8 +86,8 @@ pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<Poli
         workspace: project.workspace.clone(),
         author: project.author.clone(),
         max_parallel: defaults.max_parallel.unwrap_or(MAX_PARALLEL_DEFAULT).max(1),
-        tasks: Vec::new(),
         labels: defaults.labels.clone(),
+        ..RunSpec::default()
     }
 }
 
@@ -120,6 +118,7 @@ impl Resolver<'_> {
             conflict_group: task.conflict_group.clone(),
             on_dependency_failure: task.on_dependency_failure,
             labels: task.labels.clone(),
+            ..TaskSpec::default()
         }
     }
 

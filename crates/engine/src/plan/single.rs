@@ -1,9 +1,7 @@
 //! One task without a plan: `toll do PROMPT`.
 
-use std::collections::BTreeMap;
-
-use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, PROMPT_BYTES_MAX};
-use tollhouse_core::spec::{OnDependencyFailure, RunSpec, TaskSpec, Weight};
+use tollhouse_core::limits::PROMPT_BYTES_MAX;
+use tollhouse_core::spec::{RunSpec, TaskSpec};
 
 use super::check;
 use super::config::ProjectSpec;
@@ -68,14 +66,7 @@ pub fn single(project: &ProjectSpec, task: &SingleTask, defaults: &Defaults) -> 
         prompt: task.prompt.clone(),
         agent,
         policy: policy.map(|level| level.spec()),
-        gates: None,
-        needs: Vec::new(),
-        timeout: ATTEMPT_TIMEOUT_DEFAULT,
-        attempts: ATTEMPTS_DEFAULT,
-        weight: Weight::Critical,
-        conflict_group: None,
-        on_dependency_failure: OnDependencyFailure::Skip,
-        labels: BTreeMap::new(),
+        ..TaskSpec::default()
     }];
     Ok(run)
 }

@@ -10,9 +10,13 @@ pub(crate) use tasks::{Needed, Standing, Tasks, cause};
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
-use tollhouse_core::entity::{Attempt, Effect, Entity, GateRun, Patch, Run, Task, UnreadableRecord};
+use tollhouse_core::entity::{
+    Attempt, Breaker, Budget, CostEntry, Effect, Entity, GateRun, Patch, Run, Task, UnreadableRecord, Worker,
+    Workstream,
+};
 use tollhouse_core::lifecycle::{
-    AttemptState, EffectState, GateRunState, IllegalTransition, PatchState, RunState, TaskState,
+    AttemptState, BreakerState, BudgetState, CostEntryState, EffectState, GateRunState, IllegalTransition, PatchState,
+    RunState, TaskState, WorkerState, WorkstreamState,
 };
 use tollhouse_core::{Event, Kind, Record, RecordId, RunId, Timestamp, Version};
 use tollhouse_state::{Find, Store, StoreError};
@@ -39,6 +43,11 @@ pub struct View {
     patches: Table<Patch>,
     gate_runs: Table<GateRun>,
     effects: Table<Effect>,
+    workers: Table<Worker>,
+    workstreams: Table<Workstream>,
+    breakers: Table<Breaker>,
+    cost_entries: Table<CostEntry>,
+    budgets: Table<Budget>,
     /// What belongs to a run, by kind and state.
     by_state: ByState,
     /// What the tasks of a run mean for each other.
@@ -112,6 +121,11 @@ viewed! {
     Patch, PatchState => patches [],
     GateRun, GateRunState => gate_runs [],
     Effect, EffectState => effects [],
+    Worker, WorkerState => workers [],
+    Workstream, WorkstreamState => workstreams [],
+    Breaker, BreakerState => breakers [],
+    CostEntry, CostEntryState => cost_entries [],
+    Budget, BudgetState => budgets [],
 }
 
 /// A ledger that a view cannot be made from.
@@ -196,6 +210,11 @@ impl View {
             Kind::Patch => self.take_typed::<Patch>(record),
             Kind::GateRun => self.take_typed::<GateRun>(record),
             Kind::Effect => self.take_typed::<Effect>(record),
+            Kind::Worker => self.take_typed::<Worker>(record),
+            Kind::Workstream => self.take_typed::<Workstream>(record),
+            Kind::Breaker => self.take_typed::<Breaker>(record),
+            Kind::CostEntry => self.take_typed::<CostEntry>(record),
+            Kind::Budget => self.take_typed::<Budget>(record),
         }
     }
 
@@ -211,6 +230,11 @@ impl View {
             Kind::Patch => self.apply_typed::<Patch>(event),
             Kind::GateRun => self.apply_typed::<GateRun>(event),
             Kind::Effect => self.apply_typed::<Effect>(event),
+            Kind::Worker => self.apply_typed::<Worker>(event),
+            Kind::Workstream => self.apply_typed::<Workstream>(event),
+            Kind::Breaker => self.apply_typed::<Breaker>(event),
+            Kind::CostEntry => self.apply_typed::<CostEntry>(event),
+            Kind::Budget => self.apply_typed::<Budget>(event),
         }
     }
 
@@ -233,6 +257,11 @@ impl View {
             Kind::Patch => self.patches.contains_key(&id),
             Kind::GateRun => self.gate_runs.contains_key(&id),
             Kind::Effect => self.effects.contains_key(&id),
+            Kind::Worker => self.workers.contains_key(&id),
+            Kind::Workstream => self.workstreams.contains_key(&id),
+            Kind::Breaker => self.breakers.contains_key(&id),
+            Kind::CostEntry => self.cost_entries.contains_key(&id),
+            Kind::Budget => self.budgets.contains_key(&id),
         }
     }
 

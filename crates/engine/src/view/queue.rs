@@ -44,10 +44,10 @@ impl Queue {
             self.ids.remove(&id);
         }
         if let Some(order) = order {
-            for task in was {
+            if let Some(task) = was {
                 order.take_out(task);
             }
-            for task in is {
+            if let Some(task) = is {
                 order.put_in(task);
             }
         }

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use tollhouse_core::entity::{Attempt, Candidate, Effect, ExitStatus, GateRun, Patch, Process, Run, Task, Work};
 use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::{
-    AgentSpec, CommitAuthor, GateKind, GateSpec, LandMode, OnDependencyFailure, Program, Requirement, RunSpec,
-    TaskSpec, Weight, WorkspaceSpec,
-};
+use tollhouse_core::spec::{AgentSpec, GateKind, GateSpec, LandMode, Program, Requirement, RunSpec, TaskSpec, Weight};
 use tollhouse_core::{Actor, ChangeKind, Description, FileChange, RepoPath, RunId, Span, Timestamp, TreeFacts};
 use tollhouse_engine::{
     At, AttemptFacts, Claimant, Command, Engine, EngineError, Found, GateFacts, Liveness, NewPatch, Outcome, PatchWish,
@@ -77,15 +74,11 @@ pub(crate) fn task(name: &str, needs: &[&str]) -> TaskSpec {
         name: name.to_owned(),
         prompt: format!("Do {name}"),
         agent: "script".to_owned(),
-        policy: None,
-        gates: None,
         needs: needs.iter().map(|need| (*need).to_owned()).collect(),
         timeout: Span::from_secs(60),
         attempts: 2,
         weight: Weight::Optional,
-        conflict_group: None,
-        on_dependency_failure: OnDependencyFailure::Skip,
-        labels: BTreeMap::new(),
+        ..TaskSpec::default()
     }
 }
 
@@ -121,19 +114,15 @@ pub(crate) fn spec(tasks: Vec<TaskSpec>, max_parallel: u32) -> RunSpec {
     };
     RunSpec {
         plan: "plan".to_owned(),
-        objective: None,
         project: "project".to_owned(),
         target: "main".to_owned(),
         land_on: "toll/main".to_owned(),
-        land: LandMode::Auto,
         agents: vec![agent],
         gates: vec![gate("lint", &[]), gate("unit", &["lint"])],
         policy: vec![policy],
-        workspace: WorkspaceSpec::default(),
-        author: CommitAuthor::Agent,
         max_parallel,
         tasks,
-        labels: BTreeMap::new(),
+        ..RunSpec::default()
     }
 }
 

@@ -13,7 +13,10 @@ use crate::store::StoreError;
 const APPLICATION_ID: i64 = 0x544F_4C4C;
 
 /// The migration at index n leads from schema n to n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/0001_initial.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../migrations/sqlite/0002_workers_and_money.sql"),
+];
 
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq)]

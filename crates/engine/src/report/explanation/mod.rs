@@ -1,16 +1,23 @@
 //! Why something is where it is, and what would move it.
 
 mod attempt;
+mod breaker;
+mod budget;
+mod cost_entry;
 mod effect;
 mod gate_run;
 mod held_up;
 mod patch;
 mod run;
 mod task;
+mod worker;
+mod workstream;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Run, Task};
+use tollhouse_core::entity::{
+    Attempt, Breaker, Budget, CostEntry, Effect, GateRun, Patch, Run, Task, Worker, Workstream,
+};
 use tollhouse_core::{Kind, RecordId};
 
 use crate::command::Seen;
@@ -44,6 +51,11 @@ pub fn explain(view: &View, id: RecordId, seen: Option<Seen>) -> Option<Explanat
         Kind::Patch => view.get::<Patch>(id).map(|patch| patch::explain(scene, patch)),
         Kind::GateRun => view.get::<GateRun>(id).map(|gate_run| gate_run::explain(scene, gate_run)),
         Kind::Effect => view.get::<Effect>(id).map(|effect| effect::explain(scene, effect)),
+        Kind::Worker => view.get::<Worker>(id).map(worker::explain),
+        Kind::Workstream => view.get::<Workstream>(id).map(|workstream| workstream::explain(scene, workstream)),
+        Kind::Breaker => view.get::<Breaker>(id).map(breaker::explain),
+        Kind::CostEntry => view.get::<CostEntry>(id).map(cost_entry::explain),
+        Kind::Budget => view.get::<Budget>(id).map(budget::explain),
     }
 }
 
