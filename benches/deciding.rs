@@ -10,6 +10,7 @@
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person at a terminal is what it is for")]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tollhouse_core::entity::{Effect, ErrorClass, Process, Task, Work};
@@ -169,7 +170,13 @@ fn plan(size: usize) -> RunSpec {
             ..TaskSpec::default()
         }
     };
-    let agent = AgentSpec { name: "script".to_owned(), command: vec!["agent".to_owned()], ..AgentSpec::default() };
+    let agent = AgentSpec {
+        name: "script".to_owned(),
+        command: vec!["agent".to_owned()],
+        max_parallel: None,
+        env: BTreeMap::new(),
+        env_pass: Vec::new(),
+    };
     RunSpec {
         plan: "plan".to_owned(),
         agents: vec![agent],
