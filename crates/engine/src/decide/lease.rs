@@ -7,7 +7,7 @@ use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, limits};
 use super::draft::Draft;
 use super::run::critical_miss;
 use crate::refusal::Refusal;
-use crate::schedule::{Obstacle, Rank, obstacle};
+use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, obstacle};
 use crate::view::Order;
 
 /// How many of the tasks that have waited longest are looked at when it is their turn.
@@ -56,6 +56,9 @@ impl<'d> Floor<'d> {
         let run = draft.peek::<Run>(id)?;
         draft.any_order::<Task>(id, &[TaskState::Queued]).next()?;
         let alive = draft.unsettled(id).filter(|effect| matches!(effect.work, Work::Spawn { .. })).count();
+        if is_full(run, alive) {
+            return None;
+        }
         let under_way = draft.in_states::<Task>(id, &[TaskState::Running, TaskState::Validating]);
         let order = draft.view().queue_order(id);
         let mut floor = Self { draft, run, order, under_way, alive, reserved: None };
@@ -82,10 +85,6 @@ impl<'d> Floor<'d> {
         self.draft.peek::<Task>(id).filter(|task| task.state == TaskState::Queued)
     }
 
-    fn is_touched(&self, id: RecordId) -> bool {
-        self.draft.over().knows(id)
-    }
-
     /// Those that have waited longest, the oldest first. One that was queued by this decision has waited for nothing.
     fn oldest(&self) -> impl Iterator<Item = &'d Task> {
         let by_age = self.order.into_iter().flat_map(Order::by_age).take(OLDEST_LOOKED_AT);
@@ -101,7 +100,9 @@ impl<'d> Floor<'d> {
             .map(|task| self.order.map_or_else(|| Rank::alone(task), |order| order.rank(task)))
             .collect();
         touched.sort_unstable();
-        let known = self.order.into_iter().flat_map(|order| order.by_rank(|id| self.is_touched(id)));
+        let over = self.draft.over();
+        let has_room = |agent: &str| agent_is_full(self.run, agent, &self.under_way).is_none();
+        let known = self.order.into_iter().flat_map(move |order| order.by_rank(has_room, |id| over.knows(id)));
         merged(touched.into_iter(), known).filter_map(|rank| self.queued(rank.task))
     }
 }

@@ -29,23 +29,36 @@ pub(crate) enum Obstacle<'t> {
     },
 }
 
-/// What is in the way of a queued task, if anything is. `alive` counts the attempts of the run whose processes may still be
+/// Whether a run has as many attempts alive as it allows.
+pub(crate) fn is_full(run: &Run, alive: usize) -> bool {
+    alive >= limit(run.spec.max_parallel)
+}
+
+/// The limit of an agent that is at as many tasks as it may be.
+pub(crate) fn agent_is_full(run: &Run, agent: &str, others: &[&Task]) -> Option<u32> {
+    let most = run.spec.agents.iter().find(|known| known.name == agent)?.max_parallel?;
+    (others.iter().filter(|other| is_at_work(other, agent)).count() >= limit(most)).then_some(most)
+}
+
+fn is_at_work(task: &Task, agent: &str) -> bool {
+    task.state == TaskState::Running && task.spec.agent == agent
+}
+
+fn limit(most: u32) -> usize {
+    usize::try_from(most).unwrap_or(usize::MAX)
+}
+
+/// What is in the way of a queued task beside others, if anything is: those under way, or that are to be. `alive` counts the attempts of the run whose processes may still be
 /// there: one whose task is already overdue occupies the machine until they are gone.
 pub(crate) fn obstacle<'t>(run: &Run, task: &Task, others: &[&'t Task], alive: usize) -> Option<Obstacle<'t>> {
-    let limit = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
-    if alive >= limit(run.spec.max_parallel) {
+    if is_full(run, alive) {
         return Some(Obstacle::Full { most: run.spec.max_parallel });
     }
-    let agent = run.spec.agents.iter().find(|agent| agent.name == task.spec.agent);
-    if let Some(most) = agent.and_then(|agent| agent.max_parallel) {
-        let same = |other: &&&Task| other.state == TaskState::Running && other.spec.agent == task.spec.agent;
-        let with: Vec<&Task> = others.iter().filter(same).copied().collect();
-        if with.len() >= limit(most) {
-            return Some(Obstacle::AgentBusy { most, with });
-        }
+    if let Some(most) = agent_is_full(run, &task.spec.agent, others) {
+        let with = others.iter().filter(|other| is_at_work(other, &task.spec.agent)).copied().collect();
+        return Some(Obstacle::AgentBusy { most, with });
     }
-    let under_way = others.iter().filter(|other| matches!(other.state, TaskState::Running | TaskState::Validating));
-    under_way.filter(|other| other.id != task.id).find_map(|other| {
+    others.iter().filter(|other| other.id != task.id).find_map(|other| {
         let clash = clash(&task.spec, &other.spec)?;
         Some(Obstacle::Clash { with: other, clash })
     })

@@ -91,8 +91,8 @@ impl OneAtATime {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Order {
     ranks: BTreeMap<RecordId, Rank>,
-    /// Of each set that goes one at a time, the first.
-    first: BTreeMap<Rank, OneAtATime>,
+    /// Of each set that goes one at a time, the first, by agent.
+    first: BTreeMap<String, BTreeMap<Rank, OneAtATime>>,
     sets: BTreeMap<OneAtATime, BTreeSet<Rank>>,
     by_age: BTreeSet<(Timestamp, Rank)>,
 }
@@ -102,11 +102,12 @@ impl Order {
         let rank = self.rank(task);
         let key = OneAtATime::of(task);
         let set = self.sets.entry(key.clone()).or_default();
+        let firsts = self.first.entry(task.spec.agent.clone()).or_default();
         if let Some(first) = set.first() {
-            self.first.remove(first);
+            firsts.remove(first);
         }
         set.insert(rank);
-        self.first.extend(set.first().map(|first| (*first, key)));
+        firsts.extend(set.first().map(|first| (*first, key)));
         self.by_age.insert((task.queued_at.unwrap_or(task.created_at), rank));
     }
 
@@ -116,9 +117,10 @@ impl Order {
         let key = OneAtATime::of(task);
         let Some(set) = self.sets.get_mut(&key) else { return };
         set.remove(&rank);
-        self.first.remove(&rank);
+        let firsts = self.first.entry(task.spec.agent.clone()).or_default();
+        firsts.remove(&rank);
         match set.first().copied() {
-            Some(first) => drop(self.first.insert(first, key)),
+            Some(first) => drop(firsts.insert(first, key)),
             None => drop(self.sets.remove(&key)),
         }
     }
@@ -128,10 +130,23 @@ impl Order {
         self.ranks.get(&task.id.into()).copied().unwrap_or_else(|| Rank::alone(task))
     }
 
-    /// The tasks that are worth looking at, the first first. Those that `is_touched` count as gone.
-    pub(crate) fn by_rank<'o>(&'o self, is_touched: impl Fn(RecordId) -> bool + 'o) -> impl Iterator<Item = Rank> + 'o {
-        let all = self.first.values().filter_map(|key| self.sets.get(key));
-        all.filter_map(move |set| set.iter().find(|rank| !is_touched(rank.task)).copied())
+    /// The tasks that are worth looking at, the first first, of the agents that have room. Those that `is_touched` count as
+    /// gone.
+    pub(crate) fn by_rank<'o>(
+        &'o self,
+        has_room: impl Fn(&str) -> bool,
+        is_touched: impl Fn(RecordId) -> bool + Copy + 'o,
+    ) -> impl Iterator<Item = Rank> + 'o {
+        let of_agents = self.first.iter().filter(|(agent, _)| has_room(agent)).map(|(_, firsts)| {
+            let sets = firsts.values().filter_map(|key| self.sets.get(key));
+            sets.filter_map(move |set| set.iter().find(|rank| !is_touched(rank.task)).copied()).peekable()
+        });
+        let mut of_agents: Vec<_> = of_agents.collect();
+        std::iter::from_fn(move || {
+            let next =
+                of_agents.iter_mut().filter_map(|ranks| Some((*ranks.peek()?, ranks))).min_by_key(|(rank, _)| *rank);
+            next.and_then(|(_, ranks)| ranks.next())
+        })
     }
 
     /// All tasks, those that have been queued longest first.

@@ -91,7 +91,8 @@ fn blocked(scene: Scene<'_>, task: &Task, status: String) -> Step {
 }
 
 fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
-    let others: Vec<&Task> = scene.view.all::<Task>().filter(|other| other.run == task.run).collect();
+    let others: Vec<&Task> =
+        scene.view.in_states::<Task>(task.run, &[TaskState::Running, TaskState::Validating]).collect();
     let alive = scene.view.all::<Effect>().filter(|effect| {
         effect.run == Some(task.run) && matches!(effect.work, Work::Spawn { .. }) && !effect.state.is_finished()
     });
