@@ -12,10 +12,10 @@
 //! ```
 
 pub use tollhouse_core::{
-    Actor, AttemptId, Change, ChangeKind, Commit, Description, EffectId, Event, FileChange, GENESIS, GateRunId,
-    Happening, InvalidActor, InvalidId, InvalidMoney, Kind, Money, PatchId, Record, RecordId, RepoPath, RunId,
-    Severity, Span, Stream, TaskId, Timestamp, TreeFacts, Version, commit_digest, entity, event_hash, lifecycle,
-    limits, spec,
+    Actor, AttemptId, BreakerId, BudgetId, Change, ChangeKind, Commit, CostEntryId, Description, EffectId, Event,
+    FileChange, GENESIS, GateRunId, Happening, InvalidActor, InvalidId, InvalidMoney, Kind, Money, PatchId, Record,
+    RecordId, RepoPath, RunId, Severity, Span, Stream, TaskId, Timestamp, TreeFacts, Version, WorkerId, WorkstreamId,
+    commit_digest, entity, event_hash, lifecycle, limits, spec,
 };
 pub use tollhouse_engine::{
     Apply, At, AttemptFacts, Claimant, Command, Decision, Engine, EngineError, Found, GateFacts, Legacy, Liveness,

@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
-use tollhouse::entity::{Attempt, GateRun, Output, Patch, Task};
+use tollhouse::entity::{Attempt, Budget, CostEntry, GateRun, Output, Patch, Task, Worker, Workstream};
 use tollhouse::report::{CheckReport, EventRow, Explanation, GateRow, PatchRow, RunRow, RunStatus, TaskRow};
 use tollhouse::spec::GateSpec;
 
@@ -102,6 +102,7 @@ macro_rules! named {
 }
 named! {
     RunStatus => "run", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
+    Worker => "worker", Workstream => "workstream", CostEntry => "cost_entry", Budget => "budget",
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
     CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report",
     CheckoutReport => "checkout_report", DemoReport => "demo_report", DoctorReport => "doctor_report",
@@ -128,6 +129,10 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<TaskDocument>(),
         entry::<PatchDocument>(),
         entry::<GateRun>(),
+        entry::<Worker>(),
+        entry::<Workstream>(),
+        entry::<CostEntry>(),
+        entry::<Budget>(),
         entry::<EventRow>(),
         entry::<Explanation>(),
         entry::<OutputDocument>(),

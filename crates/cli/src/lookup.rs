@@ -47,7 +47,7 @@ fn candidates(store: &impl Store, kind: Option<Kind>, text: &str) -> Result<Vec<
         let fits = kind.is_none_or(|kind| kind == id.kind());
         return Ok(if fits { store.get(&[id])?.into_iter().flatten().collect() } else { Vec::new() });
     }
-    // A name means the newest that has it; what a plan or a configuration names comes before what groups or executes it.
+    // A name means the newest that has it: a task or a gate first, then what groups tasks or executes them.
     for named in [[Kind::Task, Kind::GateRun], [Kind::Workstream, Kind::Worker]] {
         let mut found = Vec::new();
         for named in named.into_iter().filter(|named| kind.is_none_or(|kind| kind == *named)) {
@@ -71,4 +71,30 @@ fn candidates(store: &impl Store, kind: Option<Kind>, text: &str) -> Result<Vec<
         return Ok(store.find(&Find { key_prefix, ..base })?);
     }
     Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use tollhouse_state::MemoryStore;
+    use tollhouse_state::conformance::make;
+
+    use super::*;
+
+    fn named(kind: Kind, number: u64, name: &str) -> Record {
+        let keys = [("name".to_owned(), name.to_owned())].into();
+        Record { keys, ..make::new(kind, number) }
+    }
+
+    #[test]
+    fn a_name_means_the_task_before_the_workstream_and_the_worker() {
+        let store = MemoryStore::default();
+        let kinds = [Kind::Workstream, Kind::Task, Kind::Worker];
+        make::put(&store, "made", kinds.into_iter().zip(1..).map(|(kind, number)| named(kind, number, "parser")));
+        make::put(&store, "more", [named(Kind::Worker, 9, "mill")]);
+        assert_eq!(find_any(&store, "parser").unwrap().kind(), Kind::Task);
+        for kind in kinds {
+            assert_eq!(find_one(&store, kind, "parser").unwrap().kind(), kind);
+        }
+        assert_eq!(find_any(&store, "mill").unwrap().kind(), Kind::Worker);
+    }
 }

@@ -324,8 +324,8 @@ id_type!(
 );
 
 impl BreakerId {
-    /// The breaker of the agent with this name: the first 80 bits of the name's SHA-256, made at the beginning of time. So it
-    /// is looked up without a search, and two who make it at once make the same one.
+    /// The breaker of the agent with this name: the first 80 bits of the name's SHA-256, made at the beginning of time.
+    /// So it is looked up without a search, and two who make it at once make the same one.
     ///
     /// ```
     /// # use tollhouse_core::BreakerId;

@@ -405,3 +405,43 @@ impl Default for RunSpec {
 const fn stall_timeout_default() -> Span {
     STALL_TIMEOUT_DEFAULT
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// As it was written before these fields were there.
+    fn without(spec: impl Serialize, fields: &[&str]) -> Value {
+        let mut value = serde_json::to_value(spec).unwrap();
+        for field in fields {
+            assert!(value.as_object_mut().unwrap().remove(*field).is_some(), "{field}");
+        }
+        value
+    }
+
+    #[test]
+    fn what_an_older_version_wrote_is_read_as_if_it_said_nothing() {
+        let fields = ["workstream", "priority", "capabilities", "kind", "risk", "reserve"];
+        let task = without(TaskSpec::default(), &fields);
+        assert_eq!(serde_json::from_value::<TaskSpec>(task).unwrap(), TaskSpec::default());
+        let fields = ["workstreams", "acceptance", "budget", "crew", "deadline", "stall_timeout"];
+        let run = without(RunSpec::default(), &fields);
+        assert_eq!(serde_json::from_value::<RunSpec>(run).unwrap(), RunSpec::default());
+    }
+
+    #[test]
+    fn a_run_without_a_stall_timeout_has_the_usual_one() {
+        let run = without(RunSpec { stall_timeout: Span::from_secs(1), ..RunSpec::default() }, &["stall_timeout"]);
+        assert_eq!(serde_json::from_value::<RunSpec>(run).unwrap().stall_timeout, STALL_TIMEOUT_DEFAULT);
+    }
+
+    #[test]
+    fn urgent_is_the_greatest_priority() {
+        let said =
+            ["low", "normal", "high", "urgent"].map(|word| serde_json::from_value::<Priority>(json!(word)).unwrap());
+        assert!(said.is_sorted());
+        assert_eq!(Priority::default(), said[1]);
+    }
+}

@@ -23,8 +23,8 @@ pub(crate) struct LogArgs {
     /// Only events after this position, the number at the beginning of a line
     #[arg(long, value_name = "SEQ", default_value_t = 0)]
     since: u64,
-    /// Only events of one kind: run, task, attempt, patch, `gate_run`, effect, worker, workstream, breaker, `cost_entry` or
-    /// budget
+    /// Only events of one kind: run, task, attempt, patch, `gate_run`, effect, worker, workstream, breaker,
+    /// `cost_entry` or budget
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<Kind>,
     /// Show at most the last so many; 0 for all

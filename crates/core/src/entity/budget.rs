@@ -51,8 +51,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Where a budget with these figures is. It warns at 80 % spent; it is exhausted at 100 %, and already when what is left is
-    /// less than the next reservation and nothing is reserved that could give some back.
+    /// Where a budget with these figures is. It warns at 80 % spent; it is exhausted at 100 %, and already when what is
+    /// left is less than the next reservation and nothing is reserved that could give some back.
     ///
     /// ```
     /// # use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ impl Budget {
         self.reserved.values().fold(Money::default(), |total, amount| total.saturating_add(*amount))
     }
 
-    /// What may still be reserved: the limit without what was spent and what is set aside. Negative where more was spent.
+    /// What may still be reserved: the limit without what was spent and what is set aside. Negative where that is more.
     pub fn room(&self) -> Money {
         let taken = self.spent.saturating_add(self.reserved_total());
         self.limit.checked_sub(taken).unwrap_or(Money::from_nanos(i64::MIN))
