@@ -3,6 +3,7 @@
 use tollhouse_core::entity::{Run, Task};
 use tollhouse_core::lifecycle::TaskState;
 
+use crate::guard::{Guard, stops};
 use crate::plan::{Clash, clash};
 
 /// What a queued task waits for.
@@ -33,20 +34,21 @@ pub(crate) enum Obstacle<'t> {
 /// there: one whose task is already overdue occupies the machine until they are gone.
 pub(crate) fn obstacle<'t>(run: &Run, task: &Task, others: &[&'t Task], alive: usize) -> Option<Obstacle<'t>> {
     let limit = |most: u32| usize::try_from(most).unwrap_or(usize::MAX);
-    if alive >= limit(run.spec.max_parallel) {
+    if stops(Guard::RoomInTheRun, alive >= limit(run.spec.max_parallel)) {
         return Some(Obstacle::Full { most: run.spec.max_parallel });
     }
     let agent = run.spec.agents.iter().find(|agent| agent.name == task.spec.agent);
     if let Some(most) = agent.and_then(|agent| agent.max_parallel) {
         let same = |other: &&&Task| other.state == TaskState::Running && other.spec.agent == task.spec.agent;
         let with: Vec<&Task> = others.iter().filter(same).copied().collect();
-        if with.len() >= limit(most) {
+        if stops(Guard::RoomAtTheAgent, with.len() >= limit(most)) {
             return Some(Obstacle::AgentBusy { most, with });
         }
     }
-    let under_way = others.iter().filter(|other| matches!(other.state, TaskState::Running | TaskState::Validating));
+    let validates = |other: &Task| stops(Guard::ValidatingClashes, other.state == TaskState::Validating);
+    let under_way = others.iter().filter(|other| other.state == TaskState::Running || validates(other));
     under_way.filter(|other| other.id != task.id).find_map(|other| {
-        let clash = clash(&task.spec, &other.spec)?;
+        let clash = clash(&task.spec, &other.spec).filter(|_| stops(Guard::NoClash, true))?;
         Some(Obstacle::Clash { with: other, clash })
     })
 }

@@ -11,6 +11,7 @@ use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 use crate::room::{Obstacle, obstacle};
 
@@ -21,11 +22,15 @@ pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
     let tasks: Vec<Task> = draft.of_run::<Task>(run).into_iter().cloned().collect();
     for task in tasks {
         match (&task.lease, task.due_at) {
-            (None, Some(due)) if task.state == TaskState::Retrying && due <= now => {
+            (None, Some(due)) if task.state == TaskState::Retrying && lets(Guard::BackoffIsOver, due <= now) => {
                 draft.emit::<Task>(task.id, &TaskEvent::Due)?;
             }
-            (None, Some(due)) if task.state == TaskState::Waiting && due <= now => expire(draft, &task)?,
-            (Some(lease), _) if lease.deadline <= now => overdue(draft, &task, lease.attempt)?,
+            (None, Some(due)) if task.state == TaskState::Waiting && lets(Guard::QuestionTimeIsOver, due <= now) => {
+                expire(draft, &task)?;
+            }
+            (Some(lease), _) if lets(Guard::DeadlineHasPassed, lease.deadline <= now) => {
+                overdue(draft, &task, lease.attempt)?
+            }
             _ => {}
         }
     }
@@ -68,33 +73,35 @@ pub(super) fn end(draft: &mut Draft<'_>, id: TaskId, event: &TaskEvent) -> Resul
 fn stop(draft: &mut Draft<'_>, run: RunId, attempt: AttemptId, reason: &str) -> Result<(), Refusal> {
     draft.withdraw(run, attempt.into(), reason)?;
     let begun = draft.unsettled(run).any(|effect| effect.work == Work::Spawn { attempt });
-    if begun { draft.request(Some(run), Work::Kill { attempt }) } else { Ok(()) }
+    if stops(Guard::BegunIsKilled, begun) { draft.request(Some(run), Work::Kill { attempt }) } else { Ok(()) }
 }
 
 /// Whether another try may follow the loss of one: counted apart, with the same limit.
 pub(super) fn retry_lost_or_fail(draft: &mut Draft<'_>, task: &Task) -> RetryOr {
     let lost = task.attempts_lost.saturating_add(1);
-    if lost < task.attempts_limit() && critical_miss(draft, task.run).is_none() {
-        RetryOr::Retrying { due: draft.backoff_due(lost) }
-    } else {
-        RetryOr::Failed
-    }
+    let left = lets(Guard::RetryNeedsLossesLeft, lost < task.attempts_limit());
+    if left && may_try(draft, task) { RetryOr::Retrying { due: draft.backoff_due(lost) } } else { RetryOr::Failed }
 }
 
 /// Whether another try may follow a failure of this class, and when.
 pub(super) fn retry_or_fail(draft: &mut Draft<'_>, task: &Task, class: ErrorClass) -> RetryOr {
-    let left = task.attempts_used < task.attempts_limit();
-    if left && class.is_retryable() && critical_miss(draft, task.run).is_none() {
+    let left = lets(Guard::RetryNeedsAttemptsLeft, task.attempts_used < task.attempts_limit());
+    if left && lets(Guard::RetryNeedsRetryableClass, class.is_retryable()) && may_try(draft, task) {
         RetryOr::Retrying { due: draft.backoff_due(task.attempts_used) }
     } else {
         RetryOr::Failed
     }
 }
 
+/// Whether the run of a task tries anything again.
+fn may_try(draft: &Draft<'_>, task: &Task) -> bool {
+    lets(Guard::NoRetryWhenWindingDown, critical_miss(draft, task.run).is_none())
+}
+
 /// Sends a validating task back or ends it, with the reason as the next attempt's feedback.
 pub(super) fn refuse(draft: &mut Draft<'_>, id: TaskId, class: ErrorClass, reason: String) -> Result<(), Refusal> {
     let task = draft.get::<Task>(id)?;
-    if task.state != TaskState::Validating {
+    if stops(Guard::RefusalNeedsValidating, task.state != TaskState::Validating) {
         return Ok(());
     }
     let then = retry_or_fail(draft, &task, class);
@@ -151,7 +158,7 @@ fn dependency_event(task: &Task, by_name: &BTreeMap<&str, &Task>) -> Option<Task
         return None;
     }
     let needed = || task.spec.needs.iter().filter_map(|name| by_name.get(name.as_str()).copied());
-    if let Some(missed) = needed().find(|needed| needed.is_missed()) {
+    if let Some(missed) = needed().find(|needed| stops(Guard::MissedGivesUp, needed.is_missed())) {
         let to = match task.spec.on_dependency_failure {
             OnDependencyFailure::Skip => MissedTo::Skipped,
             OnDependencyFailure::Fail => MissedTo::Failed,
@@ -159,8 +166,8 @@ fn dependency_event(task: &Task, by_name: &BTreeMap<&str, &Task>) -> Option<Task
         let reason = format!("it needs {}, which is {}", missed.spec.name, missed.state);
         return Some(TaskEvent::DependencyFailed { to, reason });
     }
-    let unfinished: Vec<String> =
-        needed().filter(|needed| !needed.is_done()).map(|needed| needed.spec.name.clone()).collect();
+    let is_open = |needed: &&Task| stops(Guard::QueuedNeedsDependenciesDone, !needed.is_done());
+    let unfinished: Vec<String> = needed().filter(is_open).map(|needed| needed.spec.name.clone()).collect();
     match (task.state, unfinished.is_empty()) {
         (TaskState::Pending, true) => Some(TaskEvent::Release),
         (TaskState::Pending, false) => Some(TaskEvent::Hold { blocked_by: unfinished }),
@@ -171,7 +178,7 @@ fn dependency_event(task: &Task, by_name: &BTreeMap<&str, &Task>) -> Option<Task
 
 /// Gives leases to queued tasks, in the order of the plan, as far as there is room.
 pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    if critical_miss(draft, run).is_some() {
+    if stops(Guard::NoLeaseWhenWindingDown, critical_miss(draft, run).is_some()) {
         return Ok(false);
     }
     let mut queued: Vec<(u32, TaskId)> = draft
