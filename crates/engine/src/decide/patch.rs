@@ -158,7 +158,7 @@ fn apply_next(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
     }
     let next = patches
         .iter()
-        .filter(|patch| patch.state == PatchState::Queued)
+        .filter(|patch| patch.state == PatchState::Queued && !has_effect(draft, run, patch.id))
         .min_by_key(|patch| (patch.rebases < limits::REBASES_BEFORE_FIRST, patch.id))
         .map(|patch| patch.id);
     match next {
