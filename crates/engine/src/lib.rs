@@ -11,6 +11,7 @@ mod engine;
 pub mod examples;
 mod fork;
 mod gate_memory;
+mod guard;
 pub mod leftovers;
 pub mod patch;
 pub mod plan;
@@ -30,5 +31,7 @@ pub use decide::{Decision, decide};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};
 pub use fork::fork_of;
 pub use gate_memory::{gates_yet_to_pass, is_known_to_pass};
+#[cfg(feature = "testing")]
+pub use guard::{Guard, without};
 pub use refusal::Refusal;
 pub use view::{View, ViewError, Viewed};

@@ -6,6 +6,7 @@ use tollhouse_core::{PatchId, RunId, TaskId};
 
 use super::draft::Draft;
 use super::{patch, run, task};
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
 /// Begins to end a run. Said again, nothing changes.
@@ -24,7 +25,7 @@ pub(super) fn cancel(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(
 /// Ends what may be ended by now; once nothing is left, the run is over.
 pub(super) fn wind_down(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     let moved = end_tasks(draft, id)? | drop_patches(draft, id)?;
-    if !moved && run::is_drained(draft, id) {
+    if !moved && lets(Guard::CanceledNeedsDrained, run::is_drained(draft, id)) {
         draft.emit::<Run>(id, &RunEvent::Drained)?;
         return Ok(true);
     }
@@ -37,7 +38,7 @@ fn end_tasks(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     let open: Vec<TaskId> = draft
         .unfinished::<Task>(id)
         .into_iter()
-        .filter(|task| task.patch.is_none_or(|patch| !patch::is_landing(draft, patch)))
+        .filter(|task| task.patch.is_none_or(|patch| !lands(draft, patch, Guard::LandingOutlastsTaskCancel)))
         .map(|task| task.id)
         .collect();
     for task in &open {
@@ -46,11 +47,15 @@ fn end_tasks(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     Ok(!open.is_empty())
 }
 
+fn lands(draft: &Draft<'_>, patch: PatchId, guard: Guard) -> bool {
+    stops(guard, patch::is_landing(draft, patch))
+}
+
 fn drop_patches(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     let open: Vec<PatchId> = draft
         .unfinished::<Patch>(id)
         .into_iter()
-        .filter(|patch| !patch::is_landing(draft, patch.id))
+        .filter(|patch| !lands(draft, patch.id, Guard::LandingOutlastsPatchCancel))
         .map(|patch| patch.id)
         .collect();
     for patch in &open {

@@ -7,13 +7,14 @@ use tollhouse_core::{EffectId, limits};
 
 use super::draft::Draft;
 use crate::command::{Liveness, Seen};
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
 /// Gives a run to a program. What the one before it had begun and not ended has to be looked at in the world.
 pub(super) fn drive(draft: &mut Draft<'_>, id: RunId, process: &Process, seen: Option<Seen>) -> Result<(), Refusal> {
     let run = draft.run(id)?;
     if let Some(present) = &run.conductor
-        && !is_gone(draft, present, seen)
+        && stops(Guard::LivingConductorStays, !is_gone(draft, present, seen))
     {
         return Err(Refusal::AlreadyDriven { id: id.into(), by: present.process.to_string() });
     }
@@ -26,19 +27,20 @@ pub(super) fn drive(draft: &mut Draft<'_>, id: RunId, process: &Process, seen: O
 
 /// A dead program on the same machine is replaced at once; one that cannot be seen, once it was silent for too long.
 fn is_gone(draft: &Draft<'_>, present: &Conductor, seen: Option<Seen>) -> bool {
-    match seen.filter(|seen| seen.epoch == present.epoch).map(|seen| seen.liveness) {
+    let is_of_present = |seen: &Seen| lets(Guard::SeenIsOfThePresent, seen.epoch == present.epoch);
+    match seen.filter(is_of_present).map(|seen| seen.liveness) {
         None | Some(Liveness::Alive) => false,
         Some(Liveness::Gone) => true,
         Some(Liveness::OutOfSight { last_seen }) => {
             let last = last_seen.unwrap_or(present.since).max(present.since);
-            draft.now > last.after(limits::SILENT_MAX)
+            lets(Guard::SilenceIsLong, draft.now > last.after(limits::SILENT_MAX))
         }
     }
 }
 
 fn lose_begun(draft: &mut Draft<'_>, run: RunId, reason: &str) -> Result<(), Refusal> {
-    let begun: Vec<EffectId> =
-        draft.unsettled(run).filter(|effect| effect.state == EffectState::Started).map(|effect| effect.id).collect();
+    let is_begun = |effect: &&Effect| stops(Guard::BegunIsLostWithConductor, effect.state == EffectState::Started);
+    let begun: Vec<EffectId> = draft.unsettled(run).filter(is_begun).map(|effect| effect.id).collect();
     for effect in begun {
         draft.emit::<Effect>(effect, &EffectEvent::Lose { reason: reason.to_owned() })?;
     }
@@ -47,14 +49,14 @@ fn lose_begun(draft: &mut Draft<'_>, run: RunId, reason: &str) -> Result<(), Ref
 
 /// Takes the run back from a program that stops driving it.
 pub(super) fn step_down(draft: &mut Draft<'_>, id: RunId, epoch: u64) -> Result<(), Refusal> {
-    must_drive(draft, id, epoch)?;
+    must_drive(draft, id, epoch, Guard::DrivingNeedsTheEpoch)?;
     draft.emit::<Run>(id, &RunEvent::StepDown { epoch })
 }
 
 /// Refuses who does not drive the run, or not any more.
-pub(super) fn must_drive(draft: &mut Draft<'_>, id: RunId, epoch: u64) -> Result<(), Refusal> {
+pub(super) fn must_drive(draft: &mut Draft<'_>, id: RunId, epoch: u64, guard: Guard) -> Result<(), Refusal> {
     let run = draft.run(id)?;
-    if run.conductor.as_ref().is_some_and(|present| present.epoch == epoch) {
+    if lets(guard, run.conductor.as_ref().is_some_and(|present| present.epoch == epoch)) {
         return Ok(());
     }
     Err(Refusal::StaleLease { id: id.into(), given: epoch, current: run.conductors })

@@ -7,6 +7,7 @@ use tollhouse_core::lifecycle::{EffectEvent, EffectState};
 use tollhouse_core::{Change, EffectId, Happening, RecordId, RunId, Span, Timestamp, Version, limits};
 
 use crate::command::At;
+use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
 use crate::view::{Lifecycle, View, Viewed};
 
@@ -162,9 +163,10 @@ impl<'v> Draft<'v> {
 
     /// Takes back what was asked for about a record and nobody began.
     pub(super) fn withdraw(&mut self, run: RunId, subject: RecordId, reason: &str) -> Result<(), Refusal> {
+        let is_open = |effect: &&Effect| stops(Guard::RequestedIsWithdrawn, effect.state == EffectState::Requested);
         let asked: Vec<EffectId> = self
             .unsettled(run)
-            .filter(|effect| effect.state == EffectState::Requested && effect.work.subject() == subject)
+            .filter(|effect| is_open(effect) && effect.work.subject() == subject)
             .map(|effect| effect.id)
             .collect();
         for effect in asked {

@@ -9,18 +9,19 @@ use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
 use super::draft::Draft;
 use super::{conductor, gate, patch, task};
 use crate::command::{AttemptFacts, Claimant, NewPatch, Outcome};
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
 /// Gives an effect to a runner.
 pub(super) fn claim(draft: &mut Draft<'_>, id: EffectId, by: &Claimant, until: Timestamp) -> Result<(), Refusal> {
     let effect = draft.get::<Effect>(id)?;
-    if effect.state.is_finished() {
+    if stops(Guard::FinishedIsNotClaimed, effect.state.is_finished()) {
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
     }
     if let Some(run) = effect.run {
-        conductor::must_drive(draft, run, by.conductor)?;
+        conductor::must_drive(draft, run, by.conductor, Guard::ClaimNeedsTheRun)?;
         let state = draft.run(run)?.state;
-        let rests = matches!(state, RunState::Paused | RunState::Canceling);
+        let rests = stops(Guard::NothingBeginsAtRest, matches!(state, RunState::Paused | RunState::Canceling));
         if rests && !matches!(effect.work, Work::Kill { .. }) {
             return Err(Refusal::RunRests { id: id.into(), state: state.as_str() });
         }
@@ -42,11 +43,12 @@ pub(super) fn report(
     outcome: &Outcome,
 ) -> Result<Option<RunId>, Refusal> {
     let effect = draft.get::<Effect>(id)?;
-    if effect.state.is_finished() {
+    if stops(Guard::FinishedIsNotReported, effect.state.is_finished()) {
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
     }
     // Once it is unknown, only who looked at the world may say what became of it.
-    if epoch != effect.epoch || effect.state == EffectState::Unknown {
+    let is_old = stops(Guard::ReportNeedsTheEpoch, epoch != effect.epoch);
+    if is_old || stops(Guard::LostIsNotReported, effect.state == EffectState::Unknown) {
         return Err(Refusal::StaleLease { id: id.into(), given: epoch, current: effect.epoch });
     }
     if effect.state == EffectState::Requested {
@@ -132,7 +134,7 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
         error_class: None,
         reason: None,
     };
-    if attempt.state.is_finished() {
+    if stops(Guard::LateAttemptIsRecorded, attempt.state.is_finished()) {
         return record_late(draft, attempt, end);
     }
     if let Some(trouble) = &facts.trouble {
@@ -140,7 +142,7 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
         return attempt_failed(draft, id, end, ErrorClass::ToolFailure, &reason);
     }
     match facts.exit {
-        Some(ExitStatus::Code(0)) => {
+        exit if lets(Guard::SuccessNeedsExitZero, exit == Some(ExitStatus::Code(0))) => {
             draft.emit::<Attempt>(id, &AttemptEvent::Succeed { end: Box::new(end) })?;
             draft.emit::<Task>(attempt.task, &TaskEvent::ReportSuccess { patch })?;
             if patch.is_none() {
@@ -178,7 +180,7 @@ fn attempt_vanished(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts, 
         reason: Some(reason.to_owned()),
         ..AttemptEnd::default()
     };
-    if attempt.state.is_finished() {
+    if stops(Guard::LateLossIsRecorded, attempt.state.is_finished()) {
         return record_late(draft, attempt, end);
     }
     drop_evidence(draft, patch, "its attempt was lost")?;
@@ -196,7 +198,7 @@ fn attempt_failed(
     reason: &str,
 ) -> Result<(), Refusal> {
     let attempt = draft.get::<Attempt>(id)?;
-    if attempt.state.is_finished() {
+    if stops(Guard::LateFailureMovesNothing, attempt.state.is_finished()) {
         return Ok(());
     }
     let end = AttemptEnd { error_class: Some(class), reason: Some(reason.to_owned()), ..end };
@@ -207,7 +209,7 @@ fn attempt_failed(
 }
 
 fn drop_evidence(draft: &mut Draft<'_>, patch: Option<PatchId>, reason: &str) -> Result<(), Refusal> {
-    match patch {
+    match patch.filter(|_| stops(Guard::BadEndDropsPatch, true)) {
         Some(patch) => draft.emit::<Patch>(patch, &PatchEvent::Drop { reason: reason.to_owned() }),
         None => Ok(()),
     }
@@ -232,7 +234,8 @@ fn landed(draft: &mut Draft<'_>, id: PatchId, commit: &str) -> Result<(), Refusa
     draft.emit::<Patch>(id, &PatchEvent::Land { commit: commit.to_owned() })?;
     // One that was let in again after its task had ended lands for itself.
     let waiting = patch.task.and_then(|task| draft.peek::<Task>(task)).filter(|task| task.patch == Some(id));
-    match waiting.filter(|task| task.state == TaskState::Validating).map(|task| task.id) {
+    let validates = |task: &&Task| lets(Guard::LandingCompletesWhatValidates, task.state == TaskState::Validating);
+    match waiting.filter(validates).map(|task| task.id) {
         Some(task) => draft.emit::<Task>(task, &TaskEvent::Pass),
         None => Ok(()),
     }

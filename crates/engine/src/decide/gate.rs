@@ -12,6 +12,7 @@ use super::draft::Draft;
 use super::effect::with_tail;
 use super::patch::set_aside;
 use crate::command::GateFacts;
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
 /// Asks for every gate that a patch must pass on its candidate. What passed on this very candidate before, when the branch
@@ -133,11 +134,15 @@ fn newest<'d>(draft: &'d Draft<'_>, patch: PatchId) -> BTreeMap<&'d str, &'d Gat
     newest
 }
 
+/// Whether a gate's answer is only told.
+fn is_advisory(gate: &GateSpec) -> bool {
+    lets(Guard::OnlyAdvisoryMayMiss, gate.requirement == Requirement::Advisory)
+}
+
 /// Whether every gate of a patch's present candidate has given its answer, and no required one said anything but yes.
 pub(super) fn all_passed(draft: &Draft<'_>, patch: PatchId) -> bool {
     newest(draft, patch).values().all(|gate_run| {
-        gate_run.state == GateRunState::Passed
-            || (gate_run.gate.requirement == Requirement::Advisory && gate_run.state.is_finished())
+        gate_run.state == GateRunState::Passed || (is_advisory(&gate_run.gate) && gate_run.state.is_finished())
     })
 }
 
@@ -184,7 +189,7 @@ fn skip(draft: &mut Draft<'_>, patch: PatchId, id: GateRunId, reason: String) ->
     let gate = draft.get::<GateRun>(id)?.gate;
     let told = format!("gate {} was skipped: {reason}", gate.name);
     draft.emit::<GateRun>(id, &GateRunEvent::Skip { reason })?;
-    if gate.requirement == Requirement::Advisory {
+    if is_advisory(&gate) {
         return Ok(PatchFate::GoesOn);
     }
     let event = PatchEvent::Quarantine { rule: format!("gate:{}", gate.name), reason: told, verdicts: Vec::new() };
@@ -203,12 +208,12 @@ fn next_move(draft: &Draft<'_>, run: RunId, gate_run: &GateRun, all: &BTreeMap<&
         GateRunState::Error => true,
         _ => false,
     };
-    if let Some(missed) = needed().find(is_over) {
+    if let Some(missed) = needed().find(is_over).filter(|_| stops(Guard::GateSkipsAfterMiss, true)) {
         let reason = format!("it needs {}, which is {}", missed.gate.name, missed.state);
         return Some(Move::Skip(reason));
     }
-    let waiting: Vec<String> =
-        needed().filter(|needed| needed.state != GateRunState::Passed).map(|needed| needed.gate.name.clone()).collect();
+    let is_open = |needed: &&GateRun| stops(Guard::GateNeedsGates, needed.state != GateRunState::Passed);
+    let waiting: Vec<String> = needed().filter(is_open).map(|needed| needed.gate.name.clone()).collect();
     match (gate_run.state, waiting.is_empty()) {
         (GateRunState::Pending, false) => Some(Move::Event(GateRunEvent::Hold { blocked_by: waiting })),
         (GateRunState::Blocked, true) => Some(Move::Event(GateRunEvent::Release)),
@@ -277,11 +282,15 @@ pub(super) fn stopped(draft: &mut Draft<'_>, id: GateRunId, reason: &str) -> Res
 fn errors(draft: &Draft<'_>, patch: &Patch, gate: &str) -> u32 {
     let Some(on) = &patch.candidate else { return 0 };
     let counts = |gate_run: &&GateRun| {
-        let own = gate_run.end.as_ref().is_none_or(|end| !end.stopped);
+        let own = lets(Guard::StoppedGateIsNoTry, gate_run.end.as_ref().is_none_or(|end| !end.stopped));
         let here = gate_run.tree == on.tree && gate_run.parent == on.parent;
         gate_run.gate.name == gate && here && own && gate_run.state == GateRunState::Error
     };
     u32::try_from(draft.under::<GateRun>(patch.id).into_iter().filter(counts).count()).unwrap_or(u32::MAX)
+}
+
+fn may_run_again(errors: u32) -> bool {
+    lets(Guard::GateErrorsAreCounted, errors <= limits::GATE_ERROR_RETRIES_MAX)
 }
 
 /// What a gate's answer means for its patch.
@@ -289,19 +298,19 @@ fn judge(draft: &mut Draft<'_>, gate_run: &GateRun, event: &GateRunEvent) -> Res
     let Some(id) = gate_run.patch else { return Ok(()) };
     let patch = draft.get::<Patch>(id)?;
     let current = patch.candidate.as_ref().is_some_and(|candidate| candidate.tree == gate_run.tree);
-    if patch.state != PatchState::Applied || !current {
+    if stops(Guard::GateAnswerNeedsApplied, patch.state != PatchState::Applied || !current) {
         return Ok(());
     }
     let name = &gate_run.gate.name;
     let (said, end) = match event {
-        GateRunEvent::Break { .. } if errors(draft, &patch, name) <= limits::GATE_ERROR_RETRIES_MAX => {
+        GateRunEvent::Break { .. } if may_run_again(errors(draft, &patch, name)) => {
             return create(draft, &patch, gate_run.gate.clone(), gate_run.number + 1);
         }
         GateRunEvent::Break { end } => ("could not be judged", end),
         GateRunEvent::Fail { end } => ("failed", end),
         _ => return Ok(()),
     };
-    if gate_run.gate.requirement == Requirement::Advisory {
+    if is_advisory(&gate_run.gate) {
         return Ok(());
     }
     let why = end.reason.as_deref().unwrap_or("no reason was given");

@@ -6,13 +6,15 @@ use tollhouse_core::spec::LandMode;
 use tollhouse_core::{PatchId, RunId, limits};
 
 use super::draft::Draft;
+use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
 
 /// Whether a patch is ready to land, and a person has to say so.
 pub(super) fn is_held(draft: &Draft<'_>, id: PatchId) -> bool {
     let Some(patch) = draft.peek::<Patch>(id) else { return false };
     let mode = patch.run.and_then(|run| draft.peek::<Run>(run)).map(|run| run.spec.land);
-    patch.state == PatchState::Verified && mode == Some(LandMode::Hold) && !patch.approved
+    let waits = patch.state == PatchState::Verified && mode == Some(LandMode::Hold) && !patch.approved;
+    stops(Guard::HeldWaits, waits)
 }
 
 /// Has the task of a held patch wait for a person; the answer is whether that is new.
@@ -39,7 +41,7 @@ pub(super) fn rest(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
         && draft.any_unfinished::<Patch>(id).all(|patch| is_held(draft, patch.id))
         && draft.any_unfinished::<GateRun>(id).next().is_none()
         && draft.any_unfinished::<Effect>(id).next().is_none();
-    if !waits || !quiet {
+    if !waits || stops(Guard::RestNeedsQuiet, !quiet) {
         return Ok(false);
     }
     // Said of the moment: the reason stays when a person has sent a change back.

@@ -6,6 +6,7 @@ use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
+use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
 use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, obstacle};
 use crate::view::Order;
@@ -15,7 +16,7 @@ const OLDEST_LOOKED_AT: usize = 64;
 
 /// Gives leases to queued tasks as far as there is room.
 pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    if critical_miss(draft, run).is_some() {
+    if stops(Guard::NoLeaseWhenWindingDown, critical_miss(draft, run).is_some()) {
         return Ok(false);
     }
     let mut leased = false;
@@ -59,7 +60,9 @@ impl<'d> Floor<'d> {
         if is_full(run, alive) {
             return None;
         }
-        let under_way = draft.in_states::<Task>(id, &[TaskState::Running, TaskState::Validating]);
+        let validates = |task: &Task| stops(Guard::ValidatingClashes, task.state == TaskState::Validating);
+        let mut under_way = draft.in_states::<Task>(id, &[TaskState::Running, TaskState::Validating]);
+        under_way.retain(|task| task.state == TaskState::Running || validates(task));
         let order = draft.view().queue_order(id);
         let mut floor = Self { draft, run, order, under_way, alive, reserved: None };
         let reserved = floor.oldest().find(|task| floor.has_waited_for_others(task));

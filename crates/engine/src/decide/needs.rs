@@ -8,6 +8,7 @@ use tollhouse_core::spec::OnDependencyFailure;
 use tollhouse_core::{RecordId, RunId, TaskId};
 
 use super::draft::Draft;
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 use crate::view::{Needed, Standing};
 
@@ -76,7 +77,7 @@ fn event(draft: &Draft<'_>, task: &Task, needed: Needed) -> Option<TaskEvent> {
     if !matches!(task.state, TaskState::Pending | TaskState::Blocked) {
         return None;
     }
-    if needed.missed > 0 {
+    if stops(Guard::MissedGivesUp, needed.missed > 0) {
         let missed = needs(draft, task).find(|need| need.is_missed())?;
         let to = match task.spec.on_dependency_failure {
             OnDependencyFailure::Skip => MissedTo::Skipped,
@@ -85,7 +86,7 @@ fn event(draft: &Draft<'_>, task: &Task, needed: Needed) -> Option<TaskEvent> {
         let reason = format!("it needs {}, which is {}", missed.spec.name, missed.state);
         return Some(TaskEvent::DependencyFailed { to, reason });
     }
-    match (task.state, needed.open == 0) {
+    match (task.state, lets(Guard::QueuedNeedsDependenciesDone, needed.open == 0)) {
         (TaskState::Pending, true) => Some(TaskEvent::Release),
         (TaskState::Pending, false) => {
             let open = needs(draft, task).filter(|need| !need.is_done());

@@ -8,6 +8,7 @@ use tollhouse_core::{PatchId, RepoPath, RunId, TreeFacts, limits};
 use super::draft::Draft;
 use super::{gate, hold, run, task};
 use crate::command::NewPatch;
+use crate::guard::{Guard, lets, stops};
 use crate::policy::{Waivers, is_acceptable, judge_patch, judge_tree};
 use crate::refusal::Refusal;
 
@@ -70,13 +71,13 @@ pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal>
             PatchState::Created => judge(draft, id)?,
             PatchState::Validated => draft.emit::<Patch>(id, &PatchEvent::Enqueue)?,
             PatchState::ApplyFailed => give_up(draft, id)?,
-            PatchState::Applied if gate::all_passed(draft, id) => verify(draft, id)?,
+            PatchState::Applied if lets(Guard::VerifyNeedsGates, gate::all_passed(draft, id)) => verify(draft, id)?,
             PatchState::Verified if hold::is_held(draft, id) => {
                 if !hold::ask(draft, id)? {
                     continue;
                 }
             }
-            PatchState::Verified if !has_effect(draft, run, id) && !others_on_their_way(draft, run, id) => {
+            PatchState::Verified if !has_effect(draft, run, id) && is_alone(draft, run, id) => {
                 draft.request(Some(run), Work::Land { patch: id })?;
             }
             _ => continue,
@@ -98,13 +99,18 @@ fn judge(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
     let mut verdicts = vec![representable(&patch)];
     verdicts.extend(judge_patch(&patch.description, &levels(draft, &patch), waivers(&patch)));
-    match is_acceptable(&verdicts) {
+    match is_acceptable(&verdicts).or_else(|broken| refuse_by(Guard::PatchRulesHold, broken)) {
         Ok(()) => draft.emit::<Patch>(id, &PatchEvent::Validate { verdicts }),
         Err(reason) => {
             let event = PatchEvent::Quarantine { rule: first_broken(&verdicts), reason, verdicts };
             set_aside(draft, id, &event, ErrorClass::Policy)
         }
     }
+}
+
+/// What stands against a patch, unless its guard is switched off.
+fn refuse_by(guard: Guard, broken: String) -> Result<(), String> {
+    if stops(guard, true) { Err(broken) } else { Ok(()) }
 }
 
 /// What a person let a patch do.
@@ -146,12 +152,13 @@ pub(super) fn set_aside(
 fn apply_next(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
     let patches = draft.unfinished::<Patch>(run);
     let ready = |patch: &&Patch| patch.state == PatchState::Verified && !hold::is_held(draft, patch.id);
-    if patches.iter().any(|patch| ready(patch) || on_its_way(draft, run, patch)) {
+    let is_under_way = |patch: &&Patch| ready(patch) || on_its_way(draft, run, patch);
+    if stops(Guard::ApplyingIsAlone, patches.iter().any(is_under_way)) {
         return Ok(false);
     }
     let next = patches
         .iter()
-        .filter(|patch| patch.state == PatchState::Queued)
+        .filter(|patch| patch.state == PatchState::Queued && !has_effect(draft, run, patch.id))
         .min_by_key(|patch| (patch.rebases < limits::REBASES_BEFORE_FIRST, patch.id))
         .map(|patch| patch.id);
     match next {
@@ -169,8 +176,9 @@ fn on_its_way(draft: &Draft<'_>, run: RunId, patch: &Patch) -> bool {
     }
 }
 
-fn others_on_their_way(draft: &Draft<'_>, run: RunId, but: PatchId) -> bool {
-    draft.any_unfinished::<Patch>(run).any(|patch| patch.id != but && on_its_way(draft, run, patch))
+fn is_alone(draft: &Draft<'_>, run: RunId, id: PatchId) -> bool {
+    let mut others = draft.any_unfinished::<Patch>(run).filter(|patch| patch.id != id);
+    lets(Guard::LandingIsAlone, !others.any(|patch| on_its_way(draft, run, patch)))
 }
 
 /// Whether a landing was begun and nobody knows yet how it went: nothing overtakes it.
@@ -182,7 +190,7 @@ pub(super) fn is_landing(draft: &Draft<'_>, patch: PatchId) -> bool {
 /// Drops a patch that is on its way; one that is finished stays as it is.
 pub(super) fn drop_unfinished(draft: &mut Draft<'_>, id: PatchId, reason: &str) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
-    if patch.state.is_finished() {
+    if stops(Guard::OnlyUnfinishedIsDropped, patch.state.is_finished()) {
         return Ok(());
     }
     if let Some(run) = patch.run {
@@ -204,12 +212,12 @@ pub(super) fn applied(
     facts: &TreeFacts,
 ) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
-    if patch.state != PatchState::Queued {
+    if stops(Guard::CandidateNeedsQueued, patch.state != PatchState::Queued) {
         // It was dropped or set aside meanwhile; a tree in the object database harms nobody.
         return Ok(());
     }
     let verdicts = judge_tree(facts, waivers(&patch));
-    match is_acceptable(&verdicts) {
+    match is_acceptable(&verdicts).or_else(|broken| refuse_by(Guard::TreeRulesHold, broken)) {
         Ok(()) => {
             draft.emit::<Patch>(id, &PatchEvent::Apply { candidate: candidate.clone(), verdicts })?;
             gate::create_for(draft, id)
@@ -228,7 +236,7 @@ pub(super) fn conflicted(
     target: &str,
     files: &[(RepoPath, String)],
 ) -> Result<(), Refusal> {
-    if draft.get::<Patch>(id)?.state != PatchState::Queued {
+    if stops(Guard::ConflictNeedsQueued, draft.get::<Patch>(id)?.state != PatchState::Queued) {
         return Ok(());
     }
     let shown: Vec<String> = files.iter().take(10).map(|(path, why)| format!("{path}: {why}")).collect();
@@ -259,7 +267,7 @@ pub(super) fn could_not(
     class: ErrorClass,
     reason: &str,
 ) -> Result<(), Refusal> {
-    if draft.get::<Patch>(id)?.state.is_finished() {
+    if stops(Guard::TroubleNeedsUnfinished, draft.get::<Patch>(id)?.state.is_finished()) {
         return Ok(());
     }
     let what = match work {

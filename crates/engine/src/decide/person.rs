@@ -8,6 +8,7 @@ use tollhouse_core::{PatchId, RecordId, RunId, TaskId};
 use super::draft::Draft;
 use super::{hold, patch, task};
 use crate::command::{PatchWish, TaskWish};
+use crate::guard::{Guard, lets, stops};
 use crate::policy::{RULES, Waiver, glob_problem};
 use crate::refusal::Refusal;
 
@@ -15,10 +16,13 @@ use crate::refusal::Refusal;
 pub(super) fn task(draft: &mut Draft<'_>, id: TaskId, wish: &TaskWish, reason: &str) -> Result<RunId, Refusal> {
     let task = draft.get::<Task>(id)?;
     let run = draft.run(task.run)?;
-    if run.state.is_finished() || run.state == RunState::Canceling {
+    let is_over = run.state.is_finished() || run.state == RunState::Canceling;
+    if stops(Guard::WordNeedsLivingRun, is_over) {
         return Err(Refusal::RunOver { id: id.into(), state: run.state.as_str() });
     }
-    if let Some(landing) = task.patch.filter(|landing| patch::is_landing(draft, *landing)) {
+    if let Some(landing) =
+        task.patch.filter(|landing| stops(Guard::LandingHoldsTask, patch::is_landing(draft, *landing)))
+    {
         return Err(Refusal::Landing { id: landing.into() });
     }
     let reason = reason.to_owned();
@@ -43,7 +47,7 @@ fn no_patch_in_the_way(draft: &Draft<'_>, id: RecordId, task: TaskId) -> Result<
     let lives = |patch: &&Patch| patch.state == PatchState::Committed || !patch.state.is_finished();
     let mut others =
         draft.of_run::<Patch>(run).into_iter().filter(|patch| patch.task == Some(task) && id != patch.id.into());
-    match others.find(lives) {
+    match others.find(lives).filter(|_| stops(Guard::NoPatchInTheWay, true)) {
         Some(patch) => Err(Refusal::PatchInTheWay { id, patch: patch.id.into(), state: patch.state.as_str() }),
         None => Ok(()),
     }
@@ -62,7 +66,7 @@ fn nothing_ended_with(draft: &Draft<'_>, task: &Task) -> Result<(), Refusal> {
         .filter(|other| other.spec.needs.contains(&task.spec.name) || ends_the_run(other))
         .map(|other| other.spec.name.as_str())
         .collect();
-    if dependents.is_empty() {
+    if lets(Guard::RetryNeedsDependents, dependents.is_empty()) {
         return Ok(());
     }
     Err(Refusal::DependentsMissed { id: task.id.into(), dependents: dependents.join(", ") })
@@ -76,7 +80,7 @@ pub(super) fn patch(
     reason: &str,
 ) -> Result<Option<RunId>, Refusal> {
     let patch = draft.get::<Patch>(id)?;
-    if patch::is_landing(draft, id) {
+    if stops(Guard::LandingHoldsPatch, patch::is_landing(draft, id)) {
         return Err(Refusal::Landing { id: id.into() });
     }
     match wish {
@@ -88,7 +92,7 @@ pub(super) fn patch(
 }
 
 fn land(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), Refusal> {
-    if !hold::is_held(draft, patch.id) {
+    if stops(Guard::LandNeedsHeld, !hold::is_held(draft, patch.id)) {
         return Err(Refusal::NotHeld { id: patch.id.into(), state: patch.state.as_str() });
     }
     draft.emit::<Patch>(patch.id, &PatchEvent::Approve { reason: reason.to_owned() })?;
@@ -138,7 +142,7 @@ fn release(
     }
     if patch.state == PatchState::Quarantined
         && let Some(task) = patch.task.and_then(|task| draft.peek::<Task>(task))
-        && (!task.state.is_finished() || task.state == TaskState::Completed)
+        && stops(Guard::ReleaseNeedsTaskOver, !task.state.is_finished() || task.state == TaskState::Completed)
     {
         let (name, state) = (task.spec.name.clone(), task.state.as_str());
         return Err(Refusal::TaskInTheWay { id: patch.id.into(), task: name, state });
@@ -149,7 +153,8 @@ fn release(
         no_patch_in_the_way(draft, patch.id.into(), task)?;
     }
     if let Some(run) = patch.run.and_then(|run| draft.peek::<Run>(run))
-        && matches!(run.state, RunState::Canceling | RunState::Verifying | RunState::Pending)
+        && let ends = matches!(run.state, RunState::Canceling | RunState::Verifying | RunState::Pending)
+        && stops(Guard::ReleaseNeedsRun, ends)
     {
         return Err(Refusal::NotOver { id: run.id.into(), state: run.state.as_str() });
     }

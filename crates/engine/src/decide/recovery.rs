@@ -7,6 +7,7 @@ use tollhouse_core::{EffectId, RunId};
 use super::draft::Draft;
 use super::{conductor, effect};
 use crate::command::{Found, Liveness, Outcome, Witness};
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
 /// Takes in what was seen of an effect that is unknown; the answer is the run in which something may follow.
@@ -21,11 +22,13 @@ pub(super) fn settle(
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
     }
     match (effect.run, by) {
-        (Some(run), Witness::Conductor(epoch)) => conductor::must_drive(draft, run, epoch)?,
-        (Some(run), Witness::Anybody(_)) => conductor::must_drive(draft, run, 0)?,
+        (Some(run), Witness::Conductor(epoch)) => {
+            conductor::must_drive(draft, run, epoch, Guard::DrivingNeedsTheEpoch)?;
+        }
+        (Some(run), Witness::Anybody(_)) => conductor::must_drive(draft, run, 0, Guard::DrivingNeedsTheEpoch)?,
         (None, by) => lose_what_is_over(draft, &effect, by)?,
     }
-    if draft.get::<Effect>(id)?.state != EffectState::Unknown {
+    if stops(Guard::LookNeedsUnknown, draft.get::<Effect>(id)?.state != EffectState::Unknown) {
         // Nobody lost it, so whoever claimed it is at it.
         return Err(Refusal::StaleLease { id: id.into(), given: 0, current: effect.epoch });
     }
@@ -66,5 +69,5 @@ fn not_done(draft: &Draft<'_>, effect: &Effect, reason: &str) -> EffectEvent {
         Work::Kill { .. } | Work::Gate { .. } => false,
     };
     let reason = reason.to_owned();
-    if wanted { EffectEvent::Retry { reason } } else { EffectEvent::Fail { reason } }
+    if lets(Guard::AskedAgainIsWanted, wanted) { EffectEvent::Retry { reason } } else { EffectEvent::Fail { reason } }
 }

@@ -7,6 +7,7 @@ use tollhouse_core::{RunId, TaskId};
 
 use super::draft::Draft;
 use crate::command::Legacy;
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 use crate::view::{Tasks, cause};
 
@@ -101,10 +102,14 @@ pub(super) fn start(draft: &mut Draft<'_>, id: RunId, base: &str) -> Result<(), 
 pub(super) fn pause(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(), Refusal> {
     match draft.run(id)?.state {
         RunState::Paused => return Ok(()),
-        state if state.is_finished() => return Err(Refusal::RunOver { id: id.into(), state: state.as_str() }),
+        state if stops(Guard::PauseNeedsLivingRun, state.is_finished()) => {
+            return Err(Refusal::RunOver { id: id.into(), state: state.as_str() });
+        }
         _ => {}
     }
-    super::task::interrupt_all(draft, id, reason)?;
+    if stops(Guard::PauseStopsAttempts, true) {
+        super::task::interrupt_all(draft, id, reason)?;
+    }
     draft.emit::<Run>(id, &RunEvent::Pause { reason: reason.to_owned() })
 }
 
@@ -134,9 +139,11 @@ pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refus
     let idle: Vec<TaskId> = draft
         .unfinished::<Task>(run)
         .into_iter()
-        .filter(|task| !matches!(task.state, TaskState::Running | TaskState::Validating))
+        .filter(|task| !ends_by_itself(task.state))
         // What is ready and held was paid for and passed: whether it lands, a person says.
-        .filter(|task| task.patch.is_none_or(|patch| !super::hold::is_held(draft, patch)))
+        .filter(|task| {
+            task.patch.is_none_or(|patch| lets(Guard::WindingDownKeepsHeld, !super::hold::is_held(draft, patch)))
+        })
         .map(|task| task.id)
         .collect();
     for task in &idle {
@@ -145,12 +152,16 @@ pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refus
     Ok(!idle.is_empty())
 }
 
+fn ends_by_itself(state: TaskState) -> bool {
+    stops(Guard::WindingDownLetsEnd, matches!(state, TaskState::Running | TaskState::Validating))
+}
+
 /// Ends a run whose work is over.
 pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
-    if !is_drained(draft, id) {
+    if stops(Guard::EndNeedsDrained, !is_drained(draft, id)) {
         return Ok(false);
     }
-    if let Some(missed) = critical_miss(draft, id) {
+    if let Some(missed) = critical_miss(draft, id).filter(|_| stops(Guard::CriticalMissFails, true)) {
         let why = missed.reason.as_deref().unwrap_or("no reason was given");
         let first_line = why.lines().next().unwrap_or(why);
         let reason = format!("{} is critical and {}: {first_line}", missed.spec.name, missed.state);
@@ -168,11 +179,8 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
         draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
         return Ok(true);
     }
-    let outcome = if draft.of_run::<Task>(id).into_iter().any(Task::is_missed) {
-        RunOutcome::WithFailures
-    } else {
-        RunOutcome::Clean
-    };
+    let is_missed = draft.of_run::<Task>(id).into_iter().any(Task::is_missed);
+    let outcome = if stops(Guard::MissesAreTold, is_missed) { RunOutcome::WithFailures } else { RunOutcome::Clean };
     let commit = newest_commit(draft, id);
     draft.emit::<Run>(id, &RunEvent::TasksDone { commit })?;
     // A run has no gates of its own yet, so nothing is left to judge.

@@ -6,6 +6,7 @@ use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
 /// Looks at the clock: backoffs that are over, attempts past their deadline.
@@ -16,11 +17,15 @@ pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
     let tasks: Vec<Task> = due.filter_map(|id| draft.peek::<Task>(id)).cloned().collect();
     for task in tasks {
         match (&task.lease, task.due_at) {
-            (None, Some(due)) if task.state == TaskState::Retrying && due <= now => {
+            (None, Some(due)) if task.state == TaskState::Retrying && lets(Guard::BackoffIsOver, due <= now) => {
                 draft.emit::<Task>(task.id, &TaskEvent::Due)?;
             }
-            (None, Some(due)) if task.state == TaskState::Waiting && due <= now => expire(draft, &task)?,
-            (Some(lease), _) if lease.deadline <= now => overdue(draft, &task, lease.attempt)?,
+            (None, Some(due)) if task.state == TaskState::Waiting && lets(Guard::QuestionTimeIsOver, due <= now) => {
+                expire(draft, &task)?;
+            }
+            (Some(lease), _) if lets(Guard::DeadlineHasPassed, lease.deadline <= now) => {
+                overdue(draft, &task, lease.attempt)?;
+            }
             _ => {}
         }
     }
@@ -31,9 +36,10 @@ fn overdue(draft: &mut Draft<'_>, task: &Task, attempt: AttemptId) -> Result<(),
     let reason = format!("the attempt took longer than its {}", task.spec.timeout);
     let then = retry_or_fail(draft, task, ErrorClass::Timeout);
     draft.emit::<Task>(task.id, &TaskEvent::Overdue { then, reason: reason.clone() })?;
-    let end = AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason), ..AttemptEnd::default() };
+    let end =
+        AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason.clone()), ..AttemptEnd::default() };
     draft.emit::<Attempt>(attempt, &AttemptEvent::TimeOut { end: Box::new(end) })?;
-    draft.request(Some(task.run), Work::Kill { attempt })
+    stop(draft, task.run, attempt, &reason)
 }
 
 /// Nobody answered in time.
@@ -63,33 +69,35 @@ pub(super) fn end(draft: &mut Draft<'_>, id: TaskId, event: &TaskEvent) -> Resul
 fn stop(draft: &mut Draft<'_>, run: RunId, attempt: AttemptId, reason: &str) -> Result<(), Refusal> {
     draft.withdraw(run, attempt.into(), reason)?;
     let begun = draft.unsettled(run).any(|effect| effect.work == Work::Spawn { attempt });
-    if begun { draft.request(Some(run), Work::Kill { attempt }) } else { Ok(()) }
+    if stops(Guard::BegunIsKilled, begun) { draft.request(Some(run), Work::Kill { attempt }) } else { Ok(()) }
 }
 
 /// Whether another try may follow the loss of one: counted apart, with the same limit.
 pub(super) fn retry_lost_or_fail(draft: &mut Draft<'_>, task: &Task) -> RetryOr {
     let lost = task.attempts_lost.saturating_add(1);
-    if lost < task.attempts_limit() && critical_miss(draft, task.run).is_none() {
-        RetryOr::Retrying { due: draft.backoff_due(lost) }
-    } else {
-        RetryOr::Failed
-    }
+    let left = lets(Guard::RetryNeedsLossesLeft, lost < task.attempts_limit());
+    if left && may_try(draft, task) { RetryOr::Retrying { due: draft.backoff_due(lost) } } else { RetryOr::Failed }
 }
 
 /// Whether another try may follow a failure of this class, and when.
 pub(super) fn retry_or_fail(draft: &mut Draft<'_>, task: &Task, class: ErrorClass) -> RetryOr {
-    let left = task.attempts_used < task.attempts_limit();
-    if left && class.is_retryable() && critical_miss(draft, task.run).is_none() {
+    let left = lets(Guard::RetryNeedsAttemptsLeft, task.attempts_used < task.attempts_limit());
+    if left && lets(Guard::RetryNeedsRetryableClass, class.is_retryable()) && may_try(draft, task) {
         RetryOr::Retrying { due: draft.backoff_due(task.attempts_used) }
     } else {
         RetryOr::Failed
     }
 }
 
+/// Whether the run of a task tries anything again.
+fn may_try(draft: &Draft<'_>, task: &Task) -> bool {
+    lets(Guard::NoRetryWhenWindingDown, critical_miss(draft, task.run).is_none())
+}
+
 /// Sends a validating task back or ends it, with the reason as the next attempt's feedback.
 pub(super) fn refuse(draft: &mut Draft<'_>, id: TaskId, class: ErrorClass, reason: String) -> Result<(), Refusal> {
     let task = draft.get::<Task>(id)?;
-    if task.state != TaskState::Validating {
+    if stops(Guard::RefusalNeedsValidating, task.state != TaskState::Validating) {
         return Ok(());
     }
     let then = retry_or_fail(draft, &task, class);

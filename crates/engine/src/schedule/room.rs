@@ -3,6 +3,7 @@
 use tollhouse_core::entity::{Run, Task};
 use tollhouse_core::lifecycle::TaskState;
 
+use crate::guard::{Guard, stops};
 use crate::plan::{Clash, clash};
 
 /// What a queued task waits for.
@@ -31,13 +32,14 @@ pub(crate) enum Obstacle<'t> {
 
 /// Whether a run has as many attempts alive as it allows.
 pub(crate) fn is_full(run: &Run, alive: usize) -> bool {
-    alive >= limit(run.spec.max_parallel)
+    stops(Guard::RoomInTheRun, alive >= limit(run.spec.max_parallel))
 }
 
 /// The limit of an agent that is at as many tasks as it may be.
 pub(crate) fn agent_is_full(run: &Run, agent: &str, others: &[&Task]) -> Option<u32> {
     let most = run.spec.agents.iter().find(|known| known.name == agent)?.max_parallel?;
-    (others.iter().filter(|other| is_at_work(other, agent)).count() >= limit(most)).then_some(most)
+    let at_work = others.iter().filter(|other| is_at_work(other, agent)).count();
+    stops(Guard::RoomAtTheAgent, at_work >= limit(most)).then_some(most)
 }
 
 fn is_at_work(task: &Task, agent: &str) -> bool {
@@ -59,7 +61,7 @@ pub(crate) fn obstacle<'t>(run: &Run, task: &Task, others: &[&'t Task], alive: u
         return Some(Obstacle::AgentBusy { most, with });
     }
     others.iter().filter(|other| other.id != task.id).find_map(|other| {
-        let clash = clash(&task.spec, &other.spec)?;
+        let clash = clash(&task.spec, &other.spec).filter(|_| stops(Guard::NoClash, true))?;
         Some(Obstacle::Clash { with: other, clash })
     })
 }

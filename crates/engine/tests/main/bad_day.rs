@@ -99,6 +99,19 @@ fn what_a_dead_conductor_began_is_unknown_until_somebody_looked() {
 }
 
 #[test]
+fn an_attempt_that_was_overdue_before_anybody_began_it_never_begins() {
+    let mut world = started(&spec(vec![task("a", &[])], 1));
+    let spawn = world.view().all::<Effect>().next().unwrap().clone();
+    world.now = world.now.after(Span::from_secs(61));
+    world.execute(&Command::Tick { run: world.run }).unwrap();
+    let attempt = world.view().all::<Attempt>().next().unwrap();
+    assert_eq!(attempt.state, AttemptState::TimedOut);
+    assert_eq!(world.view().get::<Effect>(spawn.id).unwrap().state, EffectState::Failed);
+    let is_killed = world.view().all::<Effect>().any(|effect| matches!(effect.work, Work::Kill { .. }));
+    assert!(!is_killed, "nothing began, so there is nothing to kill");
+}
+
+#[test]
 fn what_is_held_waits_and_its_run_rests_until_a_person_lands_it() {
     let mut world = started(&held(vec![task("a", &[]), task("b", &["a"])]));
     world.go_until(|world| world.run_record().state == RunState::Paused);
