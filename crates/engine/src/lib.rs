@@ -18,6 +18,7 @@ pub mod policy;
 mod refusal;
 pub mod report;
 mod room;
+pub mod scope;
 pub mod secret;
 mod view;
 
