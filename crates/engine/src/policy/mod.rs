@@ -8,6 +8,8 @@ mod name;
 mod protected;
 mod refusal;
 mod rule;
+#[cfg(test)]
+mod tightening;
 mod tree;
 
 pub use glob::glob_problem;
