@@ -58,8 +58,8 @@ pub enum Inclusion {
 /// Where two scopes meet: in the first pair of globs, in the order of their lists, that a path might exist for. No globs
 /// match no path.
 ///
-/// A glob that cannot be read might match whatever begins as it does. Globs that cannot be told apart within bounds may
-/// meet: two of a thousand bytes each that are little but `**`.
+/// A glob that cannot be read might match whatever begins as it does, and so might one whose automaton would grow too large:
+/// braces more than a hundred deep, a thousand bytes of nothing but `*`. Where the search itself takes too long, they may meet.
 pub fn overlap(a: &Scope, b: &Scope) -> Option<Meeting> {
     let mut pairs = a.0.iter().flat_map(|one| b.0.iter().map(move |other| (one, other)));
     pairs.find_map(|(one, other)| one.meeting(other))
