@@ -19,6 +19,7 @@ pub mod policy;
 mod refusal;
 pub mod report;
 mod schedule;
+pub mod scope;
 pub mod secret;
 mod view;
 

@@ -84,7 +84,7 @@ fn is_root() -> bool {
 #[test]
 fn agent_that_changes_the_configuration_is_refused() {
     let script = "echo '[policy]' >> tollhouse.toml; echo 'write = [\"**\"]' >> tollhouse.toml";
-    insta::assert_snapshot!(reason_after(script), @"policy refused the change: project_config (the project's own configuration, which no `write` names: tollhouse.toml); make it again so that it keeps these rules");
+    insta::assert_snapshot!(reason_after(script), @"policy refused the change: project_config (the project's own configuration, which its own `write` does not name: tollhouse.toml); make it again so that it keeps these rules");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use super::check;
 use super::nearest::quoted;
 use super::problem::Problems;
 use super::read::{At, Table};
-use super::scope::scopes_may_overlap;
 use crate::policy::{Globs, is_literal};
+use crate::scope::{Inclusion, Scope, overlap};
 
 /// The keys of a level.
 const KEYS: [&str; 4] = ["write", "forbid", "max_files_changed", "max_lines_changed"];
@@ -83,11 +83,21 @@ impl PolicyDraft {
 }
 
 /// Levels of policy, compiled to be asked by many tasks.
-pub(super) struct Levels<'a>(Vec<(&'a PolicySpec, Globs)>);
+pub(super) struct Levels<'a>(Vec<Level<'a>>);
+
+struct Level<'a> {
+    spec: &'a PolicySpec,
+    write: Option<(&'a [String], Scope)>,
+    forbid: Globs,
+}
 
 impl<'a> Levels<'a> {
     pub(super) fn new(levels: impl IntoIterator<Item = &'a PolicySpec>) -> Self {
-        Self(levels.into_iter().map(|level| (level, Globs::new(&level.forbid))).collect())
+        let level = |spec: &'a PolicySpec| {
+            let write = spec.write.as_deref().map(|globs| (globs, Scope::compile(globs)));
+            Level { spec, write, forbid: Globs::new(&spec.forbid) }
+        };
+        Self(levels.into_iter().map(level).collect())
     }
 
     fn tell_limit(
@@ -98,7 +108,7 @@ impl<'a> Levels<'a> {
         problems: &mut Problems,
     ) {
         let Some(limit) = limit else { return };
-        for (level, _) in &self.0 {
+        for level in self.0.iter().map(|level| level.spec) {
             if let Some(above) = of(level).filter(|above| *above < limit.value) {
                 let message = format!("{key} {} widens the {above} of {}", limit.value, level.source);
                 problems.wrong(&limit.place, message, format!("at most {above}"));
@@ -107,23 +117,35 @@ impl<'a> Levels<'a> {
         }
     }
 
-    /// Why a glob can match nothing that these levels allow, and how to mend it.
+    /// Why a glob asks for what these levels do not give, and how to mend it. What a level forbids is no reason as long as
+    /// that shows only when globs are compared: `write` says what a task is about, and `forbid` what is taken out of it.
     fn refusal(&self, glob: &str) -> Option<(String, String)> {
-        for (level, forbid) in &self.0 {
-            let source = &level.source;
-            if let Some(write) = &level.write
-                && !scopes_may_overlap(&[glob.to_owned()], write)
+        let asked = Scope::compile(&[glob.to_owned()]);
+        for Level { spec, write, forbid } in &self.0 {
+            let source = &spec.source;
+            if let Some((globs, write)) = write
+                && let Some(how) = widens(&asked, write)
             {
-                let message = format!("write {} widens the write of {source}", quoted(glob));
-                return Some((message, format!("it allows {}", show(write))));
+                let message = format!("write {} widens the write of {source}{how}", quoted(glob));
+                return Some((message, format!("it allows {}", show(globs))));
             }
             let named = is_literal(glob) && forbid.matches(&glob.into());
-            if named || level.forbid.iter().any(|forbidden| forbidden == glob) {
+            if named || spec.forbid.iter().any(|forbidden| forbidden == glob) {
                 let message = format!("write {} is forbidden by {source}", quoted(glob));
-                return Some((message, format!("it forbids {}", show(&level.forbid))));
+                return Some((message, format!("it forbids {}", show(&spec.forbid))));
             }
         }
         None
+    }
+}
+
+/// Whether what is asked for goes beyond what is given, as far as that can be said; where the two meet, with a path that
+/// is not given.
+fn widens(asked: &Scope, given: &Scope) -> Option<String> {
+    match (asked.within(given), overlap(asked, given)) {
+        (Inclusion::Within, _) | (Inclusion::Unknown, Some(_)) => None,
+        (Inclusion::Beyond(path), Some(_)) => Some(format!(", as with {}", quoted(&path.to_string()))),
+        (Inclusion::Beyond(_) | Inclusion::Unknown, None) => Some(String::new()),
     }
 }
 
@@ -140,4 +162,43 @@ pub(super) fn source_of(level: &str, file: &str, line: Option<usize>) -> String 
 /// A level of a file that does not speak of it.
 pub(super) fn absent_level(level: &str, file: &str) -> PolicyDraft {
     PolicyDraft { source: source_of(level, file, None), ..PolicyDraft::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tollhouse_core::RepoPath;
+
+    fn globs() -> impl Strategy<Value = Vec<String>> {
+        let glob = "(\\*\\*/)?(a|b|\\*|\\?|a\\*|\\{a,b\\}|\\[!a\\])(/(a|b|\\*|\\?a|\\{a,b/a\\})){0,2}(/\\*\\*)?|\\*\\*";
+        proptest::collection::vec(glob, 1..4)
+    }
+
+    proptest! {
+        #[test]
+        fn what_no_level_refuses_is_allowed_by_all_of_them(
+            levels in proptest::collection::vec((globs(), globs()), 1..3),
+            asked in globs(),
+            paths in proptest::collection::vec("[ab]{1,2}(/[ab]{1,2}){0,3}", 1..20),
+        ) {
+            let spec = |(write, forbid): (Vec<String>, Vec<String>)| PolicySpec {
+                source: "project".to_owned(),
+                write: Some(write),
+                forbid,
+                max_files_changed: None,
+                max_lines_changed: None,
+            };
+            let specs: Vec<PolicySpec> = levels.into_iter().map(spec).collect();
+            let levels = Levels::new(&specs);
+            for glob in asked.iter().filter(|glob| levels.refusal(glob).is_none()) {
+                let own = Globs::new([glob]);
+                for path in paths.iter().map(|path| RepoPath::from(path.as_str())).filter(|path| own.matches(path)) {
+                    for allowed in specs.iter().flat_map(|spec| &spec.write) {
+                        prop_assert!(Globs::new(allowed).matches(&path), "{} {}", glob, path);
+                    }
+                }
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollhouse_core::Span;
 use tollhouse_core::spec::{RunSpec, TaskSpec};
 
-use super::scope::{Clash, clash};
+use super::scope::{Claim, Clash};
 
 /// A chain of tasks, each of which needs the one before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +49,13 @@ impl<'r> Schedule<'r> {
         let tasks = &self.spec.tasks;
         let has_reason = |task: &usize| tasks[*task].policy.is_some() || tasks[*task].conflict_group.is_some();
         let able: Vec<usize> = (0..tasks.len()).filter(has_reason).collect();
+        let claims: Vec<Claim<'_>> = tasks.iter().map(Claim::of).collect();
         let before = self.all_needed();
         let mut clashes = BTreeMap::new();
         for (at, one) in able.iter().enumerate() {
             for other in &able[at + 1..] {
                 let ordered = before[*one].has(*other) || before[*other].has(*one);
-                if !ordered && let Some(clash) = clash(&tasks[*one], &tasks[*other]) {
+                if !ordered && let Some(clash) = claims[*one].clash(&claims[*other]) {
                     clashes.insert((*one, *other), clash);
                 }
             }

@@ -17,6 +17,12 @@ const SPECIAL: [char; 6] = ['*', '?', '[', '{', '}', '\\'];
 /// assert_eq!(glob_problem("/src").as_deref(), Some("begins with `/`; paths are relative to the root of the repository"));
 /// ```
 pub fn glob_problem(glob: &str) -> Option<String> {
+    let in_matcher = || compile(glob).and_then(|glob| GlobSet::new([glob])).err();
+    shape_problem(glob).or_else(|| in_matcher().map(|error| error.kind().to_string().to_lowercase()))
+}
+
+/// What is wrong with a glob before it is compiled, if anything.
+fn shape_problem(glob: &str) -> Option<String> {
     if glob.is_empty() {
         return Some("is empty".to_owned());
     }
@@ -29,10 +35,16 @@ pub fn glob_problem(glob: &str) -> Option<String> {
     if glob.ends_with('/') {
         return Some(format!("matches no file; write `{glob}**` for all in the folder"));
     }
-    if let Some(part) = glob.split('/').find(|part| matches!(*part, "" | "." | "..")) {
-        return Some(format!("matches no file, for no path has a part like `{part}`"));
+    let impossible = glob.split('/').find(|part| matches!(*part, "" | "." | ".."));
+    impossible.map(|part| format!("matches no file, for no path has a part like `{part}`"))
+}
+
+/// The regular expression, over bytes, of what a glob matches; `None` where it cannot be read.
+pub(crate) fn expression_of(glob: &str) -> Option<String> {
+    if shape_problem(glob).is_some() {
+        return None;
     }
-    compile(glob).and_then(|glob| GlobSet::new([glob])).err().map(|error| error.kind().to_string().to_lowercase())
+    compile(glob).ok().map(|glob| glob.regex().to_owned())
 }
 
 fn compile(glob: &str) -> Result<Glob, globset::Error> {

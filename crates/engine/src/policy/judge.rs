@@ -116,9 +116,9 @@ fn project_config(changed: &[&RepoPath], levels: &[PolicySpec]) -> Option<String
     if touched.is_empty() {
         return None;
     }
-    let named = Named::new(levels);
+    let named = Named::new(levels.first());
     list(touched.into_iter().filter(|path| !named.literally(path)))
-        .map(|found| format!("the project's own configuration, which no `write` names: {found}"))
+        .map(|found| format!("the project's own configuration, which its own `write` does not name: {found}"))
 }
 
 fn needs_person(files: &[&FileChange], levels: &[PolicySpec]) -> Option<String> {
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_is_left_alone_unless_a_write_names_it() {
+    fn the_configuration_is_left_alone_unless_the_projects_own_level_names_it() {
         assert_eq!(rules_broken(vec![change("tollhouse.toml")], &[]), ["project_config"]);
         assert_eq!(rules_broken(vec![change("Tollhouse.TOML")], &[]), ["project_config"]);
         assert_eq!(rules_broken(vec![change("tollhouse.toml")], &[level("project", &["**"], &[])]), ["project_config"]);
@@ -323,6 +323,9 @@ mod tests {
             rules_broken(vec![change("tollhouse.toml")], &[level("project", &["tollhouse.toml"], &[])]),
             [""; 0]
         );
+        let named = level("task", &["tollhouse.toml"], &[]);
+        let levels = [level("project", &[], &[]), named];
+        assert_eq!(rules_broken(vec![change("tollhouse.toml")], &levels), ["project_config"]);
         assert_eq!(rules_broken(vec![change("docs/tollhouse.toml")], &[]), [""; 0]);
     }
 

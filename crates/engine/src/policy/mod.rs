@@ -8,10 +8,12 @@ mod name;
 mod protected;
 mod refusal;
 mod rule;
+#[cfg(test)]
+mod tightening;
 mod tree;
 
 pub use glob::glob_problem;
-pub(crate) use glob::{Globs, is_literal, literal_prefix};
+pub(crate) use glob::{Globs, expression_of, is_literal, literal_prefix};
 pub use judge::judge_patch;
 pub(crate) use name::is_git_name;
 pub use refusal::is_acceptable;

@@ -36,7 +36,7 @@ rules! {
     UNKNOWN_MODE, Never, "unknown_mode", "Every file is a plain file, an executable, a symbolic link or a submodule.";
     WRITE_SCOPE, ByPerson, "write_scope", "Every path is one that each level's `write` allows.";
     FORBIDDEN_PATH, ByPerson, "forbidden_path", "No path is one that a level's `forbid` names.";
-    PROJECT_CONFIG, ByPerson, "project_config", "`tollhouse.toml` stays as it is, unless a level's `write` names it.";
+    PROJECT_CONFIG, ByPerson, "project_config", "`tollhouse.toml` stays as it is, unless the project's own `write` names it.";
     NEEDS_PERSON, ByPerson, "needs_person", "Git attributes, submodules and CI configuration stay as they are, unless the project's `write` names them.";
     MAX_FILES_CHANGED, ByPerson, "max_files_changed", "No more files change than the lowest limit allows; a rename counts twice.";
     MAX_LINES_CHANGED, ByPerson, "max_lines_changed", "No more lines change than the lowest limit allows; lock files weigh nothing.";

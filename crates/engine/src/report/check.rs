@@ -11,7 +11,8 @@ use tollhouse_core::Span;
 use tollhouse_core::spec::{GateSpec, PolicySpec, Requirement, RunSpec, TaskSpec, Weight};
 
 use crate::plan::{Chain, Clash, Schedule, gates_in_order, with_needed};
-use crate::policy::{Globs, is_git_name, is_literal, literal_prefix};
+use crate::policy::is_git_name;
+use crate::scope::{Inclusion, Scope};
 
 /// More conflicts than these are counted, not listed.
 const CONFLICTS_MAX: usize = 1000;
@@ -213,7 +214,7 @@ fn gates_of(task: &TaskSpec, spec: &RunSpec) -> CheckedGates {
 fn conflict(one: &TaskSpec, other: &TaskSpec, clash: &Clash) -> Conflict {
     let (conflict_group, write) = match clash {
         Clash::Group(group) => (Some(group.clone()), None),
-        Clash::Scope(glob, other) => (None, Some([glob.clone(), other.clone()])),
+        Clash::Scope(meeting) => (None, Some([meeting.glob.clone(), meeting.other.clone()])),
     };
     Conflict { tasks: [one.name.clone(), other.name.clone()], conflict_group, write }
 }
@@ -266,19 +267,13 @@ fn warnings(spec: &RunSpec, refused: Option<(&str, Option<&str>)>) -> Vec<CheckW
 
 /// The globs of a level that can match nothing that any level lets change, as far as that shows.
 fn idle_globs<'l>(level: &'l PolicySpec, spec: &'l RunSpec) -> impl Iterator<Item = &'l String> {
-    let forbidding = spec.policy.iter().map(|level| &level.forbid).chain([&level.forbid]);
-    let forbidden: Vec<(&String, Globs)> = forbidding.flatten().map(|glob| (glob, Globs::new([glob]))).collect();
+    let levels = spec.policy.iter().chain([level]);
+    let forbidden: Vec<String> = levels.flat_map(|level| level.forbid.iter().cloned()).collect();
+    let forbidden = Scope::compile(&forbidden);
     level.write.iter().flatten().filter(move |glob| {
         let in_git = glob.split('/').any(|part| is_git_name(part.as_bytes()));
-        in_git || forbidden.iter().any(|(forbid, globs)| covers(forbid, globs, glob))
+        in_git || Scope::compile(std::slice::from_ref(*glob)).within(&forbidden) == Inclusion::Within
     })
-}
-
-/// Whether all that a glob matches is forbidden: it is a name that is, the same glob, or inside a folder that is.
-fn covers(forbid: &str, globs: &Globs, glob: &str) -> bool {
-    let folder = || forbid.strip_suffix("**").filter(|folder| is_literal(folder));
-    let is_inside = || folder().is_some_and(|folder| literal_prefix(glob).starts_with(folder));
-    forbid == glob || is_inside() || is_literal(glob) && globs.matches(&glob.into())
 }
 
 #[cfg(test)]
@@ -345,9 +340,15 @@ mod tests {
     #[test]
     fn glob_that_matches_nothing_allowed_is_warned_of() {
         let config = format!("{AGENT}{GATES}[policy]\nforbid = [\"secrets/**\", \"src/*.key\"]\n");
-        for (write, idle) in
-            [("secrets/a/*", true), ("src/.git/x", true), ("src/**", false), ("secret*/**", false), ("docs/**", false)]
-        {
+        for (write, idle) in [
+            ("secrets/a/*", true),
+            ("src/a*.key", true),
+            ("{secrets,src}/k.key", true),
+            ("src/.git/x", true),
+            ("src/**", false),
+            ("secret*/**", false),
+            ("docs/**", false),
+        ] {
             let report = report(&config, &[("a", &format!("write = [\"{write}\"]"))]);
             let expected = if idle { vec![("write_matches_nothing", Some("a"))] } else { vec![] };
             assert_eq!(codes(&report), expected, "{write}");

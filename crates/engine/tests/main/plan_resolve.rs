@@ -208,6 +208,32 @@ write = ["src/secret/**", "src/secret/key", "build.rs", "docs/a.md", "docs/a.txt
 }
 
 #[test]
+fn a_glob_that_only_goes_partly_beyond_widens_and_a_path_shows_it() {
+    says(
+        r#"[policy]
+write = ["src/**", "docs/**"]
+[[task]]
+id = "a"
+prompt = "x"
+agent = "script"
+write = ["**", "{src,docs}/[a-c]*.md", "s*/**", "src/client/**", "docs/*.m?"]
+"#,
+        &expect![[r#"
+            plan.toml:2:20: write `docs/**` widens the write of project (tollhouse.toml:18), as with `docs/c`; it allows `src/**`, `docs/*.md` [/policy/write/1]
+            plan.toml:7:10: write `**` widens the write of project (tollhouse.toml:18), as with `c`; it allows `src/**`, `docs/*.md` [/task/0/write/0]
+            plan.toml:7:40: write `s*/**` widens the write of project (tollhouse.toml:18), as with `s/c`; it allows `src/**`, `docs/*.md` [/task/0/write/2]
+            plan.toml:7:66: write `docs/*.m?` widens the write of project (tollhouse.toml:18), as with `docs/.mc`; it allows `src/**`, `docs/*.md` [/task/0/write/4]
+        "#]],
+    );
+}
+
+#[test]
+fn a_glob_that_is_partly_forbidden_is_no_problem() {
+    let text = "[[task]]\nid=\"a\"\nprompt=\"x\"\nagent=\"script\"\nwrite=[\"src/**\", \"src/s*/**\"]\n";
+    assert!(run("plan.toml", text).is_ok());
+}
+
+#[test]
 fn a_prompt_file_that_cannot_be_used_is_told() {
     let text = "[[task]]\nid=\"a\"\nagent=\"script\"\nprompt_file=\"p\"\n[[task]]\nid=\"b\"\nagent=\"script\"\nprompt_file=\"q\"\n";
     let prompts =

@@ -7,6 +7,7 @@ use tollhouse_core::lifecycle::{RunState, TaskState};
 use super::{Explanation, Scene};
 use crate::plan::Clash;
 use crate::schedule::{Obstacle, obstacle};
+use crate::scope::Meeting;
 
 pub(super) fn explain(scene: Scene<'_>, task: &Task) -> Explanation {
     let mut because = Vec::new();
@@ -116,7 +117,12 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
             let name = &with.spec.name;
             let why = match clash {
                 Clash::Group(group) => format!("both are of the conflict group {group}"),
-                Clash::Scope(one, other) => format!("both may write where {one} and {other} meet"),
+                Clash::Scope(Meeting { glob, other, witness: None }) => {
+                    format!("both may write where {glob} and {other} meet")
+                }
+                Clash::Scope(Meeting { glob, other, witness: Some(path) }) => {
+                    format!("both may write {path}, where {glob} and {other} meet")
+                }
             };
             Step::new(format!("it waits for {name}, which is {}: {why}", with.state), explain(with))
         }
