@@ -35,7 +35,16 @@ pub const QUESTION_WAITS: Span = Span::from_secs(7 * 24 * 60 * 60);
 /// How often a conductor notes that it is alive.
 pub const HEARTBEAT: Span = Span::from_secs(5);
 
-/// A conductor on another machine that was silent for longer is gone.
+/// After so many missed heartbeats a worker is unresponsive: three.
+pub const UNRESPONSIVE_AFTER: Span = Span::from_secs(15);
+
+/// A worker's lease is over so long after its last heartbeat.
+pub const LEASE: Span = Span::from_secs(30);
+
+/// After so many crashes under one name a worker waits for a person.
+pub const CRASHES_MAX: u32 = 3;
+
+/// A conductor on another machine, or a worker, that was silent for longer is gone.
 pub const SILENT_MAX: Span = Span::from_secs(60);
 
 /// How long a run may stand still, and an attempt be without a word, before it counts as stalled.

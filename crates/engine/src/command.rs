@@ -1,10 +1,12 @@
 //! What can be asked of the engine: a closed set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::entity::{Candidate, ErrorClass, ExitStatus, Fork, Output, Process};
 use tollhouse_core::spec::{GateSpec, RunSpec};
-use tollhouse_core::{Description, EffectId, GateRunId, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts};
+use tollhouse_core::{
+    Description, EffectId, GateRunId, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts, WorkerId,
+};
 
 /// The time and the randomness of a decision. The same view, command and `At` give the same decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +122,34 @@ pub enum Command {
         /// The commit that the tree is of.
         parent: String,
     },
+    /// Take a worker in that any run with a shared crew may use.
+    RegisterWorker {
+        /// The id it gets.
+        worker: WorkerId,
+        /// What it is.
+        newcomer: Box<Newcomer>,
+    },
+    /// Say what was seen of a worker: the only place where its heartbeats count.
+    LookAtWorker {
+        /// Which worker.
+        worker: WorkerId,
+        /// What was seen.
+        seen: WorkerSeen,
+    },
+    /// A person's word on a worker.
+    OverrideWorker {
+        /// Which worker.
+        worker: WorkerId,
+        /// What they want.
+        wish: WorkerWish,
+        /// Why.
+        reason: String,
+    },
+    /// Give an idle worker something to do, of whichever run has a claim to it. Where there is nothing, nothing changes.
+    Work {
+        /// Which worker.
+        worker: WorkerId,
+    },
     /// Begin an effect.
     Claim {
         /// Which effect.
@@ -165,6 +195,10 @@ impl Command {
             Self::OverrideTask { .. } => "override_task",
             Self::OverridePatch { .. } => "override_patch",
             Self::CreateGateRun { .. } => "create_gate_run",
+            Self::RegisterWorker { .. } => "register_worker",
+            Self::LookAtWorker { .. } => "look_at_worker",
+            Self::OverrideWorker { .. } => "override_worker",
+            Self::Work { .. } => "work",
             Self::Claim { .. } => "claim",
             Self::Settle { .. } => "settle",
             Self::Report { .. } => "report",
@@ -227,6 +261,39 @@ pub enum Liveness {
     },
 }
 
+/// A worker that registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newcomer {
+    /// The name that it works under.
+    pub name: String,
+    /// The program that it is: machine, start of the machine, process and its start.
+    pub process: Process,
+    /// What it can do: a task goes only to a worker that can do all that it asks for.
+    pub capabilities: BTreeSet<String>,
+}
+
+/// What was seen of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerSeen {
+    /// Whether it lives.
+    pub liveness: Liveness,
+    /// When something last came from what it runs, if that is known.
+    pub last_output: Option<Timestamp>,
+}
+
+/// What a person wants of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerWish {
+    /// It takes nothing new.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// It finishes what it holds, and ends.
+    Drain,
+    /// It ends; it holds nothing.
+    Terminate,
+}
+
 /// Who begins an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimant {
@@ -236,6 +303,8 @@ pub struct Claimant {
     pub conductor: u64,
     /// The program, where no conductor answers for it.
     pub process: Option<Process>,
+    /// The shared worker that it is, where it begins what it was given.
+    pub worker: Option<WorkerId>,
 }
 
 /// Who looked at what became of an effect, and by what right they say so.

@@ -162,6 +162,28 @@ guards! {
     CanceledNeedsDrained,
     /// A run in which something critical was missed has failed.
     CriticalMissFails,
+    /// A worker has a name that no living one has.
+    NameIsFree,
+    /// One whose namesakes crashed time and again waits for a person.
+    CrashesPause,
+    /// A worker that was given up does not come back.
+    CrashedIsRefused,
+    /// An attempt is stalled once nothing came from it for long, and not before.
+    StalledIsLong,
+    /// A worker is gone once it was silent for long, and not before.
+    GoneIsSilentLong,
+    /// A lease is over once its worker was silent for long, and not before.
+    LeaseHasExpired,
+    /// A worker that holds something is not ended.
+    TerminateNeedsNothingHeld,
+    /// A worker is drained once it holds nothing.
+    DrainedNeedsNothingHeld,
+    /// A shared worker begins only what it was given.
+    ClaimNeedsTheLease,
+    /// Only an idle worker is given something.
+    WorkNeedsIdle,
+    /// A worker is given only what it can do.
+    CapabilitiesFit,
     /// A run in which something was missed says so.
     MissesAreTold,
 }

@@ -25,8 +25,8 @@ mod view;
 
 pub use apply::Apply;
 pub use command::{
-    At, AttemptFacts, Claimant, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Outcome, PatchWish, Seen,
-    Submission, TaskWish, Witness,
+    At, AttemptFacts, Claimant, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer, Outcome, PatchWish,
+    Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish,
 };
 pub use decide::{Decision, decide};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};

@@ -143,6 +143,28 @@ pub enum Refusal {
         /// What is wrong with it.
         what: String,
     },
+    /// Another worker that lives has this name.
+    #[error("a worker named {name:?} is registered: {by}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Who has it.
+        by: RecordId,
+    },
+    /// A worker is not free.
+    #[error("{id} is {state}")]
+    WorkerNotIdle {
+        /// Which worker.
+        id: RecordId,
+        /// What it is.
+        state: &'static str,
+    },
+    /// Nobody drives a run whose tasks its own conductor does.
+    #[error("nobody drives {id}")]
+    NotDriven {
+        /// Which run.
+        id: RecordId,
+    },
     /// The outcome is not one that the effect can have.
     #[error("{id} is a {work}; it cannot end as {outcome}")]
     WrongOutcome {
@@ -182,6 +204,9 @@ impl Refusal {
             Self::NoSuchTask { .. } => "no_such_task",
             Self::NotWaivable { .. } => "not_waivable",
             Self::BadGlob { .. } => "bad_glob",
+            Self::NameTaken { .. } => "name_taken",
+            Self::WorkerNotIdle { .. } => "worker_not_idle",
+            Self::NotDriven { .. } => "not_driven",
             Self::WrongOutcome { .. } => "wrong_outcome",
         }
     }
@@ -216,6 +241,9 @@ impl Refusal {
                 "`toll patch show ID` lists the rules and what they said; `toll patch checkout ID` is for what nobody may waive"
             }
             Self::BadGlob { .. } => "write it as in \"src/**\"",
+            Self::NameTaken { .. } => "register it under another name, or end the other one first",
+            Self::WorkerNotIdle { .. } => "it is given something once it is idle again",
+            Self::NotDriven { .. } => "`toll resume` drives it",
             Self::WrongOutcome { .. } => "report the outcome of the effect that was claimed",
         }
     }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Entity, ExitStatus, Output};
-use crate::id::{AttemptId, Kind, PatchId, RecordId, RunId, TaskId};
+use crate::id::{AttemptId, Kind, PatchId, RecordId, RunId, TaskId, WorkerId};
 use crate::lifecycle::AttemptState;
 use crate::time::Timestamp;
 
@@ -60,8 +60,11 @@ pub struct Attempt {
     pub number: u32,
     /// The agent that works.
     pub agent: String,
-    /// What executes it.
+    /// The name of what executes it.
     pub worker: String,
+    /// What executes it.
+    #[serde(default)]
+    pub by: Option<WorkerId>,
     /// The epoch of its lease.
     pub epoch: u64,
     /// Where it is.

@@ -6,6 +6,7 @@ use tollhouse_core::lifecycle::{EffectEvent, EffectState, RunEvent};
 use tollhouse_core::{EffectId, limits};
 
 use super::draft::Draft;
+use super::worker;
 use crate::command::{Liveness, Seen};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
@@ -21,6 +22,7 @@ pub(super) fn drive(draft: &mut Draft<'_>, id: RunId, process: &Process, seen: O
     // Nobody who could say how it went is left, whether the last one died or gave the run back.
     let who = run.conductor.as_ref().map_or("its conductor".to_owned(), |present| present.process.to_string());
     lose_begun(draft, id, &format!("{who}, which did it, is gone"))?;
+    worker::crash_own(draft, id, &format!("{who} is gone"))?;
     let conductor = Conductor { process: process.clone(), epoch: run.conductors + 1, since: draft.now };
     draft.emit::<Run>(id, &RunEvent::Drive { conductor })
 }
@@ -50,6 +52,7 @@ fn lose_begun(draft: &mut Draft<'_>, run: RunId, reason: &str) -> Result<(), Ref
 /// Takes the run back from a program that stops driving it.
 pub(super) fn step_down(draft: &mut Draft<'_>, id: RunId, epoch: u64) -> Result<(), Refusal> {
     must_drive(draft, id, epoch, Guard::DrivingNeedsTheEpoch)?;
+    worker::dismiss(draft, id)?;
     draft.emit::<Run>(id, &RunEvent::StepDown { epoch })
 }
 

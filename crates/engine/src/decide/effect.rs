@@ -7,7 +7,7 @@ use tollhouse_core::lifecycle::{
 use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
 
 use super::draft::Draft;
-use super::{conductor, gate, patch, task};
+use super::{conductor, gate, patch, task, worker};
 use crate::command::{AttemptFacts, Claimant, NewPatch, Outcome};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
@@ -19,7 +19,10 @@ pub(super) fn claim(draft: &mut Draft<'_>, id: EffectId, by: &Claimant, until: T
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
     }
     if let Some(run) = effect.run {
-        conductor::must_drive(draft, run, by.conductor, Guard::ClaimNeedsTheRun)?;
+        match by.worker {
+            Some(shared) => worker::must_hold(draft, shared, &effect)?,
+            None => conductor::must_drive(draft, run, by.conductor, Guard::ClaimNeedsTheRun)?,
+        }
         let state = draft.run(run)?.state;
         let rests = stops(Guard::NothingBeginsAtRest, matches!(state, RunState::Paused | RunState::Canceling));
         if rests && !matches!(effect.work, Work::Kill { .. }) {
@@ -70,7 +73,11 @@ pub(super) fn take_in(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome)
         }
         _ => draft.emit::<Effect>(effect.id, &EffectEvent::Finish)?,
     }
-    follow(draft, effect, outcome)
+    follow(draft, effect, outcome)?;
+    match effect.work {
+        Work::Spawn { attempt } => worker::let_go(draft, attempt),
+        _ => Ok(()),
+    }
 }
 
 fn follow(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(), Refusal> {

@@ -1,12 +1,16 @@
 //! Leases: which queued task begins next, and its beginning.
 
-use tollhouse_core::entity::{Attempt, Lease, Run, Task, Work};
+use std::collections::BTreeSet;
+
+use tollhouse_core::entity::{Attempt, Lease, Run, Task, Work, Worker};
 use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, RunEvent, TaskEvent, TaskState};
-use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, limits};
+use tollhouse_core::spec::Crew;
+use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, WorkerId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
-use crate::guard::{Guard, stops};
+use super::worker;
+use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, obstacle};
 use crate::view::Order;
@@ -15,28 +19,55 @@ use crate::view::Order;
 const OLDEST_LOOKED_AT: usize = 64;
 
 /// Gives leases to queued tasks as far as there is room.
-pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    if stops(Guard::NoLeaseWhenWindingDown, critical_miss(draft, run).is_some()) {
+pub(super) fn lease(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    let driven = draft.peek::<Run>(id).filter(|run| run.spec.crew == Crew::Own && run.conductor.is_some());
+    if driven.is_none() {
         return Ok(false);
     }
     let mut leased = false;
-    while let Some(id) = next(draft, run) {
-        let task = draft.get::<Task>(id)?;
-        grant(draft, &task)?;
+    while let Some(next) = next(draft, id, &BTreeSet::new()) {
+        let task = draft.get::<Task>(next)?;
+        let run = draft.run(id)?;
+        let worker = worker::own(draft, &run, task.spec.workstream.as_deref())?;
+        grant(draft, &task, worker)?;
         leased = true;
     }
     Ok(leased)
 }
 
-/// The queued task that may begin and stands first: by rank, but every so often by how long it has waited.
-fn next(draft: &Draft<'_>, id: RunId) -> Option<TaskId> {
+/// Gives a shared worker the next task, of the run that has the fewest under way; the answer is that run.
+pub(super) fn work(draft: &mut Draft<'_>, id: WorkerId) -> Result<Option<RunId>, Refusal> {
+    let worker = worker::idle(draft, id)?;
+    let share = |run: RunId| {
+        let task = next(draft, run, &worker.capabilities)?;
+        let under_way = draft.any_order::<Task>(run, &[TaskState::Running]).count();
+        let leased = draft.peek::<Run>(run).map_or(0, |run| run.epoch);
+        // Where all have as many, whoever was given least so far.
+        Some((under_way, leased, run, task))
+    };
+    let chosen = worker::runs_that_share(draft).into_iter().filter_map(share).min();
+    let Some((_, _, run, task)) = chosen else { return Ok(None) };
+    let task = draft.get::<Task>(task)?;
+    grant(draft, &task, id)?;
+    Ok(Some(run))
+}
+
+/// The queued task that may begin and stands first, of those that a worker can do: by rank, but every so often by how long it
+/// has waited.
+fn next(draft: &Draft<'_>, id: RunId, capabilities: &BTreeSet<String>) -> Option<TaskId> {
+    if stops(Guard::NoLeaseWhenWindingDown, critical_miss(draft, id).is_some()) {
+        return None;
+    }
     let floor = Floor::of(draft, id)?;
+    let may = |task: &&Task| {
+        lets(Guard::CapabilitiesFit, task.spec.capabilities.is_subset(capabilities)) && floor.lets_begin(task)
+    };
     if floor.run.epoch % limits::LEASES_PER_TURN_OF_THE_OLDEST == limits::LEASES_PER_TURN_OF_THE_OLDEST - 1
-        && let Some(oldest) = floor.oldest().find(|task| floor.lets_begin(task))
+        && let Some(oldest) = floor.oldest().find(may)
     {
         return Some(oldest.id);
     }
-    floor.by_rank().find(|task| floor.lets_begin(task)).map(|task| task.id)
+    floor.by_rank().find(may).map(|task| task.id)
 }
 
 /// What is under way in a run, and who waits to be.
@@ -120,15 +151,14 @@ fn merged(one: impl Iterator<Item = Rank>, other: impl Iterator<Item = Rank>) ->
     })
 }
 
-fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
+fn grant(draft: &mut Draft<'_>, task: &Task, by: WorkerId) -> Result<(), Refusal> {
     let run = draft.run(task.run)?;
     let epoch = run.epoch + 1;
     draft.emit::<Run>(run.id, &RunEvent::Grant { task: task.id, epoch })?;
     let attempt = AttemptId::from_parts(draft.now, draft.random_id_bits());
     let deadline = draft.now.after(task.spec.timeout);
     let number = u32::try_from(draft.under::<Attempt>(task.id).len()).unwrap_or(u32::MAX).saturating_add(1);
-    // One worker for now: the machine that drives the run.
-    let worker = "local".to_owned();
+    let worker = draft.get::<Worker>(by)?.name;
     let lease = Lease { attempt, worker: worker.clone(), epoch, deadline };
     draft.emit::<Task>(task.id, &TaskEvent::Lease { lease })?;
     let record = Box::new(Attempt {
@@ -138,6 +168,7 @@ fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
         number,
         agent: task.spec.agent.clone(),
         worker,
+        by: Some(by),
         epoch,
         state: AttemptState::Running,
         prompt: prompt(task),
@@ -147,6 +178,7 @@ fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
         started_at: draft.now,
         finished_at: None,
     });
+    worker::assign(draft, by, &record)?;
     draft.emit::<Attempt>(attempt, &AttemptEvent::Created { attempt: record })?;
     draft.request(Some(task.run), Work::Spawn { attempt })
 }

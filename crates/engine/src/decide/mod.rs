@@ -16,6 +16,7 @@ mod run;
 mod settle;
 mod submit;
 mod task;
+mod worker;
 
 use tollhouse_core::{Change, RecordId, RunId, Version};
 
@@ -78,6 +79,10 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::CreateGateRun { gate_run, gate, tree, parent } => {
             gate::create_by_hand(draft, *gate_run, gate, tree, parent).map(|()| None)
         }
+        Command::RegisterWorker { worker, newcomer } => worker::register(draft, *worker, newcomer).map(|()| None),
+        Command::LookAtWorker { worker, seen } => worker::look(draft, *worker, seen),
+        Command::OverrideWorker { worker, wish, reason } => worker::word(draft, *worker, *wish, reason).map(|()| None),
+        Command::Work { worker } => lease::work(draft, *worker),
         Command::Claim { effect, by, until } => effect::claim(draft, *effect, by, *until).map(|()| None),
         Command::Settle { effect, by, found } => recovery::settle(draft, *effect, *by, found),
         Command::Report { effect, epoch, outcome } => effect::report(draft, *effect, *epoch, outcome),

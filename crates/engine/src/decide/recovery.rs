@@ -5,7 +5,7 @@ use tollhouse_core::lifecycle::{EffectEvent, EffectState, PatchState};
 use tollhouse_core::{EffectId, RunId};
 
 use super::draft::Draft;
-use super::{conductor, effect};
+use super::{conductor, effect, worker};
 use crate::command::{Found, Liveness, Outcome, Witness};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
@@ -41,6 +41,9 @@ pub(super) fn settle(
         Found::NotDone { reason } => {
             let event = not_done(draft, &effect, reason);
             draft.emit::<Effect>(id, &event)?;
+            if let (Work::Spawn { attempt }, EffectEvent::Fail { .. }) = (&effect.work, &event) {
+                worker::let_go(draft, *attempt)?;
+            }
         }
     }
     Ok(effect.run)

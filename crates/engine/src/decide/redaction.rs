@@ -28,10 +28,14 @@ pub(super) fn redacted(command: &Command) -> Command {
         | Command::CancelRun { reason, .. }
         | Command::OverrideTask { reason, .. }
         | Command::OverridePatch { reason, .. }
+        | Command::OverrideWorker { reason, .. }
         | Command::Settle { found: Found::NotDone { reason }, .. } => text(reason),
         Command::StartRun { .. }
         | Command::Tick { .. }
         | Command::CreateGateRun { .. }
+        | Command::RegisterWorker { .. }
+        | Command::LookAtWorker { .. }
+        | Command::Work { .. }
         | Command::Claim { .. }
         | Command::Drive { .. }
         | Command::StepDown { .. } => {}

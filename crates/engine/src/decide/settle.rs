@@ -5,7 +5,7 @@ use tollhouse_core::entity::Run;
 use tollhouse_core::lifecycle::RunState;
 
 use super::draft::Draft;
-use super::{cancel, gate, hold, lease, needs, patch, run};
+use super::{cancel, gate, hold, lease, needs, patch, run, worker};
 use crate::refusal::Refusal;
 
 /// Applies every rule of a run until nothing follows any more.
@@ -20,7 +20,10 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: RunId) -> Result<(), Refusal> {
             RunState::Running => run_goes_on(draft, id)?,
             RunState::Canceling => cancel::wind_down(draft, id)?,
             // What a person let in again after the end of its run lands for itself.
-            finished if finished.is_finished() => patch::settle(draft, id)? | gate::settle(draft, id)?,
+            finished if finished.is_finished() => {
+                worker::dismiss(draft, id)?;
+                patch::settle(draft, id)? | gate::settle(draft, id)?
+            }
             _ => false,
         };
         if !moved {

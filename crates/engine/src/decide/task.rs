@@ -6,6 +6,7 @@ use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
+use super::worker;
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
@@ -13,8 +14,13 @@ use crate::refusal::Refusal;
 pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
     draft.run(run)?;
     let now = draft.now;
-    let due = draft.view().schedule(run).into_iter().flat_map(|tasks| tasks.due(now));
-    let tasks: Vec<Task> = due.filter_map(|id| draft.peek::<Task>(id)).cloned().collect();
+    let due = draft.view().schedule(run).into_iter().flat_map(|tasks| {
+        tasks.by_deadline().take_while(|(at, _)| {
+            let guards = [Guard::BackoffIsOver, Guard::QuestionTimeIsOver, Guard::DeadlineHasPassed];
+            guards.iter().any(|guard| lets(*guard, *at <= now))
+        })
+    });
+    let tasks: Vec<Task> = due.filter_map(|(_, id)| draft.peek::<Task>(id)).cloned().collect();
     for task in tasks {
         match (&task.lease, task.due_at) {
             (None, Some(due)) if task.state == TaskState::Retrying && lets(Guard::BackoffIsOver, due <= now) => {
@@ -24,7 +30,8 @@ pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
                 expire(draft, &task)?;
             }
             (Some(lease), _) if lets(Guard::DeadlineHasPassed, lease.deadline <= now) => {
-                overdue(draft, &task, lease.attempt)?;
+                let reason = format!("the attempt took longer than its {}", task.spec.timeout);
+                overdue(draft, &task, lease.attempt, &reason)?;
             }
             _ => {}
         }
@@ -32,14 +39,14 @@ pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn overdue(draft: &mut Draft<'_>, task: &Task, attempt: AttemptId) -> Result<(), Refusal> {
-    let reason = format!("the attempt took longer than its {}", task.spec.timeout);
+/// Ends an attempt that took too long, or of which nothing comes any more.
+pub(super) fn overdue(draft: &mut Draft<'_>, task: &Task, attempt: AttemptId, reason: &str) -> Result<(), Refusal> {
     let then = retry_or_fail(draft, task, ErrorClass::Timeout);
-    draft.emit::<Task>(task.id, &TaskEvent::Overdue { then, reason: reason.clone() })?;
+    draft.emit::<Task>(task.id, &TaskEvent::Overdue { then, reason: reason.to_owned() })?;
     let end =
-        AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason.clone()), ..AttemptEnd::default() };
+        AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason.to_owned()), ..AttemptEnd::default() };
     draft.emit::<Attempt>(attempt, &AttemptEvent::TimeOut { end: Box::new(end) })?;
-    stop(draft, task.run, attempt, &reason)
+    stop(draft, task.run, attempt, reason)
 }
 
 /// Nobody answered in time.
@@ -69,7 +76,11 @@ pub(super) fn end(draft: &mut Draft<'_>, id: TaskId, event: &TaskEvent) -> Resul
 fn stop(draft: &mut Draft<'_>, run: RunId, attempt: AttemptId, reason: &str) -> Result<(), Refusal> {
     draft.withdraw(run, attempt.into(), reason)?;
     let begun = draft.unsettled(run).any(|effect| effect.work == Work::Spawn { attempt });
-    if stops(Guard::BegunIsKilled, begun) { draft.request(Some(run), Work::Kill { attempt }) } else { Ok(()) }
+    if stops(Guard::BegunIsKilled, begun) {
+        draft.request(Some(run), Work::Kill { attempt })
+    } else {
+        worker::let_go(draft, attempt)
+    }
 }
 
 /// Whether another try may follow the loss of one: counted apart, with the same limit.

@@ -146,9 +146,9 @@ impl Tasks {
         self.movable.iter().copied()
     }
 
-    /// The tasks whose time has come by now, the earliest first.
-    pub(crate) fn due(&self, now: Timestamp) -> impl Iterator<Item = RecordId> + '_ {
-        self.deadlines.iter().take_while(move |(at, _)| *at <= now).map(|(_, id)| *id)
+    /// The tasks that wait for a time, the earliest first.
+    pub(crate) fn by_deadline(&self) -> impl Iterator<Item = (Timestamp, RecordId)> + '_ {
+        self.deadlines.iter().copied()
     }
 
     /// The next time that a task waits for.

@@ -472,7 +472,7 @@ impl World {
 
 /// A runner of this machine.
 pub(crate) fn claimant(conductor: u64) -> Claimant {
-    Claimant { owner: "local".to_owned(), conductor, process: None }
+    Claimant { owner: "local".to_owned(), conductor, process: None, worker: None }
 }
 
 /// A program of this machine.

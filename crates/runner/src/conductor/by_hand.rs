@@ -111,7 +111,7 @@ impl GatesByHand<'_> {
         let wanted = |effect: &&Effect| effect.work == Work::Gate { gate_run: id };
         let effect = engine.view().all::<Effect>().find(wanted).expect("it was just asked for").id;
         let until = clock::now().after(gate.timeout);
-        let by = Claimant { owner: self.person.clone(), conductor: 0, process: Some(this_process()) };
+        let by = Claimant { owner: self.person.clone(), conductor: 0, process: Some(this_process()), worker: None };
         let claim = Command::Claim { effect, by, until };
         execute(&mut engine, &claim, clock::at())?;
         let gate_run = engine.view().get::<GateRun>(id).expect("it was just made").clone();

@@ -173,7 +173,7 @@ impl Drive<'_> {
     /// Takes an effect on; the answer is whether it is to be done. Where somebody took it back first, it is not.
     fn claim(&mut self, effect: &Effect, worker: &Actor) -> Result<bool, RunnerError> {
         let until = clock::now().after(lease_of(effect));
-        let by = Claimant { owner: WORKER.to_owned(), conductor: self.epoch, process: None };
+        let by = Claimant { owner: WORKER.to_owned(), conductor: self.epoch, process: None, worker: None };
         match self.execute(&Command::Claim { effect: effect.id, by, until }, worker, clock::at()) {
             Err(EngineError::Refused(Refusal::AlreadyFinished { .. } | Refusal::RunRests { .. })) => {
                 self.catch_up()?;
