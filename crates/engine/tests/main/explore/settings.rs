@@ -74,7 +74,7 @@ pub(super) fn rounds() -> u32 {
 
 /// Every world of the quick exploration, the quickest to find something first.
 pub(super) fn all() -> Vec<Setting> {
-    vec![bad_luck(), gates(), release(), critical(), death(), hold(), order(), cancellation(), person()]
+    vec![gates(), critical(), two_at_once(), release(), cancellation(), person(), bad_luck(), hold(), death(), order()]
 }
 
 fn tasks(wanted: &[(&str, &[&str])]) -> Vec<TaskSpec> {
@@ -114,11 +114,12 @@ fn three() -> Vec<TaskSpec> {
 }
 
 pub(super) fn order() -> Setting {
-    let mut spec = plan(three(), 2, unit());
-    spec.agents = vec![AgentSpec { max_parallel: Some(2), ..spec.agents[0].clone() }];
+    let mut three = three();
+    three[1].attempts = 1;
+    three[2].attempts = 1;
     Setting {
         name: "order",
-        spec,
+        spec: plan(three, 2, unit()),
         tries: &[Try::Good, Try::ExitsWith3],
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
@@ -171,42 +172,54 @@ pub(super) fn gates() -> Setting {
     }
 }
 
+/// One task; conductors die, people interfere.
 pub(super) fn death() -> Setting {
-    let mut two = tasks(&[("a", &[]), ("b", &[])]);
-    clash(&mut two, &["a"]);
+    Setting {
+        name: "death",
+        spec: plan(one_try(tasks(&[("a", &[])])), 1, unit()),
+        tries: &[Try::Good, Try::CannotBegin(ErrorClass::ToolFailure)],
+        applying: &[Applying::Fits],
+        answers: &[Answer::Yes],
+        allowance: Allowance { deaths: 2, steps_down: 1, pauses: 1, cancels: 1, ..NONE },
+    }
+}
+
+/// Two tasks at once, of an agent that does one at a time; the conductor dies.
+pub(super) fn two_at_once() -> Setting {
+    let two = one_try(tasks(&[("a", &[]), ("b", &[])]));
     let mut spec = plan(two, 2, unit());
     spec.agents = vec![AgentSpec { max_parallel: Some(1), ..spec.agents[0].clone() }];
     Setting {
-        name: "death",
+        name: "two at once",
         spec,
         tries: &[Try::Good],
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
-        allowance: Allowance { deaths: 2, steps_down: 1, branch_moves: 1, ..NONE },
+        allowance: Allowance { deaths: 1, steps_down: 1, ..NONE },
     }
 }
 
 pub(super) fn person() -> Setting {
+    let mut two = tasks(&[("a", &[]), ("b", &["a"])]);
+    two[1].attempts = 1;
     Setting {
         name: "person",
-        spec: plan(tasks(&[("a", &[]), ("b", &["a"])]), 2, unit()),
+        spec: plan(two, 2, unit()),
         tries: &[Try::Good, Try::Forbidden],
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
-        allowance: Allowance { deaths: 1, pauses: 1, task_words: 2, patch_words: 1, ..NONE },
+        allowance: Allowance { pauses: 1, task_words: 1, ..NONE },
     }
 }
 
 pub(super) fn cancellation() -> Setting {
-    let mut two = one_try(tasks(&[("a", &[]), ("b", &[])]));
-    clash(&mut two, &["a"]);
     Setting {
         name: "cancellation",
-        spec: plan(two, 2, unit()),
+        spec: plan(one_try(tasks(&[("a", &[]), ("b", &[])])), 2, unit()),
         tries: &[Try::Good, Try::Forbidden],
-        applying: &[Applying::Fits, Applying::Conflicts],
+        applying: &[Applying::Fits],
         answers: &[Answer::Yes],
-        allowance: Allowance { deaths: 1, cancels: 1, pauses: 1, patch_words: 1, ..NONE },
+        allowance: Allowance { cancels: 1, patch_words: 1, ..NONE },
     }
 }
 
@@ -218,7 +231,7 @@ pub(super) fn hold() -> Setting {
         tries: &[Try::Good, Try::ExitsWith3],
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
-        allowance: Allowance { deaths: 1, branch_moves: 1, task_words: 1, patch_words: 1, ..NONE },
+        allowance: Allowance { branch_moves: 1, task_words: 1, ..NONE },
     }
     .weighing(&["b"])
 }
@@ -233,7 +246,7 @@ pub(super) fn critical() -> Setting {
         tries: &[Try::Good, Try::ExitsWith3],
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
-        allowance: Allowance { task_words: 1, deaths: 1, ..NONE },
+        allowance: Allowance { task_words: 1, ..NONE },
     }
     .weighing(&["b"])
 }
@@ -241,7 +254,7 @@ pub(super) fn critical() -> Setting {
 pub(super) fn release() -> Setting {
     Setting {
         name: "release",
-        spec: plan(tasks(&[("a", &[]), ("b", &["a"])]), 2, unit()),
+        spec: plan(one_try(tasks(&[("a", &[]), ("b", &["a"])])), 2, unit()),
         tries: &[Try::Good, Try::Forbidden],
         applying: &[Applying::Fits],
         answers: &[Answer::Yes, Answer::No],
