@@ -9,9 +9,6 @@ use super::invariants::{Scene, Step, broken_at, broken_in};
 use super::settings::Setting;
 use super::world::{By, Move, Probe, World};
 
-/// More states than this are a world that is not small.
-const STATES_MAX: usize = 4_000_000;
-
 /// What was seen of a world.
 #[derive(Debug, Default)]
 pub(super) struct Explored {
@@ -82,6 +79,12 @@ pub(super) fn explore(setting: &Setting) -> Explored {
     let world = World::begin(setting);
     search.enter(world, Reached { from: 0, by: 0, depth: 0 });
     while let Some((id, world)) = search.frontier.pop_front() {
+        if search.reached.len() > setting.states_max {
+            let says = "Lifecycles only go round through an effect or a timer, and each of those has a limit.";
+            let breach = ("the world is small", says, format!("more than {} states", setting.states_max));
+            search.explored.broken = Some(search.told(breach, id, None));
+            break;
+        }
         if let Err((breach, last)) = search.look(id, &world) {
             search.explored.broken = Some(search.told(breach, id, last));
             break;
@@ -102,7 +105,6 @@ impl Search<'_> {
             return *known;
         }
         let id = u32::try_from(self.reached.len()).expect("few enough states");
-        assert!(self.reached.len() < STATES_MAX, "{} is not small", self.setting.name);
         self.seen.insert(mark, id);
         self.explored.depth = self.explored.depth.max(how.depth);
         self.reached.push(how);

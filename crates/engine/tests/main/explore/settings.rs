@@ -61,7 +61,12 @@ pub(super) struct Setting {
     pub(super) applying: &'static [Applying],
     pub(super) answers: &'static [Answer],
     pub(super) allowance: Allowance,
+    /// More states than this are a world that is not small.
+    pub(super) states_max: usize,
 }
+
+/// Of a world that is explored every time.
+const STATES_MAX: usize = 30_000;
 
 const NONE: Allowance =
     Allowance { deaths: 0, steps_down: 0, branch_moves: 0, pauses: 0, cancels: 0, task_words: 0, patch_words: 0 };
@@ -124,6 +129,7 @@ pub(super) fn order() -> Setting {
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
         allowance: NONE,
+        states_max: STATES_MAX,
     }
 }
 
@@ -146,16 +152,9 @@ pub(super) fn bad_luck() -> Setting {
             Applying::Cannot(ErrorClass::ResourceLimit),
             Applying::Cannot(ErrorClass::Unknown),
         ],
-        answers: &[Answer::Yes, Answer::No, Answer::Broken],
-        allowance: Allowance {
-            branch_moves: 1,
-            deaths: 1,
-            pauses: 1,
-            cancels: 1,
-            patch_words: 1,
-            task_words: 1,
-            ..NONE
-        },
+        answers: &[Answer::Yes, Answer::No],
+        allowance: Allowance { branch_moves: 1, patch_words: 1, ..NONE },
+        states_max: STATES_MAX,
     }
 }
 
@@ -169,6 +168,7 @@ pub(super) fn gates() -> Setting {
         applying: &[Applying::Fits],
         answers: &[Answer::Yes, Answer::No, Answer::Broken],
         allowance: Allowance { branch_moves: 1, deaths: 1, ..NONE },
+        states_max: STATES_MAX,
     }
 }
 
@@ -181,6 +181,7 @@ pub(super) fn death() -> Setting {
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
         allowance: Allowance { deaths: 2, steps_down: 1, pauses: 1, cancels: 1, ..NONE },
+        states_max: STATES_MAX,
     }
 }
 
@@ -196,6 +197,7 @@ pub(super) fn two_at_once() -> Setting {
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
         allowance: Allowance { deaths: 1, steps_down: 1, ..NONE },
+        states_max: STATES_MAX,
     }
 }
 
@@ -209,6 +211,7 @@ pub(super) fn person() -> Setting {
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
         allowance: Allowance { pauses: 1, task_words: 1, ..NONE },
+        states_max: STATES_MAX,
     }
 }
 
@@ -220,6 +223,7 @@ pub(super) fn cancellation() -> Setting {
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
         allowance: Allowance { cancels: 1, patch_words: 1, ..NONE },
+        states_max: STATES_MAX,
     }
 }
 
@@ -232,6 +236,7 @@ pub(super) fn hold() -> Setting {
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
         allowance: Allowance { branch_moves: 1, task_words: 1, ..NONE },
+        states_max: STATES_MAX,
     }
     .weighing(&["b"])
 }
@@ -247,6 +252,7 @@ pub(super) fn critical() -> Setting {
         applying: &[Applying::Fits],
         answers: &[Answer::Yes],
         allowance: Allowance { task_words: 1, ..NONE },
+        states_max: STATES_MAX,
     }
     .weighing(&["b"])
 }
@@ -259,6 +265,7 @@ pub(super) fn release() -> Setting {
         applying: &[Applying::Fits],
         answers: &[Answer::Yes, Answer::No],
         allowance: Allowance { task_words: 1, patch_words: 2, ..NONE },
+        states_max: STATES_MAX,
     }
 }
 
@@ -280,6 +287,7 @@ pub(super) fn everything() -> Setting {
             task_words: 1,
             patch_words: 1,
         },
+        states_max: 5_000_000,
     }
     .weighing(&["c"])
 }
