@@ -115,9 +115,6 @@ impl Search<'_> {
     /// Looks at a state and at every step out of it. A breach comes with the step, if one leads there.
     fn look(&mut self, id: u32, world: &World) -> Result<(), (Breach, Option<u16>)> {
         let before = Scene::of(world);
-        if let Some((name, says)) = broken_in(&before) {
-            return Err(((name, says, String::new()), None));
-        }
         for probe in probes(world) {
             self.explored.refused += 1;
             refused(world, &probe).map_err(|breach| (breach, None))?;
@@ -146,6 +143,10 @@ impl Search<'_> {
         self.explored.steps += 1;
         let after = Scene::of(&world);
         if let Some((name, says)) = broken_at(&Step { before, done: one, changes: &changes, after: &after }) {
+            return Err((name, says, String::new()));
+        }
+        // Here, and not only in the first of the states that are the same for what can happen next.
+        if let Some((name, says)) = broken_in(&after) {
             return Err((name, says, String::new()));
         }
         let depth = self.reached[id as usize].depth + 1;
