@@ -53,7 +53,7 @@ fn no_patch_in_the_way(draft: &Draft<'_>, id: RecordId, task: TaskId) -> Result<
     }
 }
 
-/// Refuses to take up again what others were given up for, and what would be given up at once because the run ends. In a paused
+/// Refuses to take up again what others were given up for, or what was given up for another, and what would be given up at once because the run ends. In a paused
 /// run, others that failed may be taken up, too.
 fn nothing_ended_with(draft: &Draft<'_>, task: &Task) -> Result<(), Refusal> {
     let pauses = draft.peek::<Run>(task.run).is_some_and(|run| run.state == RunState::Paused);
@@ -63,13 +63,18 @@ fn nothing_ended_with(draft: &Draft<'_>, task: &Task) -> Result<(), Refusal> {
         .of_run::<Task>(task.run)
         .into_iter()
         .filter(|other| other.id != task.id && other.is_missed())
-        .filter(|other| other.spec.needs.contains(&task.spec.name) || ends_the_run(other))
+        .filter(|other| is_between(task, other) || ends_the_run(other))
         .map(|other| other.spec.name.as_str())
         .collect();
     if lets(Guard::RetryNeedsDependents, dependents.is_empty()) {
         return Ok(());
     }
     Err(Refusal::DependentsMissed { id: task.id.into(), dependents: dependents.join(", ") })
+}
+
+/// Whether one of two tasks needs the other: neither is taken up again without it.
+fn is_between(one: &Task, other: &Task) -> bool {
+    one.spec.needs.contains(&other.spec.name) || other.spec.needs.contains(&one.spec.name)
 }
 
 /// Does what a person wants of a patch; the answer is the run in which something may follow.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tollhouse_core::PatchId;
 use tollhouse_core::entity::{Attempt, Effect, ErrorClass, Patch, Task, Work};
 use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::{LandMode, RunSpec, Weight};
+use tollhouse_core::spec::{LandMode, OnDependencyFailure, RunSpec, TaskSpec, Weight};
 use tollhouse_core::{RunId, Span};
 use tollhouse_engine::{
     AttemptFacts, Command, EngineError, Found, Liveness, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View,
@@ -18,7 +18,7 @@ fn started(plan: &RunSpec) -> World {
     World::new(plan, &[], 7)
 }
 
-fn held(tasks: Vec<tollhouse_core::spec::TaskSpec>) -> RunSpec {
+fn held(tasks: Vec<TaskSpec>) -> RunSpec {
     RunSpec { land: LandMode::Hold, ..spec(tasks, 4) }
 }
 
@@ -218,6 +218,16 @@ fn a_task_that_others_were_given_up_for_is_not_tried_again() {
 }
 
 #[test]
+fn a_task_that_failed_with_what_it_needs_is_not_tried_again_without_it() {
+    let fails = TaskSpec { on_dependency_failure: OnDependencyFailure::Fail, ..task("b", &["a"]) };
+    let plan = spec(vec![TaskSpec { attempts: 1, ..task("a", &[]) }, fails, task("c", &[])], 1);
+    let mut world = World::new(&plan, &[("a", &[Luck::AgentFails])], 7);
+    world.go_until(|world| world.state_of("b") == TaskState::Failed);
+    let retry = on_task(&world, "b", TaskWish::Retry { say: None });
+    assert_eq!(refusal(world.execute(&retry)).code(), "dependents_missed");
+}
+
+#[test]
 fn a_critical_task_is_not_tried_again_once_the_run_ends_because_of_it() {
     let mut tasks = vec![task("a", &[]), task("b", &[]), task("c", &[])];
     for task in &mut tasks {
@@ -394,7 +404,7 @@ fn what_is_ready_and_held_is_not_given_up_when_another_task_fails() {
     assert_eq!((world.run_record().state, world.branch.len()), (RunState::Failed, 1), "what a person lands lands");
 }
 
-fn plan(edges: &[(usize, usize)], count: usize, critical: &[bool]) -> Vec<tollhouse_core::spec::TaskSpec> {
+fn plan(edges: &[(usize, usize)], count: usize, critical: &[bool]) -> Vec<TaskSpec> {
     let mut tasks: Vec<_> = (0..count).map(|n| task(&format!("t{n}"), &[])).collect();
     for (from, to) in edges {
         if from < to && *to < tasks.len() {

@@ -38,6 +38,7 @@ settings! {
     whatever_goes_wrong_with_a_change_its_task_ends => bad_luck,
     gates_that_need_each_other_are_judged_in_order => gates,
     a_conductor_that_died_or_is_stale_changes_nothing_for_the_worse => death,
+    a_conductor_that_died_amid_two_tasks_is_followed_by_another => two_at_once,
     a_person_may_step_in_anywhere => person,
     a_person_may_end_it_anywhere => cancellation,
     what_is_held_waits_for_a_person_anywhere => hold,

@@ -9,9 +9,6 @@ use super::invariants::{Scene, Step, broken_at, broken_in};
 use super::settings::Setting;
 use super::world::{By, Move, Probe, World};
 
-/// More states than this are a world that is not small.
-const STATES_MAX: usize = 4_000_000;
-
 /// What was seen of a world.
 #[derive(Debug, Default)]
 pub(super) struct Explored {
@@ -82,6 +79,12 @@ pub(super) fn explore(setting: &Setting) -> Explored {
     let world = World::begin(setting);
     search.enter(world, Reached { from: 0, by: 0, depth: 0 });
     while let Some((id, world)) = search.frontier.pop_front() {
+        if search.reached.len() > setting.states_max {
+            let says = "Lifecycles only go round through an effect or a timer, and each of those has a limit.";
+            let breach = ("the world is small", says, format!("more than {} states", setting.states_max));
+            search.explored.broken = Some(search.told(breach, id, None));
+            break;
+        }
         if let Err((breach, last)) = search.look(id, &world) {
             search.explored.broken = Some(search.told(breach, id, last));
             break;
@@ -102,7 +105,6 @@ impl Search<'_> {
             return *known;
         }
         let id = u32::try_from(self.reached.len()).expect("few enough states");
-        assert!(self.reached.len() < STATES_MAX, "{} is not small", self.setting.name);
         self.seen.insert(mark, id);
         self.explored.depth = self.explored.depth.max(how.depth);
         self.reached.push(how);
@@ -113,9 +115,6 @@ impl Search<'_> {
     /// Looks at a state and at every step out of it. A breach comes with the step, if one leads there.
     fn look(&mut self, id: u32, world: &World) -> Result<(), (Breach, Option<u16>)> {
         let before = Scene::of(world);
-        if let Some((name, says)) = broken_in(&before) {
-            return Err(((name, says, String::new()), None));
-        }
         for probe in probes(world) {
             self.explored.refused += 1;
             refused(world, &probe).map_err(|breach| (breach, None))?;
@@ -144,6 +143,10 @@ impl Search<'_> {
         self.explored.steps += 1;
         let after = Scene::of(&world);
         if let Some((name, says)) = broken_at(&Step { before, done: one, changes: &changes, after: &after }) {
+            return Err((name, says, String::new()));
+        }
+        // Here, and not only in the first of the states that are the same for what can happen next.
+        if let Some((name, says)) = broken_in(&after) {
             return Err((name, says, String::new()));
         }
         let depth = self.reached[id as usize].depth + 1;

@@ -207,6 +207,7 @@ fn findings(world: &World, effect: &Effect) -> Vec<(&'static str, Found, Then)> 
 pub(super) fn probes(world: &World) -> Vec<Probe> {
     let run = world.run();
     let epoch = run.conductor.as_ref().map_or(0, |conductor| conductor.epoch);
+    let rests = matches!(run.state, RunState::Paused | RunState::Canceling);
     let mut probes = second_conductors(world);
     let mut has_finished = false;
     for effect in world.view.all::<Effect>() {
@@ -217,6 +218,10 @@ pub(super) fn probes(world: &World) -> Vec<Probe> {
         let stale: &[&str] = &["stale_lease"];
         match effect.state {
             EffectState::Requested => {
+                if rests && !matches!(effect.work, Work::Kill { .. }) {
+                    let codes = &["run_rests", "stale_lease"];
+                    probes.push(probe("begins in a run that rests:", claim(world, effect, epoch), codes));
+                }
                 let stale_claim = claim(world, effect, run.conductors.wrapping_sub(1));
                 probes.push(probe("a stale conductor claims", stale_claim, stale));
                 probes.push(probe("is reported and nobody claimed it:", report(effect.epoch), &["not_in_table"]));
