@@ -19,6 +19,8 @@ mod refusal;
 pub mod report;
 mod room;
 pub mod secret;
+#[cfg(feature = "testing")]
+pub mod simulator;
 mod view;
 
 pub use apply::Apply;

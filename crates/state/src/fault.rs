@@ -190,6 +190,11 @@ impl<S> FaultStore<S> {
         self.plan().mishaps.clone()
     }
 
+    /// What went wrong since this was last asked, oldest first: the log begins anew.
+    pub fn take_mishaps(&self) -> Vec<Mishap> {
+        std::mem::take(&mut self.plan().mishaps)
+    }
+
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -104,9 +104,9 @@ fn what_is_held_waits_and_its_run_rests_until_a_person_lands_it() {
     world.go_until(|world| world.run_record().state == RunState::Paused);
     assert_eq!(world.state_of("a"), TaskState::Waiting);
     assert_eq!(world.run_record().reason.as_deref(), Some("1 change was ready and held"));
-    assert!(world.branch.is_empty(), "nothing landed");
+    assert!(world.branch().is_empty(), "nothing landed");
     world.go();
-    assert_eq!(world.branch.len(), 2);
+    assert_eq!(world.branch().len(), 2);
     assert_eq!(world.run_record().state, RunState::Succeeded);
 }
 
@@ -116,7 +116,7 @@ fn changes_that_are_held_together_all_land() {
     world.go_until(|world| world.run_record().state == RunState::Paused);
     assert_eq!(world.run_record().reason.as_deref(), Some("3 changes were ready and held"));
     world.go();
-    assert_eq!(world.branch.len(), 3);
+    assert_eq!(world.branch().len(), 3);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_canceled_run_ends_what_is_alive_and_lands_nothing_more() {
     world.execute(&cancel(&world)).unwrap();
     world.go();
     assert_eq!(world.run_record().state, RunState::Canceled);
-    assert!(world.branch.is_empty());
+    assert!(world.branch().is_empty());
     assert!(world.view().all::<Task>().all(|task| task.state == TaskState::Canceled));
     assert_eq!(refusal(world.execute(&cancel(&world))).code(), "run_over");
 }
@@ -176,7 +176,7 @@ fn a_landing_that_began_is_not_overtaken_by_the_end_of_its_run() {
     assert_eq!(world.run_record().state, RunState::Canceling);
     world.go();
     assert_eq!(world.run_record().state, RunState::Canceled);
-    assert_eq!(world.branch, [landing.id.to_string()], "what was landing landed, and nothing else");
+    assert_eq!(*world.branch(), [landing.id.to_string()], "what was landing landed, and nothing else");
     let states: Vec<TaskState> = ["a", "b"].map(|name| world.state_of(name)).to_vec();
     assert!(states.contains(&TaskState::Completed) && states.contains(&TaskState::Canceled), "{states:?}");
 }
@@ -261,7 +261,7 @@ fn a_person_lets_a_refused_patch_in_and_it_lands_for_itself() {
     world.settle_effects();
     assert_eq!(only_patch(&world).state, PatchState::Committed);
     assert_eq!(world.state_of("a"), TaskState::Failed, "it changes no task");
-    assert_eq!(world.branch, [patch.id.to_string()]);
+    assert_eq!(*world.branch(), [patch.id.to_string()]);
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn of_two_refused_patches_of_a_task_one_is_let_in() {
     assert_eq!(refusal(world.execute(&release(ids[1]))).code(), "patch_in_the_way");
     world.settle_effects();
     assert_eq!(refusal(world.execute(&release(ids[1]))).code(), "patch_in_the_way");
-    assert_eq!(world.branch, [ids[0].to_string()]);
+    assert_eq!(*world.branch(), [ids[0].to_string()]);
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_fork_keeps_what_was_done_and_does_the_rest() {
     assert_eq!(second.task("a").source, Some(source));
     second.go();
     assert_eq!(second.run_record().state, RunState::Succeeded);
-    assert_eq!(second.branch.len(), 2, "b and c were done, a and d were done before");
+    assert_eq!(second.branch().len(), 2, "b and c were done, a and d were done before");
 }
 
 #[test]
@@ -330,10 +330,10 @@ fn a_patch_that_is_handed_in_pays_at_the_gate_like_any_other() {
     };
     let mut good = World::from_command(run, &submit("src/lib.rs"), 1);
     good.go();
-    assert_eq!((good.run_record().state, good.branch.len()), (RunState::Succeeded, 1));
+    assert_eq!((good.run_record().state, good.branch().len()), (RunState::Succeeded, 1));
     let mut bad = World::from_command(run, &submit("secrets/key"), 1);
     bad.go();
-    assert_eq!((bad.run_record().state, bad.branch.len()), (RunState::Failed, 0));
+    assert_eq!((bad.run_record().state, bad.branch().len()), (RunState::Failed, 0));
     assert!(bad.run_record().reason.as_ref().unwrap().starts_with("the patch was quarantined: policy refused"));
 }
 
@@ -353,7 +353,7 @@ fn trouble_that_passes_pauses_the_run_and_the_same_patch_lands_once_it_is_gone()
     let reason = world.run_record().reason.clone().unwrap();
     assert_eq!(reason, "it could not be landed: toll/main is checked out");
     world.go();
-    assert_eq!(world.branch.len(), 2);
+    assert_eq!(world.branch().len(), 2);
     let attempts = world.view().all::<Attempt>().filter(|attempt| attempt.state == AttemptState::Succeeded).count();
     assert_eq!(attempts, 2, "nobody was paid twice");
 }
@@ -378,7 +378,7 @@ fn what_is_ready_and_held_is_not_given_up_when_another_task_fails() {
     world.go_until(|world| world.run_record().state == RunState::Paused);
     assert_eq!([world.state_of("a"), world.state_of("b")], [TaskState::Waiting, TaskState::Failed]);
     world.go();
-    assert_eq!((world.run_record().state, world.branch.len()), (RunState::Failed, 1), "what a person lands lands");
+    assert_eq!((world.run_record().state, world.branch().len()), (RunState::Failed, 1), "what a person lands lands");
 }
 
 fn plan(edges: &[(usize, usize)], count: usize, critical: &[bool]) -> Vec<tollhouse_core::spec::TaskSpec> {
@@ -419,7 +419,7 @@ proptest! {
         world.chaos = chaos;
         world.go();
         prop_assert_eq!(world.run_record().state, RunState::Succeeded);
-        prop_assert_eq!(world.branch.len(), count);
+        prop_assert_eq!(world.branch().len(), count);
     }
 
     /// Any plan with any luck, deaths and pauses, held or not: the invariants hold at every step, the run ends, and folding

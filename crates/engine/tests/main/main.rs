@@ -5,4 +5,5 @@ mod explanations;
 mod plan_read;
 mod plan_resolve;
 mod scenarios;
+mod simulation;
 mod world;

@@ -1,0 +1,165 @@
+//! The person whose run it is: begins it, changes their mind at random, and in the end lets it come to its end.
+
+use std::collections::BTreeMap;
+
+use tollhouse_core::entity::{Fork, Patch, Run, Task};
+use tollhouse_core::lifecycle::{PatchState, RunState, TaskState};
+use tollhouse_core::spec::{LandMode, RunSpec};
+use tollhouse_core::{Actor, PatchId, RunId, TaskId, Timestamp};
+
+use super::Acting;
+use crate::command::{Command, Legacy, PatchWish, Submission, TaskWish};
+use crate::engine::Engine;
+use crate::simulator::invariants::Broken;
+use crate::simulator::plan::new_patch;
+use crate::simulator::stage::{Halt, Ledger, Sky, Stage};
+use crate::view::View;
+
+/// The person whose run it is.
+pub(in crate::simulator) struct Person<'s> {
+    engine: Option<Engine<&'s Ledger>>,
+    begin: Command,
+    /// How often they still change their mind.
+    whims: u32,
+    /// So many events are on the ledger before the weather may turn fair.
+    rough_for: u64,
+    /// How often in a row there was nothing to say.
+    idle: u32,
+}
+
+impl Person<'_> {
+    /// A person who wants this done, in one of the ways in which a run is made.
+    pub(in crate::simulator) fn with_plan(stage: &mut Stage<'_>, spec: RunSpec) -> Self {
+        let (whims, rough_for) = (stage.random.u32(0..24), stage.random.u64(0..400));
+        Self { engine: None, begin: begin(stage, spec), whims, rough_for, idle: 0 }
+    }
+}
+
+fn begin(stage: &mut Stage<'_>, mut spec: RunSpec) -> Command {
+    let (run, started_by) = (stage.run, "ada".to_owned());
+    if stage.in_a_hundred(10) {
+        spec.tasks.clear();
+        let path = if stage.random.bool() { "src/lib.rs" } else { "secrets/key" };
+        let id = PatchId::from_parts(stage.clock.now(), stage.random.u128(..));
+        let change = new_patch(path, "handed in", "base");
+        let patch = Box::new(Submission { id, change, title: "Mend it".to_owned(), author: None, replaces: None });
+        return Command::SubmitPatch { run, spec: Box::new(spec), started_by, base: "base".to_owned(), patch };
+    }
+    let legacy = stage.in_a_hundred(20).then(|| {
+        let source = RunId::from_parts(stage.clock.now(), stage.random.u128(..));
+        let first = spec.tasks[0].name.clone();
+        let done = BTreeMap::from([(first, TaskId::from_parts(stage.clock.now(), stage.random.u128(..)))]);
+        Legacy { fork: Fork { source, from: None }, done }
+    });
+    Command::CreateRun { run, spec: Box::new(spec), started_by, legacy }
+}
+
+impl<'s> Person<'s> {
+    fn turn(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
+        let mut engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => match Engine::open(stage.store, stage.run) {
+                Ok(engine) => engine,
+                Err(_) => return Ok(()),
+            },
+        };
+        let _ = engine.catch_up();
+        let state = engine.view().get::<Run>(stage.run).map(|run| run.state);
+        let command = match state {
+            None => Some(self.begin.clone()),
+            Some(_) if self.whims > 0 => {
+                self.whims -= 1;
+                Some(whim(stage, engine.view()))
+            }
+            Some(RunState::Pending) => Some(Command::StartRun { run: stage.run, base: "base".to_owned() }),
+            Some(RunState::Paused) => Some(answer(stage, engine.view())),
+            Some(_) => None,
+        };
+        self.idle = if command.is_some() { 0 } else { self.idle + 1 };
+        if let Some(command) = command {
+            stage.execute(&mut engine, &command, &Actor::Person("ada".to_owned()))?;
+        }
+        self.engine = Some(engine);
+        Ok(())
+    }
+}
+
+/// Something that a person might say now, whether it may be said or not.
+fn whim(stage: &mut Stage<'_>, view: &View) -> Command {
+    let (run, reason) = (stage.run, "because".to_owned());
+    let pending = view.get::<Run>(run).is_some_and(|run| run.state == RunState::Pending);
+    match stage.random.u8(0..24) {
+        0 => Command::CancelRun { run, reason },
+        1..4 => Command::PauseRun { run, reason },
+        4..7 => Command::ResumeRun { run, reason },
+        _ if pending => Command::StartRun { run, base: "base".to_owned() },
+        7..15 => on_some_task(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
+        _ => on_some_patch(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
+    }
+}
+
+fn on_some_task(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
+    let tasks: Vec<&Task> = view.all::<Task>().collect();
+    let ended = |task: &&&Task| matches!(task.state, TaskState::Failed | TaskState::Waiting);
+    let some = stage.random.choice(&tasks)?;
+    let task = tasks.iter().find(ended).filter(|_| stage.random.bool()).unwrap_or(some);
+    let wish = match (task.state, stage.random.u8(0..6)) {
+        (_, 0) => TaskWish::Cancel,
+        (TaskState::Failed, _) | (_, 1) => TaskWish::Retry { say: None },
+        (_, 2) => TaskWish::Retry { say: Some("use the other file".to_owned()) },
+        _ => TaskWish::Skip,
+    };
+    Some(Command::OverrideTask { task: task.id, wish, reason: "because".to_owned() })
+}
+
+fn on_some_patch(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
+    let patches: Vec<&Patch> = view.all::<Patch>().collect();
+    let waits = |patch: &&&Patch| matches!(patch.state, PatchState::Quarantined | PatchState::Verified);
+    let some = stage.random.choice(&patches)?;
+    let patch = patches.iter().find(waits).filter(|_| stage.random.bool()).unwrap_or(some);
+    let release = |allow: &[&str]| {
+        let allow = allow.iter().map(|glob| (*glob).to_owned()).collect();
+        PatchWish::Release { waive: Vec::new(), allow }
+    };
+    let wish = match (patch.state, stage.random.u8(0..6)) {
+        (_, 0) => PatchWish::Drop,
+        (PatchState::Quarantined, 1..3) => release(&[]),
+        (PatchState::Quarantined, _) | (_, 1) => release(&["secrets/**"]),
+        _ => PatchWish::Land,
+    };
+    Some(Command::OverridePatch { patch: patch.id, wish, reason: "because".to_owned() })
+}
+
+/// What lets a paused run go on: whatever is held lands, and then it is resumed.
+fn answer(stage: &Stage<'_>, view: &View) -> Command {
+    let hold = view.get::<Run>(stage.run).is_some_and(|run| run.spec.land == LandMode::Hold);
+    let held = |patch: &&Patch| hold && patch.state == PatchState::Verified && !patch.approved;
+    match view.all::<Patch>().find(held) {
+        Some(patch) => {
+            Command::OverridePatch { patch: patch.id, wish: PatchWish::Land, reason: "looks good".to_owned() }
+        }
+        None => Command::ResumeRun { run: stage.run, reason: "go on".to_owned() },
+    }
+}
+
+impl<'s> Acting<'s> for Person<'s> {
+    fn act(&mut self, stage: &mut Stage<'s>) -> Result<Option<Timestamp>, Broken> {
+        match self.turn(stage) {
+            Err(Halt::Broken(broken)) => return Err(broken),
+            // Another call of the program comes later.
+            Err(Halt::Gone) => self.engine = None,
+            Ok(()) => {}
+        }
+        let run = stage.truth().get::<Run>(stage.run);
+        let over = run.is_some_and(|run| run.state.is_finished());
+        if self.whims == 0 && (over || run.is_some() && stage.events > self.rough_for) {
+            stage.sky = Sky::Calm;
+        }
+        if self.idle > 0 {
+            let wait = 20 << self.idle.min(10);
+            return Ok(Some(stage.in_seconds(wait, 2 * wait)));
+        }
+        let span = if stage.in_a_hundred(10) { stage.any_span().as_millis() / 1_000 } else { 40 };
+        Ok(Some(stage.in_seconds(0, span)))
+    }
+}
