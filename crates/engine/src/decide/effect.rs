@@ -45,8 +45,9 @@ pub(super) fn report(
     if effect.state.is_finished() {
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
     }
-    // Once it is unknown, only who looked at the world may say what became of it.
-    if epoch != effect.epoch || effect.state == EffectState::Unknown {
+    // Once it is unknown, only who looked at the world may say what became of it; asked for again, whoever had it is too late.
+    let asked_again = effect.state == EffectState::Requested && effect.epoch > 0;
+    if epoch != effect.epoch || effect.state == EffectState::Unknown || asked_again {
         return Err(Refusal::StaleLease { id: id.into(), given: epoch, current: effect.epoch });
     }
     if effect.state == EffectState::Requested {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollhouse_core::entity::{Effect, GateRun, Patch, Run, Task, Work};
 use tollhouse_core::lifecycle::{GateRunState, RunState};
 use tollhouse_core::spec::{Requirement, Weight};
-use tollhouse_core::{Actor, Event, Kind, PatchId, RecordId, Severity, Stream, Timestamp};
+use tollhouse_core::{Actor, Event, Kind, PatchId, RecordId, Severity, Stream, Timestamp, limits};
 use tollhouse_state::{Cursor, Store};
 
 use super::invariants::{Broken, claim};
@@ -24,6 +24,9 @@ pub(super) struct History {
     newest_at: BTreeMap<Stream, Timestamp>,
     /// The tasks that are missed.
     missed: BTreeSet<RecordId>,
+    /// How often a gate could not be judged on a patch's tree, by the patch, the gate, the tree and what it stands on; since a
+    /// person last let the patch in.
+    errors: BTreeMap<(PatchId, String, String, String), u32>,
     /// The landings that were begun and not settled.
     landings: BTreeMap<PatchId, RecordId>,
 }
@@ -169,6 +172,11 @@ impl History {
                 (Kind::Patch, "verify" | "land") => {
                     claim(self.passed(event.record), "what is verified passed every required gate on that tree", told)?;
                 }
+                (Kind::Patch, "release") => self.errors.retain(|(patch, ..), _| RecordId::from(*patch) != event.record),
+                (Kind::GateRun, "break") => {
+                    let often = self.note_error(event.record) > limits::GATE_ERROR_RETRIES_MAX + 1;
+                    claim(!often, "an error is run again at most twice", told)?;
+                }
                 (Kind::Effect, "start") => {
                     claim(self.may_begin(event.record), "effects begin in a run that goes on and is driven", told)?;
                 }
@@ -181,6 +189,17 @@ impl History {
             claim(!overtakes, "until a landing is settled its patch and task take only its outcome", told)?;
         }
         Ok(())
+    }
+
+    /// How often this gate could not be judged there by now, by its own doing.
+    fn note_error(&mut self, id: RecordId) -> u32 {
+        let Some(gate_run) = self.view.get::<GateRun>(id) else { return 0 };
+        let stopped = gate_run.end.as_ref().is_some_and(|end| end.stopped);
+        let Some(patch) = gate_run.patch.filter(|_| !stopped) else { return 0 };
+        let place = (patch, gate_run.gate.name.clone(), gate_run.tree.clone(), gate_run.parent.clone());
+        let count = self.errors.entry(place).or_default();
+        *count += 1;
+        *count
     }
 
     fn note_landings(&mut self, commit: &[Event]) {

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Run, Task, Work};
-use tollhouse_core::lifecycle::{AttemptState, GateRunState, PatchState, TaskState};
+use tollhouse_core::lifecycle::{AttemptState, PatchState, TaskState};
 use tollhouse_core::spec::LandMode;
-use tollhouse_core::{RecordId, Timestamp, limits};
+use tollhouse_core::{RecordId, Timestamp};
 
 use super::branch::Branch;
 use crate::view::View;
@@ -52,7 +52,6 @@ pub fn hold(view: &View, branch: &Branch) -> Result<(), Broken> {
         let times = [Some(gate_run.created_at), gate_run.started_at, gate_run.finished_at];
         ends(gate_run.id.into(), gate_run.state.is_finished(), times)?;
     }
-    gates_are_run_again_only_so_often(view)?;
     effects_hold(view)
 }
 
@@ -134,19 +133,6 @@ fn one_at_a_time(view: &View, run: &Run) -> Result<(), Broken> {
     let of_run = view.all::<Patch>().filter(|patch| patch.run == Some(run.id));
     let count = of_run.filter(on_its_way).filter(|patch| !held(patch)).count();
     claim(count <= 1, "nothing overtakes a landing", || format!("{count} patches are on their way"))
-}
-
-fn gates_are_run_again_only_so_often(view: &View) -> Result<(), Broken> {
-    let mut errors: BTreeMap<(RecordId, &str, &str, &str), u32> = BTreeMap::new();
-    for gate_run in view.all::<GateRun>().filter(|gate_run| gate_run.state == GateRunState::Error) {
-        let own = gate_run.end.as_ref().is_none_or(|end| !end.stopped);
-        if let Some(patch) = gate_run.patch.filter(|_| own) {
-            let place = (patch.into(), gate_run.gate.name.as_str(), gate_run.tree.as_str(), gate_run.parent.as_str());
-            *errors.entry(place).or_default() += 1;
-        }
-    }
-    let often = errors.iter().find(|(_, count)| **count > limits::GATE_ERROR_RETRIES_MAX + 1);
-    claim(often.is_none(), "an error is run again at most twice", || format!("{often:?}"))
 }
 
 fn effects_hold(view: &View) -> Result<(), Broken> {

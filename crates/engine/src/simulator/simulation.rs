@@ -153,7 +153,7 @@ fn any_plan(random: &mut fastrand::Rng) -> RunSpec {
 fn any_luck(random: &mut fastrand::Rng, plan: &RunSpec) -> BTreeMap<String, Vec<Luck>> {
     let mut luck = BTreeMap::new();
     for task in &plan.tasks {
-        let tries = (0..random.usize(0..4)).map(|_| Luck::ALL[random.usize(0..Luck::ALL.len())]).collect();
+        let tries = (0..random.usize(1..4)).map(|_| Luck::ALL[random.usize(0..Luck::ALL.len())]).collect();
         luck.insert(task.name.clone(), tries);
     }
     luck

@@ -296,7 +296,8 @@ impl<'s> Conductor<'s> {
         let wait = 2 << self.idle.min(12);
         let look = stage.in_seconds(wait, 2 * wait);
         let mut next = self.at_work.iter().filter_map(|work| work.due).min().map_or(look, |due| due.min(look));
-        if let Some(engine) = self.engine.as_ref().filter(|_| self.epoch > 0)
+        if let Some(engine) = self.engine.as_ref()
+            && self.drives(stage)
             && let Some(deadline) = next_deadline(engine.view(), stage.run)
         {
             next = next.min(stage.clock.when_wall_says(deadline));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tollhouse_core::entity::{Fork, Patch, Run, Task};
 use tollhouse_core::lifecycle::{PatchState, RunState, TaskState};
 use tollhouse_core::spec::{LandMode, RunSpec};
-use tollhouse_core::{Actor, PatchId, RunId, TaskId, Timestamp};
+use tollhouse_core::{Actor, PatchId, RunId, TaskId, Timestamp, limits};
 
 use super::Acting;
 use crate::command::{Command, Legacy, PatchWish, Submission, TaskWish};
@@ -25,13 +25,27 @@ pub(in crate::simulator) struct Person<'s> {
     rough_for: u64,
     /// How often in a row there was nothing to say.
     idle: u32,
+    away: Away,
+    /// How often they will let questions wait.
+    weeks_off: u32,
+}
+
+/// Whether the person lets questions wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Away {
+    No,
+    /// For longer than a question waits.
+    Begins,
+    /// They are back, and the first word is that the run goes on.
+    Back,
 }
 
 impl Person<'_> {
     /// A person who wants this done, in one of the ways in which a run is made.
     pub(in crate::simulator) fn with_plan(stage: &mut Stage<'_>, spec: RunSpec) -> Self {
         let (whims, rough_for) = (stage.random.u32(0..24), stage.random.u64(0..400));
-        Self { engine: None, begin: begin(stage, spec), whims, rough_for, idle: 0 }
+        let weeks_off = stage.random.u32(0..3);
+        Self { engine: None, begin: begin(stage, spec), whims, rough_for, idle: 0, away: Away::No, weeks_off }
     }
 }
 
@@ -67,13 +81,21 @@ impl<'s> Person<'s> {
         let state = engine.view().get::<Run>(stage.run).map(|run| run.state);
         let command = match state {
             None => Some(self.begin.clone()),
+            Some(_) if self.away == Away::Back => {
+                self.away = Away::No;
+                Some(Command::ResumeRun { run: stage.run, reason: "back".to_owned() })
+            }
+            Some(_) if self.weeks_off > 0 && asks(engine.view()) => {
+                self.weeks_off -= 1;
+                self.away = Away::Begins;
+                None
+            }
             Some(_) if self.whims > 0 => {
                 self.whims -= 1;
                 Some(whim(stage, engine.view()))
             }
             Some(RunState::Pending) => Some(Command::StartRun { run: stage.run, base: "base".to_owned() }),
-            Some(RunState::Paused) => Some(answer(stage, engine.view())),
-            Some(_) => None,
+            Some(state) => answer(stage, engine.view(), state),
         };
         self.idle = if command.is_some() { 0 } else { self.idle + 1 };
         if let Some(command) = command {
@@ -82,6 +104,11 @@ impl<'s> Person<'s> {
         self.engine = Some(engine);
         Ok(())
     }
+}
+
+/// Whether something waits for the person.
+fn asks(view: &View) -> bool {
+    view.all::<Task>().any(|task| task.state == TaskState::Waiting)
 }
 
 /// Something that a person might say now, whether it may be said or not.
@@ -130,16 +157,17 @@ fn on_some_patch(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
     Some(Command::OverridePatch { patch: patch.id, wish, reason: "because".to_owned() })
 }
 
-/// What lets a paused run go on: whatever is held lands, and then it is resumed.
-fn answer(stage: &Stage<'_>, view: &View) -> Command {
+/// What lets a run go on that waits for a person: whatever is held lands, and then it is resumed.
+fn answer(stage: &Stage<'_>, view: &View, state: RunState) -> Option<Command> {
+    let rests = state == RunState::Paused;
     let hold = view.get::<Run>(stage.run).is_some_and(|run| run.spec.land == LandMode::Hold);
     let held = |patch: &&Patch| hold && patch.state == PatchState::Verified && !patch.approved;
-    match view.all::<Patch>().find(held) {
-        Some(patch) => {
-            Command::OverridePatch { patch: patch.id, wish: PatchWish::Land, reason: "looks good".to_owned() }
-        }
-        None => Command::ResumeRun { run: stage.run, reason: "go on".to_owned() },
+    // What was let in again after the end of its run may be held, too.
+    if let Some(patch) = view.all::<Patch>().find(held).filter(|_| rests || state.is_finished()) {
+        let reason = "looks good".to_owned();
+        return Some(Command::OverridePatch { patch: patch.id, wish: PatchWish::Land, reason });
     }
+    rests.then(|| Command::ResumeRun { run: stage.run, reason: "go on".to_owned() })
 }
 
 impl<'s> Acting<'s> for Person<'s> {
@@ -154,6 +182,11 @@ impl<'s> Acting<'s> for Person<'s> {
         let over = run.is_some_and(|run| run.state.is_finished());
         if self.whims == 0 && (over || run.is_some() && stage.events > self.rough_for) {
             stage.sky = Sky::Calm;
+        }
+        if self.away == Away::Begins {
+            self.away = Away::Back;
+            let week = limits::QUESTION_WAITS.as_millis() / 1_000;
+            return Ok(Some(stage.in_seconds(week, 2 * week)));
         }
         if self.idle > 0 {
             let wait = 20 << self.idle.min(10);
