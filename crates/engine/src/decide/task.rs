@@ -36,9 +36,11 @@ fn overdue(draft: &mut Draft<'_>, task: &Task, attempt: AttemptId) -> Result<(),
     let reason = format!("the attempt took longer than its {}", task.spec.timeout);
     let then = retry_or_fail(draft, task, ErrorClass::Timeout);
     draft.emit::<Task>(task.id, &TaskEvent::Overdue { then, reason: reason.clone() })?;
-    let end = AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason), ..AttemptEnd::default() };
+    let why = Some(reason.clone());
+    let end = AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: why, ..AttemptEnd::default() };
     draft.emit::<Attempt>(attempt, &AttemptEvent::TimeOut { end: Box::new(end) })?;
-    draft.request(Some(task.run), Work::Kill { attempt })
+    // Where nobody began it, or it was asked for again after its runner was gone, nobody will begin it.
+    stop(draft, task.run, attempt, &reason)
 }
 
 /// Nobody answered in time.

@@ -74,12 +74,12 @@ pub fn simulate(seed: u64) -> Result<Report, Violation> {
     let plan = any_plan(&mut random);
     let hands = Hands::with_luck(any_luck(&mut random, &plan));
     let mut stage = Stage::new(&store, run, random, hands, begin);
-    let state = live_through(&mut stage, plan).map_err(|broken| {
+    let ended = live_through(&mut stage, plan).map_err(|broken| {
         let hidden = stage.trace.len().saturating_sub(LINES_SHOWN);
         Violation { seed, broken, trace: stage.trace.split_off(hidden) }
     })?;
     let Stage { trace, coverage, events, .. } = stage;
-    Ok(Report { seed, state, events, trace_hash: hash(&trace), trace, coverage })
+    Ok(Report { seed, state: ended, events, trace_hash: hash(&trace), trace, coverage })
 }
 
 /// Lets everybody act in the order of virtual time, until nothing is left to be done.
@@ -90,8 +90,8 @@ fn live_through(stage: &mut Stage<'_>, plan: RunSpec) -> Result<RunState, Broken
         agenda.insert((stage.in_seconds(0, 20), place));
     }
     for _ in 0..ACTS_MAX {
-        if let Some(state) = is_over(stage) {
-            return stage.check_the_fold().map(|()| state);
+        if let Some(ended) = is_over(stage) {
+            return stage.check_the_fold().map(|()| ended);
         }
         let Some((at, place)) = agenda.pop_first() else { break };
         stage.clock.go_on_to(at);
@@ -99,8 +99,8 @@ fn live_through(stage: &mut Stage<'_>, plan: RunSpec) -> Result<RunState, Broken
             agenda.insert((next, place));
         }
     }
-    let state = stage.truth().get::<Run>(stage.run).map(|run| run.state);
-    Err(Broken { claim: "nothing waits forever", what: format!("the run is {state:?}") })
+    let stands = stage.truth().get::<Run>(stage.run).map(|run| run.state);
+    Err(Broken { claim: "nothing waits forever", what: format!("the run is {stands:?}") })
 }
 
 /// Who takes part. A new kind of actor is one line here, and a file in `actor/`.
@@ -118,10 +118,10 @@ fn cast<'s>(stage: &mut Stage<'s>, plan: RunSpec) -> Vec<Box<dyn Acting<'s> + 's
 /// How the run ended, once nothing is open any more and nobody changes their mind.
 fn is_over(stage: &Stage<'_>) -> Option<RunState> {
     let view = stage.truth();
-    let state = view.get::<Run>(stage.run).map(|run| run.state).filter(|state| state.is_finished())?;
+    let ended = view.get::<Run>(stage.run).map(|run| run.state).filter(|stands| stands.is_finished())?;
     let settled = view.all::<Effect>().all(|effect| effect.state.is_finished())
         && view.all::<Patch>().all(|patch| patch.state.is_finished());
-    (stage.sky == Sky::Calm && settled).then_some(state)
+    (stage.sky == Sky::Calm && settled).then_some(ended)
 }
 
 fn any_plan(random: &mut fastrand::Rng) -> RunSpec {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tollhouse_core::PatchId;
 use tollhouse_core::entity::{Attempt, Effect, ErrorClass, Patch, Task, Work};
 use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::{LandMode, RunSpec, Weight};
+use tollhouse_core::spec::{LandMode, OnDependencyFailure, RunSpec, Weight};
 use tollhouse_core::{RunId, Span};
 use tollhouse_engine::{
     AttemptFacts, Command, EngineError, Found, Liveness, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View,
@@ -447,4 +447,41 @@ proptest! {
         }
         prop_assert_eq!(&folded, world.view());
     }
+}
+
+#[test]
+fn an_attempt_that_is_over_before_anybody_began_it_is_not_begun_any_more() {
+    let mut world = started(&spec(vec![task("a", &[])], 1));
+    let spawn = world.view().all::<Effect>().next().unwrap().id;
+    world.now = world.now.after(Span::from_secs(61));
+    world.execute(&Command::Tick { run: world.run }).unwrap();
+    assert_eq!(world.view().get::<Effect>(spawn).unwrap().state, EffectState::Failed);
+    assert_eq!(world.view().all::<Effect>().filter(|effect| !effect.state.is_finished()).count(), 0);
+    world.execute(&cancel(&world)).unwrap();
+    assert_eq!(world.run_record().state, RunState::Canceled);
+}
+
+#[test]
+fn who_had_an_effect_that_is_asked_for_again_is_too_late() {
+    let mut world = started(&spec(vec![task("a", &[])], 1));
+    let spawn = world.view().all::<Effect>().next().unwrap().id;
+    let claim = Command::Claim { effect: spawn, by: claimant(world.conductor), until: world.now };
+    world.execute(&claim).unwrap();
+    world.drive();
+    let found = Found::NotDone { reason: "it never began".to_owned() };
+    world.execute(&Command::Settle { effect: spawn, by: Witness::Conductor(world.conductor), found }).unwrap();
+    let late =
+        Command::Report { effect: spawn, epoch: 1, outcome: Box::new(Outcome::Spawned(AttemptFacts::default())) };
+    assert_eq!(refusal(world.execute(&late)).code(), "stale_lease");
+}
+
+#[test]
+fn a_task_whose_dependency_stays_missed_is_not_tried_again() {
+    let mut plan = spec(vec![task("a", &[]), task("b", &["a"]), task("c", &[])], 1);
+    plan.tasks[1].on_dependency_failure = OnDependencyFailure::Fail;
+    let luck: &[Luck] = &[Luck::AgentFails, Luck::AgentFails];
+    let mut world = World::new(&plan, &[("a", luck), ("c", &[Luck::Hangs])], 7);
+    world.go_until(|world| world.state_of("b") == TaskState::Failed);
+    let retry = on_task(&world, "b", TaskWish::Retry { say: None });
+    assert!(matches!(refusal(world.execute(&retry)), Refusal::NotInTable(_)));
 }

@@ -8,6 +8,10 @@ use tollhouse_engine::simulator::{Hands, claimant, process, spec, task};
 use tollhouse_engine::{At, Command, Engine, EngineError, View, next_deadline};
 use tollhouse_state::{Call, Cursor, Fault, FaultStore, MemoryStore, Moment, Store, Told};
 
+fn the_run() -> RunId {
+    RunId::from_parts(Timestamp::from_micros(1_700_000_000_000_000), 1)
+}
+
 /// A program that drives a run alone. Each command may be met by a fault, and then it is given again.
 struct Driver {
     engine: Engine<FaultStore<MemoryStore>>,
@@ -20,7 +24,7 @@ struct Driver {
 impl Driver {
     fn new() -> Self {
         let now = Timestamp::from_micros(1_700_000_000_000_000);
-        let engine = Engine::open(FaultStore::new(MemoryStore::new()), RunId::from_parts(now, 1)).unwrap();
+        let engine = Engine::open(FaultStore::new(MemoryStore::new()), RunId::from_parts(now, 1)).expect("it is empty");
         Self { engine, hands: Hands::default(), now, seed: 0, told: Vec::new() }
     }
 
@@ -43,7 +47,7 @@ impl Driver {
     /// Makes a run and lets it come to its end; every command meets the next of these faults.
     fn go(mut self, faults: &[Option<(Call, u64, Fault)>]) -> Self {
         let mut faults = faults.iter().copied().chain(std::iter::repeat(None));
-        let run = RunId::from_parts(Timestamp::from_micros(1_700_000_000_000_000), 1);
+        let run = the_run();
         let spec = Box::new(spec(vec![task("a", &[]), task("b", &["a"])], 2));
         let create = Command::CreateRun { run, spec, started_by: "ada".to_owned(), legacy: None };
         let drive = Command::Drive { run, process: process(1), seen: None };
@@ -51,7 +55,7 @@ impl Driver {
         for command in [create, drive, start] {
             self.say(&command, faults.next().flatten());
         }
-        while self.engine.view().get::<Run>(run).unwrap().state == RunState::Running {
+        while self.engine.view().get::<Run>(run).expect("it was made").state == RunState::Running {
             let open = |effect: &&Effect| !effect.state.is_finished();
             let command = match self.engine.view().all::<Effect>().find(open).cloned() {
                 Some(effect) if effect.state == EffectState::Requested => {
@@ -63,7 +67,7 @@ impl Driver {
                     Command::Report { effect: effect.id, epoch: effect.epoch, outcome }
                 }
                 None => {
-                    self.now = self.now.max(next_deadline(self.engine.view(), run).unwrap());
+                    self.now = self.now.max(next_deadline(self.engine.view(), run).expect("something is due"));
                     Command::Tick { run }
                 }
             };
@@ -73,7 +77,7 @@ impl Driver {
     }
 
     fn ledger(&self) -> Vec<Event> {
-        self.engine.store().inner().events(&Cursor::default()).unwrap()
+        self.engine.store().inner().events(&Cursor::default()).expect("it is in memory")
     }
 }
 
@@ -94,14 +98,14 @@ proptest! {
         let ledger = rough.ledger();
         prop_assert_eq!(&ledger, &fair.ledger());
         prop_assert_eq!(&ledger, &rough.told);
-        prop_assert_eq!(&View::load(rough.engine.store(), RunId::from_parts(Timestamp::from_micros(1_700_000_000_000_000), 1)).unwrap(), rough.engine.view());
+        prop_assert_eq!(&View::load(rough.engine.store(), the_run()).unwrap(), rough.engine.view());
     }
 }
 
 #[test]
 fn a_command_that_was_carried_out_is_known_also_after_others_and_a_clock_that_was_set_back() {
     let mut driver = Driver::new().go(&[]);
-    let run = RunId::from_parts(Timestamp::from_micros(1_700_000_000_000_000), 1);
+    let run = the_run();
     // Before the newest event: the decision is made for a later time than the command says.
     let at = At { now: Timestamp::EPOCH, seed: 99 };
     let lets_go = Command::StepDown { run, epoch: 1 };
@@ -116,7 +120,7 @@ fn a_command_that_was_carried_out_is_known_also_after_others_and_a_clock_that_wa
 #[test]
 fn an_engine_that_begins_anew_does_nothing_twice_for_one_at() {
     let mut driver = Driver::new().go(&[]);
-    let run = RunId::from_parts(Timestamp::from_micros(1_700_000_000_000_000), 1);
+    let run = the_run();
     let at = At { now: driver.now, seed: 99 };
     driver.engine.execute(&Command::StepDown { run, epoch: 1 }, &Actor::Engine, at).unwrap();
     let before = driver.ledger().len();

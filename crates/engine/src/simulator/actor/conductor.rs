@@ -180,8 +180,8 @@ impl<'s> Conductor<'s> {
         asked.retain(|effect| effect.state == EffectState::Requested);
         stage.random.shuffle(&mut asked);
         for effect in asked {
-            let state = self.run(stage).map_or(RunState::Pending, |run| run.state);
-            if !begins_in(state, &effect.work) && !stage.strikes(10) {
+            let stands = self.run(stage).map_or(RunState::Pending, |run| run.state);
+            if !begins_in(stands, &effect.work) && !stage.strikes(10) {
                 continue;
             }
             let until = stage.clock.wall().max(self.engine().newest_at()).after(Span::from_secs(600));

@@ -56,8 +56,14 @@ fn begin(stage: &mut Stage<'_>, mut spec: RunSpec) -> Command {
         let path = if stage.random.bool() { "src/lib.rs" } else { "secrets/key" };
         let id = PatchId::from_parts(stage.clock.now(), stage.random.u128(..));
         let change = new_patch(path, "handed in", "base");
-        let patch = Box::new(Submission { id, change, title: "Mend it".to_owned(), author: None, replaces: None });
-        return Command::SubmitPatch { run, spec: Box::new(spec), started_by, base: "base".to_owned(), patch };
+        let handed_in = Box::new(Submission { id, change, title: "Mend it".to_owned(), author: None, replaces: None });
+        return Command::SubmitPatch {
+            run,
+            spec: Box::new(spec),
+            started_by,
+            base: "base".to_owned(),
+            patch: handed_in,
+        };
     }
     let legacy = stage.in_a_hundred(20).then(|| {
         let source = RunId::from_parts(stage.clock.now(), stage.random.u128(..));
@@ -78,8 +84,8 @@ impl<'s> Person<'s> {
             },
         };
         let _ = engine.catch_up();
-        let state = engine.view().get::<Run>(stage.run).map(|run| run.state);
-        let command = match state {
+        let stands = engine.view().get::<Run>(stage.run).map(|run| run.state);
+        let command = match stands {
             None => Some(self.begin.clone()),
             Some(_) if self.away == Away::Back => {
                 self.away = Away::No;
@@ -95,7 +101,7 @@ impl<'s> Person<'s> {
                 Some(whim(stage, engine.view()))
             }
             Some(RunState::Pending) => Some(Command::StartRun { run: stage.run, base: "base".to_owned() }),
-            Some(state) => answer(stage, engine.view(), state),
+            Some(stands) => answer(stage, engine.view(), stands),
         };
         self.idle = if command.is_some() { 0 } else { self.idle + 1 };
         if let Some(command) = command {
@@ -158,12 +164,12 @@ fn on_some_patch(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
 }
 
 /// What lets a run go on that waits for a person: whatever is held lands, and then it is resumed.
-fn answer(stage: &Stage<'_>, view: &View, state: RunState) -> Option<Command> {
-    let rests = state == RunState::Paused;
-    let hold = view.get::<Run>(stage.run).is_some_and(|run| run.spec.land == LandMode::Hold);
-    let held = |patch: &&Patch| hold && patch.state == PatchState::Verified && !patch.approved;
+fn answer(stage: &Stage<'_>, view: &View, stands: RunState) -> Option<Command> {
+    let rests = stands == RunState::Paused;
+    let asks_first = view.get::<Run>(stage.run).is_some_and(|run| run.spec.land == LandMode::Hold);
+    let held = |patch: &&Patch| asks_first && patch.state == PatchState::Verified && !patch.approved;
     // What was let in again after the end of its run may be held, too.
-    if let Some(patch) = view.all::<Patch>().find(held).filter(|_| rests || state.is_finished()) {
+    if let Some(patch) = view.all::<Patch>().find(held).filter(|_| rests || stands.is_finished()) {
         let reason = "looks good".to_owned();
         return Some(Command::OverridePatch { patch: patch.id, wish: PatchWish::Land, reason });
     }
