@@ -17,6 +17,8 @@ pub use tollhouse_core::{
     RecordId, RepoPath, RunId, Severity, Span, Stream, TaskId, Timestamp, TreeFacts, Version, WorkerId, WorkstreamId,
     commit_digest, entity, event_hash, lifecycle, limits, spec,
 };
+#[cfg(feature = "testing")]
+pub use tollhouse_engine::simulator;
 pub use tollhouse_engine::{
     Apply, At, AttemptFacts, Claimant, Command, Decision, Engine, EngineError, Found, GateFacts, Legacy, Liveness,
     NewPatch, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View, ViewError, Viewed, Witness, decide,
@@ -25,9 +27,9 @@ pub use tollhouse_engine::{
 };
 #[cfg(feature = "sqlite")]
 pub use tollhouse_state::SqliteStore;
-pub use tollhouse_state::{CommitError, Committed, Cursor, Find, Novelty, Order, Store, StoreError};
 #[cfg(feature = "testing")]
-pub use tollhouse_state::{MemoryStore, conformance};
+pub use tollhouse_state::{Call, Fault, FaultStore, MemoryStore, Mishap, Moment, Told, conformance, conformance_tests};
+pub use tollhouse_state::{CommitError, Committed, Cursor, Find, Novelty, Order, Store, StoreError};
 
 #[cfg(feature = "runner")]
 pub use tollhouse_runner::{

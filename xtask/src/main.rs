@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person at a terminal is what it is for")]
 
 mod environment;
+mod purity;
 mod python;
 mod schemas;
 mod soak;

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::environment::{Draws, Failure, Repo, succeed};
-use crate::{python, schemas, tool};
+use crate::{purity, python, schemas, tool};
 
 pub(crate) const ROUNDS: u32 = 64;
 
@@ -20,11 +20,13 @@ struct Step {
     run: fn(&str, &Repo) -> Result<Outcome, Failure>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 11] = [
     Step { name: "format", run: |_, repo| cargo(repo, "fmt --all --check") },
     Step { name: "lints", run: |_, repo| cargo(repo, "clippy --workspace --all-targets -- -D warnings") },
     Step { name: "dependencies", run: |_, repo| tool::check_dependencies(repo) },
+    Step { name: "no C", run: |_, repo| purity::check_no_c(repo) },
     Step { name: "advisories", run: |_, repo| tool::check_advisories(repo) },
+    Step { name: "wasm", run: |_, repo| purity::check_wasm(repo) },
     Step { name: "tests", run: nextest },
     Step { name: "doc tests", run: |_, repo| cargo(repo, "test --doc --workspace --exclude tollhouse-py") },
     Step { name: "docs", run: |_, repo| docs(repo) },

@@ -1,7 +1,9 @@
 //! The loop that every embedding shares: catch up, decide, commit; again when somebody was faster.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
-use tollhouse_core::{Actor, Commit, RecordId, RunId, Stream, Timestamp};
+use tollhouse_core::{Actor, Commit, Event, RecordId, RunId, Stream, Timestamp};
 use tollhouse_state::{CommitError, Cursor, Order, Store, StoreError};
 
 use crate::command::{At, Command};
@@ -72,6 +74,17 @@ pub struct Engine<S> {
     seq: u64,
     /// When the newest event was: no decision is made before it, whatever a clock that was set back says.
     newest_at: Timestamp,
+    /// What came and was not told yet, because a call ended with an error.
+    untold: Vec<Event>,
+    /// The commits of which the store did not say whether they were made, by id.
+    unsure: BTreeMap<String, Came>,
+}
+
+/// Whether the events of a commit came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    NotYet,
+    Already,
 }
 
 impl<S: Store> Engine<S> {
@@ -85,10 +98,11 @@ impl<S: Store> Engine<S> {
         let position = newest.last().map_or(0, |event| event.position);
         let stream = Stream::Run(run);
         let own = Cursor { stream: Some(stream), limit: Some(1), order: Order::Newest, ..Cursor::default() };
-        let seq = store.events(&own)?.last().filter(|event| event.position <= position).map_or(0, |event| event.seq);
+        let own = store.events(&own)?;
+        let seq = own.last().filter(|event| event.position <= position).map_or(0, |event| event.seq);
         let view = View::load(&store, run)?;
-        let newest_at = newest.last().map_or(Timestamp::EPOCH, |event| event.at);
-        Ok(Self { store, stream, view, position, seq, newest_at })
+        let newest_at = latest(&newest, &own);
+        Ok(Self { store, stream, view, position, seq, newest_at, untold: Vec::new(), unsure: BTreeMap::new() })
     }
 
     /// Opens the engine for what belongs to no run. Its view begins empty and holds what this engine makes.
@@ -98,8 +112,10 @@ impl<S: Store> Engine<S> {
     pub fn open_project(store: S) -> Result<Self, EngineError> {
         let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
         let position = newest.last().map_or(0, |event| event.position);
-        let newest_at = newest.last().map_or(Timestamp::EPOCH, |event| event.at);
-        Ok(Self { store, stream: Stream::Project, view: View::default(), position, seq: 0, newest_at })
+        let own = Cursor { stream: Some(Stream::Project), limit: Some(1), order: Order::Newest, ..Cursor::default() };
+        let newest_at = latest(&newest, &store.events(&own)?);
+        let (stream, view) = (Stream::Project, View::default());
+        Ok(Self { store, stream, view, position, seq: 0, newest_at, untold: Vec::new(), unsure: BTreeMap::new() })
     }
 
     /// Opens the engine for some records that belong to no run.
@@ -132,23 +148,32 @@ impl<S: Store> Engine<S> {
         self.newest_at
     }
 
-    /// Brings the view up to date; the answer is the events that did it.
+    /// Brings the view up to date; the answer is the events that came since a call last told any. What came before a call ended
+    /// with an error is told by the next one.
     ///
     /// # Errors
     /// The ledger cannot be read, or an event does not follow from what is known.
-    pub fn catch_up(&mut self) -> Result<Vec<tollhouse_core::Event>, EngineError> {
+    pub fn catch_up(&mut self) -> Result<Vec<Event>, EngineError> {
+        self.read_on()?;
+        Ok(std::mem::take(&mut self.untold))
+    }
+
+    fn read_on(&mut self) -> Result<(), EngineError> {
         let stream = Some(self.stream);
-        let events = self.store.events(&Cursor { after: self.position, stream, ..Cursor::default() })?;
-        for event in &events {
+        for event in self.store.events(&Cursor { after: self.position, stream, ..Cursor::default() })? {
             // Of what belongs to no run, only what this engine saw from its beginning is in its view.
             if self.stream != Stream::Project || event.version == 1 || self.view.knows(event.record) {
-                self.view.apply(event)?;
+                self.view.apply(&event)?;
             }
             self.position = event.position;
             self.seq = event.seq;
             self.newest_at = self.newest_at.max(event.at);
+            if let Some(came) = self.unsure.get_mut(&event.commit) {
+                *came = Came::Already;
+            }
+            self.untold.push(event);
         }
-        Ok(events)
+        Ok(())
     }
 
     /// What a decision on this view rests on as a whole. A run is decided on as a set; what belongs to no run stands alone,
@@ -157,27 +182,55 @@ impl<S: Store> Engine<S> {
         matches!(self.stream, Stream::Run(_)).then_some((self.stream, self.seq))
     }
 
-    /// Carries out a command: all that follows from it is on the ledger when this returns. The answer is the events
-    /// that came since the last call, its own included.
+    /// Carries out a command: all that follows from it is on the ledger when this returns. The answer is the events that came
+    /// since a call last told any, its own included.
+    ///
+    /// An `At` is carried out at most once: it is the name of what was asked for. After an error of the store, nobody knows
+    /// whether the ledger has it. Then either
+    ///
+    /// - give the same command with the same `At` to the same engine again: where it was carried out, that is found, and
+    ///   nothing is done a second time; where it was not, it is carried out now; or
+    /// - call [`catch_up`](Self::catch_up), look at the [`view`](Self::view), and decide anew what to ask for, with an `At`
+    ///   of its own. This is also for a program that began anew: to an engine that did not see the error, what was carried
+    ///   out already is refused, does nothing, or is [`CommitError::IdReused`].
+    ///
+    /// ```
+    /// use tollhouse_core::{Actor, RunId, Timestamp};
+    /// use tollhouse_engine::simulator::{spec, task};
+    /// use tollhouse_engine::{At, Command, Engine};
+    /// use tollhouse_state::{Call, Fault, FaultStore, MemoryStore, Moment, Told};
+    ///
+    /// let at = At { now: Timestamp::from_micros(1_700_000_000_000_000), seed: 7 };
+    /// let run = RunId::from_parts(at.now, 1);
+    /// let mut engine = Engine::open(FaultStore::new(MemoryStore::new()), run)?;
+    /// engine.store().fail_nth(Call::Commit, 1, Fault { moment: Moment::After, error: Told::Busy });
+    ///
+    /// let (spec, started_by) = (Box::new(spec(vec![task("a", &[])], 1)), "ada".to_owned());
+    /// let create = Command::CreateRun { run, spec, started_by, legacy: None };
+    /// let error = engine.execute(&create, &Actor::Engine, at).unwrap_err();
+    /// assert_eq!(error.code(), "busy");
+    /// let events = engine.execute(&create, &Actor::Engine, at)?;
+    /// assert_eq!(events[0].event.name, "created");
+    /// # Ok::<(), tollhouse_engine::EngineError>(())
+    /// ```
     ///
     /// # Errors
-    /// The command is refused, or the store fails; then nothing changed.
-    pub fn execute(
-        &mut self,
-        command: &Command,
-        actor: &Actor,
-        at: At,
-    ) -> Result<Vec<tollhouse_core::Event>, EngineError> {
-        let mut seen = Vec::new();
+    /// The command is refused, and nothing changed; or the store fails, and then see above.
+    pub fn execute(&mut self, command: &Command, actor: &Actor, at: At) -> Result<Vec<Event>, EngineError> {
+        // Of what the caller gave, not of the time that the decision is made for: given again, it is the same.
+        let id = format!("{}-{:016x}", at.now.as_micros(), at.seed);
         for _ in 0..STALE_RETRIES_MAX {
-            seen.append(&mut self.catch_up()?);
+            self.read_on()?;
+            if self.unsure.get(&id) == Some(&Came::Already) {
+                return Ok(self.tell(&id));
+            }
             let at = At { now: at.now.max(self.newest_at), ..at };
             let decision = decide(&self.view, command, at)?;
             if decision.changes.is_empty() {
-                return Ok(seen);
+                return Ok(self.tell(&id));
             }
             let commit = Commit {
-                id: format!("{}-{:016x}", at.now.as_micros(), at.seed),
+                id: id.clone(),
                 at: at.now,
                 actor: actor.clone(),
                 trace: Some(trace_of(self.stream)),
@@ -185,17 +238,36 @@ impl<S: Store> Engine<S> {
                 follows: self.follows(),
                 changes: decision.changes,
             };
+            let came_before = self.unsure.insert(id.clone(), Came::NotYet).is_some();
             match self.store.commit(&commit) {
                 Ok(_) => {
-                    seen.append(&mut self.catch_up()?);
-                    return Ok(seen);
+                    self.read_on()?;
+                    return Ok(self.tell(&id));
                 }
-                Err(CommitError::Stale { .. } | CommitError::Overtaken { .. }) => {}
-                Err(error) => return Err(error.into()),
+                // A store answers a known id before it compares anything: this one is not known.
+                Err(CommitError::Stale { .. } | CommitError::Overtaken { .. }) => drop(self.unsure.remove(&id)),
+                // What was asked for before got through after all, since the ledger was read.
+                Err(CommitError::IdReused { .. }) if came_before => {}
+                Err(error @ CommitError::Backend(_)) => return Err(error.into()),
+                Err(error) => {
+                    self.unsure.remove(&id);
+                    return Err(error.into());
+                }
             }
         }
         Err(CommitError::Backend(StoreError::Busy { op: "commit" }).into())
     }
+
+    /// The end of a command that was carried out.
+    fn tell(&mut self, id: &str) -> Vec<Event> {
+        self.unsure.remove(id);
+        std::mem::take(&mut self.untold)
+    }
+}
+
+/// When the newest event was: of all, and of the stream, whose newest may be later where a clock was set back meanwhile.
+fn latest(newest: &[Event], own: &[Event]) -> Timestamp {
+    newest.iter().chain(own).map(|event| event.at).max().unwrap_or(Timestamp::EPOCH)
 }
 
 /// The W3C trace id of a stream: made from its name, so that whoever knows the run knows the trace.

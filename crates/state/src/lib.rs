@@ -57,12 +57,16 @@ pub mod conformance;
 #[cfg(feature = "testing")]
 pub mod examples;
 #[cfg(feature = "testing")]
+mod fault;
+#[cfg(feature = "testing")]
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
 
 pub use check::{BODY_BYTES_MAX, CHANGES_MAX};
+#[cfg(feature = "testing")]
+pub use fault::{Call, Fault, FaultStore, Mishap, Moment, Told};
 #[cfg(feature = "testing")]
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]

@@ -49,9 +49,10 @@ pub(super) fn report(
     if stops(Guard::FinishedIsNotReported, effect.state.is_finished()) {
         return Err(Refusal::AlreadyFinished { id: id.into(), state: effect.state.as_str() });
     }
-    // Once it is unknown, only who looked at the world may say what became of it.
+    // Once it is unknown, only who looked at the world may say what became of it; asked for again, whoever had it is too late.
     let is_old = stops(Guard::ReportNeedsTheEpoch, epoch != effect.epoch);
-    if is_old || stops(Guard::LostIsNotReported, effect.state == EffectState::Unknown) {
+    let asked_again = effect.state == EffectState::Requested && effect.epoch > 0;
+    if is_old || asked_again || stops(Guard::LostIsNotReported, effect.state == EffectState::Unknown) {
         return Err(Refusal::StaleLease { id: id.into(), given: epoch, current: effect.epoch });
     }
     if effect.state == EffectState::Requested {

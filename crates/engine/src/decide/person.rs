@@ -1,9 +1,9 @@
 //! A person's word on a task or a patch: an ordinary event with a reason, never a way around the gate.
 
-use tollhouse_core::entity::{Patch, Run, Task};
-use tollhouse_core::lifecycle::{DecideTo, PatchEvent, PatchState, RunState, TaskEvent, TaskState};
+use tollhouse_core::entity::{ErrorClass, Patch, Run, Task};
+use tollhouse_core::lifecycle::{DecideTo, IllegalTransition, PatchEvent, PatchState, RunState, TaskEvent, TaskState};
 use tollhouse_core::spec::Weight;
-use tollhouse_core::{PatchId, RecordId, RunId, TaskId};
+use tollhouse_core::{Kind, PatchId, RecordId, RunId, TaskId};
 
 use super::draft::Draft;
 use super::{hold, patch, task};
@@ -29,6 +29,11 @@ pub(super) fn task(draft: &mut Draft<'_>, id: TaskId, wish: &TaskWish, reason: &
     match wish {
         TaskWish::Retry { say } if task.state == TaskState::Waiting => {
             task::end(draft, id, &TaskEvent::Decide { to: DecideTo::Queued, reason, say: say.clone() })?;
+        }
+        // Its dependencies stay missed, and what is queued must have them done.
+        TaskWish::Retry { .. } if task.error_class == Some(ErrorClass::DependencyMissed) => {
+            let (state, event) = (task.state.as_str(), "requeue");
+            return Err(IllegalTransition { kind: Kind::Task, state, event }.into());
         }
         TaskWish::Retry { say } => {
             nothing_ended_with(draft, &task)?;
@@ -125,7 +130,7 @@ fn drop_patch(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), 
         let say = left.then(|| reason.clone());
         return draft.emit::<Task>(task.id, &TaskEvent::Decide { to, reason, say });
     }
-    task::refuse(draft, task.id, tollhouse_core::entity::ErrorClass::Policy, reason)
+    task::refuse(draft, task.id, ErrorClass::Policy, reason)
 }
 
 fn release(

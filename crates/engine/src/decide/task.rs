@@ -46,6 +46,7 @@ pub(super) fn overdue(draft: &mut Draft<'_>, task: &Task, attempt: AttemptId, re
     let end =
         AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason.to_owned()), ..AttemptEnd::default() };
     draft.emit::<Attempt>(attempt, &AttemptEvent::TimeOut { end: Box::new(end) })?;
+    // Where nobody began it, or it was asked for again after its runner was gone, nobody will begin it.
     stop(draft, task.run, attempt, reason)
 }
 

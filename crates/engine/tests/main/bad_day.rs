@@ -117,9 +117,9 @@ fn what_is_held_waits_and_its_run_rests_until_a_person_lands_it() {
     world.go_until(|world| world.run_record().state == RunState::Paused);
     assert_eq!(world.state_of("a"), TaskState::Waiting);
     assert_eq!(world.run_record().reason.as_deref(), Some("1 change was ready and held"));
-    assert!(world.branch.is_empty(), "nothing landed");
+    assert!(world.branch().is_empty(), "nothing landed");
     world.go();
-    assert_eq!(world.branch.len(), 2);
+    assert_eq!(world.branch().len(), 2);
     assert_eq!(world.run_record().state, RunState::Succeeded);
 }
 
@@ -129,7 +129,7 @@ fn changes_that_are_held_together_all_land() {
     world.go_until(|world| world.run_record().state == RunState::Paused);
     assert_eq!(world.run_record().reason.as_deref(), Some("3 changes were ready and held"));
     world.go();
-    assert_eq!(world.branch.len(), 3);
+    assert_eq!(world.branch().len(), 3);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_canceled_run_ends_what_is_alive_and_lands_nothing_more() {
     world.execute(&cancel(&world)).unwrap();
     world.go();
     assert_eq!(world.run_record().state, RunState::Canceled);
-    assert!(world.branch.is_empty());
+    assert!(world.branch().is_empty());
     assert!(world.view().all::<Task>().all(|task| task.state == TaskState::Canceled));
     assert_eq!(refusal(world.execute(&cancel(&world))).code(), "run_over");
 }
@@ -189,7 +189,7 @@ fn a_landing_that_began_is_not_overtaken_by_the_end_of_its_run() {
     assert_eq!(world.run_record().state, RunState::Canceling);
     world.go();
     assert_eq!(world.run_record().state, RunState::Canceled);
-    assert_eq!(world.branch, [landing.id.to_string()], "what was landing landed, and nothing else");
+    assert_eq!(*world.branch(), [landing.id.to_string()], "what was landing landed, and nothing else");
     let states: Vec<TaskState> = ["a", "b"].map(|name| world.state_of(name)).to_vec();
     assert!(states.contains(&TaskState::Completed) && states.contains(&TaskState::Canceled), "{states:?}");
 }
@@ -284,7 +284,7 @@ fn a_person_lets_a_refused_patch_in_and_it_lands_for_itself() {
     world.settle_effects();
     assert_eq!(only_patch(&world).state, PatchState::Committed);
     assert_eq!(world.state_of("a"), TaskState::Failed, "it changes no task");
-    assert_eq!(world.branch, [patch.id.to_string()]);
+    assert_eq!(*world.branch(), [patch.id.to_string()]);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn of_two_refused_patches_of_a_task_one_is_let_in() {
     assert_eq!(refusal(world.execute(&release(ids[1]))).code(), "patch_in_the_way");
     world.settle_effects();
     assert_eq!(refusal(world.execute(&release(ids[1]))).code(), "patch_in_the_way");
-    assert_eq!(world.branch, [ids[0].to_string()]);
+    assert_eq!(*world.branch(), [ids[0].to_string()]);
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn a_fork_keeps_what_was_done_and_does_the_rest() {
     assert_eq!(second.task("a").source, Some(source));
     second.go();
     assert_eq!(second.run_record().state, RunState::Succeeded);
-    assert_eq!(second.branch.len(), 2, "b and c were done, a and d were done before");
+    assert_eq!(second.branch().len(), 2, "b and c were done, a and d were done before");
 }
 
 #[test]
@@ -353,10 +353,10 @@ fn a_patch_that_is_handed_in_pays_at_the_gate_like_any_other() {
     };
     let mut good = World::from_command(run, &submit("src/lib.rs"), 1);
     good.go();
-    assert_eq!((good.run_record().state, good.branch.len()), (RunState::Succeeded, 1));
+    assert_eq!((good.run_record().state, good.branch().len()), (RunState::Succeeded, 1));
     let mut bad = World::from_command(run, &submit("secrets/key"), 1);
     bad.go();
-    assert_eq!((bad.run_record().state, bad.branch.len()), (RunState::Failed, 0));
+    assert_eq!((bad.run_record().state, bad.branch().len()), (RunState::Failed, 0));
     assert!(bad.run_record().reason.as_ref().unwrap().starts_with("the patch was quarantined: policy refused"));
 }
 
@@ -376,7 +376,7 @@ fn trouble_that_passes_pauses_the_run_and_the_same_patch_lands_once_it_is_gone()
     let reason = world.run_record().reason.clone().unwrap();
     assert_eq!(reason, "it could not be landed: toll/main is checked out");
     world.go();
-    assert_eq!(world.branch.len(), 2);
+    assert_eq!(world.branch().len(), 2);
     let attempts = world.view().all::<Attempt>().filter(|attempt| attempt.state == AttemptState::Succeeded).count();
     assert_eq!(attempts, 2, "nobody was paid twice");
 }
@@ -401,7 +401,7 @@ fn what_is_ready_and_held_is_not_given_up_when_another_task_fails() {
     world.go_until(|world| world.run_record().state == RunState::Paused);
     assert_eq!([world.state_of("a"), world.state_of("b")], [TaskState::Waiting, TaskState::Failed]);
     world.go();
-    assert_eq!((world.run_record().state, world.branch.len()), (RunState::Failed, 1), "what a person lands lands");
+    assert_eq!((world.run_record().state, world.branch().len()), (RunState::Failed, 1), "what a person lands lands");
 }
 
 fn plan(edges: &[(usize, usize)], count: usize, critical: &[bool]) -> Vec<TaskSpec> {
@@ -442,7 +442,7 @@ proptest! {
         world.chaos = chaos;
         world.go();
         prop_assert_eq!(world.run_record().state, RunState::Succeeded);
-        prop_assert_eq!(world.branch.len(), count);
+        prop_assert_eq!(world.branch().len(), count);
     }
 
     /// Any plan with any luck, deaths and pauses, held or not: the invariants hold at every step, the run ends, and folding
@@ -470,4 +470,41 @@ proptest! {
         }
         prop_assert_eq!(&folded, world.view());
     }
+}
+
+#[test]
+fn an_attempt_that_is_over_before_anybody_began_it_is_not_begun_any_more() {
+    let mut world = started(&spec(vec![task("a", &[])], 1));
+    let spawn = world.view().all::<Effect>().next().unwrap().id;
+    world.now = world.now.after(Span::from_secs(61));
+    world.execute(&Command::Tick { run: world.run }).unwrap();
+    assert_eq!(world.view().get::<Effect>(spawn).unwrap().state, EffectState::Failed);
+    assert_eq!(world.view().all::<Effect>().filter(|effect| !effect.state.is_finished()).count(), 0);
+    world.execute(&cancel(&world)).unwrap();
+    assert_eq!(world.run_record().state, RunState::Canceled);
+}
+
+#[test]
+fn who_had_an_effect_that_is_asked_for_again_is_too_late() {
+    let mut world = started(&spec(vec![task("a", &[])], 1));
+    let spawn = world.view().all::<Effect>().next().unwrap().id;
+    let claim = Command::Claim { effect: spawn, by: claimant(world.conductor), until: world.now };
+    world.execute(&claim).unwrap();
+    world.drive();
+    let found = Found::NotDone { reason: "it never began".to_owned() };
+    world.execute(&Command::Settle { effect: spawn, by: Witness::Conductor(world.conductor), found }).unwrap();
+    let late =
+        Command::Report { effect: spawn, epoch: 1, outcome: Box::new(Outcome::Spawned(AttemptFacts::default())) };
+    assert_eq!(refusal(world.execute(&late)).code(), "stale_lease");
+}
+
+#[test]
+fn a_task_whose_dependency_stays_missed_is_not_tried_again() {
+    let mut plan = spec(vec![task("a", &[]), task("b", &["a"]), task("c", &[])], 1);
+    plan.tasks[1].on_dependency_failure = OnDependencyFailure::Fail;
+    let luck: &[Luck] = &[Luck::AgentFails, Luck::AgentFails];
+    let mut world = World::new(&plan, &[("a", luck), ("c", &[Luck::Hangs])], 7);
+    world.go_until(|world| world.state_of("b") == TaskState::Failed);
+    let retry = on_task(&world, "b", TaskWish::Retry { say: None });
+    assert!(matches!(refusal(world.execute(&retry)), Refusal::NotInTable(_)));
 }

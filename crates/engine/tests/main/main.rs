@@ -3,7 +3,10 @@
 mod bad_day;
 mod explanations;
 mod explore;
+mod faults;
 mod plan_read;
 mod plan_resolve;
 mod scenarios;
+mod simulation;
+mod told;
 mod world;

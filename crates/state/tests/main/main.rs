@@ -4,6 +4,7 @@
 
 mod copying;
 mod differential;
+mod fault;
 mod memory;
 mod opening;
 mod sharing;

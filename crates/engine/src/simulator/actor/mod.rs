@@ -1,0 +1,22 @@
+//! Who does something in a simulation: one file an actor.
+
+mod bystander;
+mod conductor;
+mod outside;
+mod person;
+
+pub(super) use bystander::Bystander;
+pub(super) use conductor::{Conductor, Machine};
+pub(super) use outside::Outside;
+pub(super) use person::Person;
+
+use tollhouse_core::Timestamp;
+
+use super::invariants::Broken;
+use super::stage::Stage;
+
+/// Somebody who does something now and then. It reaches the ledger only through the [`Stage`].
+pub(super) trait Acting<'s> {
+    /// Does what is to be done now; the answer is when it will look again, by virtual time. `None`: never.
+    fn act(&mut self, stage: &mut Stage<'s>) -> Result<Option<Timestamp>, Broken>;
+}

@@ -1,0 +1,204 @@
+//! The person whose run it is: begins it, changes their mind at random, and in the end lets it come to its end.
+
+use std::collections::BTreeMap;
+
+use tollhouse_core::entity::{Fork, Patch, Run, Task};
+use tollhouse_core::lifecycle::{PatchState, RunState, TaskState};
+use tollhouse_core::spec::{LandMode, RunSpec};
+use tollhouse_core::{Actor, PatchId, RunId, TaskId, Timestamp, limits};
+
+use super::Acting;
+use crate::command::{Command, Legacy, PatchWish, Submission, TaskWish};
+use crate::engine::Engine;
+use crate::simulator::invariants::Broken;
+use crate::simulator::plan::new_patch;
+use crate::simulator::stage::{Halt, Ledger, Sky, Stage};
+use crate::view::View;
+
+/// The person whose run it is.
+pub(in crate::simulator) struct Person<'s> {
+    engine: Option<Engine<&'s Ledger>>,
+    begin: Command,
+    /// How often they still change their mind.
+    whims: u32,
+    /// So many events are on the ledger before the weather may turn fair.
+    rough_for: u64,
+    /// How often in a row there was nothing to say.
+    idle: u32,
+    away: Away,
+    /// How often they will let questions wait.
+    weeks_off: u32,
+}
+
+/// Whether the person lets questions wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Away {
+    No,
+    /// For longer than a question waits.
+    Begins,
+    /// They are back, and the first word is that the run goes on.
+    Back,
+}
+
+impl Person<'_> {
+    /// A person who wants this done, in one of the ways in which a run is made.
+    pub(in crate::simulator) fn with_plan(stage: &mut Stage<'_>, spec: RunSpec) -> Self {
+        let (whims, rough_for) = (stage.random.u32(0..24), stage.random.u64(0..400));
+        let weeks_off = stage.random.u32(0..3);
+        Self { engine: None, begin: begin(stage, spec), whims, rough_for, idle: 0, away: Away::No, weeks_off }
+    }
+}
+
+fn begin(stage: &mut Stage<'_>, mut spec: RunSpec) -> Command {
+    let (run, started_by) = (stage.run, "ada".to_owned());
+    if stage.in_a_hundred(10) {
+        spec.tasks.clear();
+        let path = if stage.random.bool() { "src/lib.rs" } else { "secrets/key" };
+        let id = PatchId::from_parts(stage.clock.now(), stage.random.u128(..));
+        let change = new_patch(path, "handed in", "base");
+        let handed_in = Box::new(Submission { id, change, title: "Mend it".to_owned(), author: None, replaces: None });
+        return Command::SubmitPatch {
+            run,
+            spec: Box::new(spec),
+            started_by,
+            base: "base".to_owned(),
+            patch: handed_in,
+        };
+    }
+    let legacy = stage.in_a_hundred(20).then(|| {
+        let source = RunId::from_parts(stage.clock.now(), stage.random.u128(..));
+        let first = spec.tasks[0].name.clone();
+        let done = BTreeMap::from([(first, TaskId::from_parts(stage.clock.now(), stage.random.u128(..)))]);
+        Legacy { fork: Fork { source, from: None }, done }
+    });
+    Command::CreateRun { run, spec: Box::new(spec), started_by, legacy }
+}
+
+impl<'s> Person<'s> {
+    fn turn(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
+        let mut engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => match Engine::open(stage.store, stage.run) {
+                Ok(engine) => engine,
+                Err(_) => return Ok(()),
+            },
+        };
+        let _ = engine.catch_up();
+        let stands = engine.view().get::<Run>(stage.run).map(|run| run.state);
+        let command = match stands {
+            None => Some(self.begin.clone()),
+            Some(_) if self.away == Away::Back => {
+                self.away = Away::No;
+                Some(Command::ResumeRun { run: stage.run, reason: "back".to_owned() })
+            }
+            Some(_) if self.weeks_off > 0 && asks(engine.view()) => {
+                self.weeks_off -= 1;
+                self.away = Away::Begins;
+                None
+            }
+            Some(_) if self.whims > 0 => {
+                self.whims -= 1;
+                Some(whim(stage, engine.view()))
+            }
+            Some(RunState::Pending) => Some(Command::StartRun { run: stage.run, base: "base".to_owned() }),
+            Some(stands) => answer(stage, engine.view(), stands),
+        };
+        self.idle = if command.is_some() { 0 } else { self.idle + 1 };
+        if let Some(command) = command {
+            stage.execute(&mut engine, &command, &Actor::Person("ada".to_owned()))?;
+        }
+        self.engine = Some(engine);
+        Ok(())
+    }
+}
+
+/// Whether something waits for the person.
+fn asks(view: &View) -> bool {
+    view.all::<Task>().any(|task| task.state == TaskState::Waiting)
+}
+
+/// Something that a person might say now, whether it may be said or not.
+fn whim(stage: &mut Stage<'_>, view: &View) -> Command {
+    let (run, reason) = (stage.run, "because".to_owned());
+    let pending = view.get::<Run>(run).is_some_and(|run| run.state == RunState::Pending);
+    match stage.random.u8(0..24) {
+        0 => Command::CancelRun { run, reason },
+        1..4 => Command::PauseRun { run, reason },
+        4..7 => Command::ResumeRun { run, reason },
+        _ if pending => Command::StartRun { run, base: "base".to_owned() },
+        7..15 => on_some_task(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
+        _ => on_some_patch(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
+    }
+}
+
+fn on_some_task(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
+    let tasks: Vec<&Task> = view.all::<Task>().collect();
+    let ended = |task: &&&Task| matches!(task.state, TaskState::Failed | TaskState::Waiting);
+    let some = stage.random.choice(&tasks)?;
+    let task = tasks.iter().find(ended).filter(|_| stage.random.bool()).unwrap_or(some);
+    let wish = match (task.state, stage.random.u8(0..6)) {
+        (_, 0) => TaskWish::Cancel,
+        (TaskState::Failed, _) | (_, 1) => TaskWish::Retry { say: None },
+        (_, 2) => TaskWish::Retry { say: Some("use the other file".to_owned()) },
+        _ => TaskWish::Skip,
+    };
+    Some(Command::OverrideTask { task: task.id, wish, reason: "because".to_owned() })
+}
+
+fn on_some_patch(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
+    let patches: Vec<&Patch> = view.all::<Patch>().collect();
+    let waits = |patch: &&&Patch| matches!(patch.state, PatchState::Quarantined | PatchState::Verified);
+    let some = stage.random.choice(&patches)?;
+    let patch = patches.iter().find(waits).filter(|_| stage.random.bool()).unwrap_or(some);
+    let release = |allow: &[&str]| {
+        let allow = allow.iter().map(|glob| (*glob).to_owned()).collect();
+        PatchWish::Release { waive: Vec::new(), allow }
+    };
+    let wish = match (patch.state, stage.random.u8(0..6)) {
+        (_, 0) => PatchWish::Drop,
+        (PatchState::Quarantined, 1..3) => release(&[]),
+        (PatchState::Quarantined, _) | (_, 1) => release(&["secrets/**"]),
+        _ => PatchWish::Land,
+    };
+    Some(Command::OverridePatch { patch: patch.id, wish, reason: "because".to_owned() })
+}
+
+/// What lets a run go on that waits for a person: whatever is held lands, and then it is resumed.
+fn answer(stage: &Stage<'_>, view: &View, stands: RunState) -> Option<Command> {
+    let rests = stands == RunState::Paused;
+    let asks_first = view.get::<Run>(stage.run).is_some_and(|run| run.spec.land == LandMode::Hold);
+    let held = |patch: &&Patch| asks_first && patch.state == PatchState::Verified && !patch.approved;
+    // What was let in again after the end of its run may be held, too.
+    if let Some(patch) = view.all::<Patch>().find(held).filter(|_| rests || stands.is_finished()) {
+        let reason = "looks good".to_owned();
+        return Some(Command::OverridePatch { patch: patch.id, wish: PatchWish::Land, reason });
+    }
+    rests.then(|| Command::ResumeRun { run: stage.run, reason: "go on".to_owned() })
+}
+
+impl<'s> Acting<'s> for Person<'s> {
+    fn act(&mut self, stage: &mut Stage<'s>) -> Result<Option<Timestamp>, Broken> {
+        match self.turn(stage) {
+            Err(Halt::Broken(broken)) => return Err(broken),
+            // Another call of the program comes later.
+            Err(Halt::Gone) => self.engine = None,
+            Ok(()) => {}
+        }
+        let run = stage.truth().get::<Run>(stage.run);
+        let over = run.is_some_and(|run| run.state.is_finished());
+        if self.whims == 0 && (over || run.is_some() && stage.events > self.rough_for) {
+            stage.sky = Sky::Calm;
+        }
+        if self.away == Away::Begins {
+            self.away = Away::Back;
+            let week = limits::QUESTION_WAITS.as_millis() / 1_000;
+            return Ok(Some(stage.in_seconds(week, 2 * week)));
+        }
+        if self.idle > 0 {
+            let wait = 20 << self.idle.min(10);
+            return Ok(Some(stage.in_seconds(wait, 2 * wait)));
+        }
+        let span = if stage.in_a_hundred(10) { stage.any_span().as_millis() / 1_000 } else { 40 };
+        Ok(Some(stage.in_seconds(0, span)))
+    }
+}

@@ -1,0 +1,228 @@
+//! What becomes of an effect in the simulated world, by the luck of the try that it belongs to.
+//!
+//! It reports facts. It must never decide what follows from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollhouse_core::entity::{Attempt, Candidate, Effect, ErrorClass, ExitStatus, GateRun, Patch, Task, Work};
+use tollhouse_core::lifecycle::{AttemptState, EffectState};
+use tollhouse_core::{AttemptId, PatchId, RepoPath, TreeFacts};
+
+use super::branch::Branch;
+use super::luck::Luck;
+use super::plan::new_patch;
+use crate::command::{AttemptFacts, Found, GateFacts, Outcome};
+use crate::view::View;
+
+/// The world outside of the ledger: a branch, and what luck has in store for each try.
+#[derive(Debug, Clone, Default)]
+pub struct Hands {
+    /// The landing branch.
+    pub branch: Branch,
+    /// What each try of a task meets, by the task's name; beyond its end: good.
+    luck: BTreeMap<String, Vec<Luck>>,
+    /// The patches whose landing met what happens only once.
+    met: BTreeSet<PatchId>,
+}
+
+/// An effect as its runner understood it when it began: what changes on the ledger meanwhile does not reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    luck: Luck,
+    what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum What {
+    Spawn { attempt: AttemptId, base: String },
+    Kill,
+    Apply { patch: PatchId },
+    Gate { name: String },
+    Land { patch: PatchId, candidate: Option<Candidate> },
+}
+
+impl Hands {
+    /// A world with this luck, by the tasks' names.
+    pub fn with_luck(luck: BTreeMap<String, Vec<Luck>>) -> Self {
+        Self { luck, ..Self::default() }
+    }
+
+    /// What a runner is about to do, as the ledger says it now.
+    ///
+    /// # Panics
+    /// The view does not hold what the effect is about.
+    pub fn job(&self, view: &View, effect: &Effect) -> Job {
+        match effect.work {
+            Work::Spawn { attempt } => {
+                let luck = self.luck_of(view, attempt);
+                Job { luck, what: What::Spawn { attempt, base: self.branch.head() } }
+            }
+            Work::Kill { .. } => Job { luck: Luck::Good, what: What::Kill },
+            Work::Apply { patch } => {
+                let luck = self.luck_of_patch(view, view.get::<Patch>(patch).expect("an effect has a subject"));
+                Job { luck, what: What::Apply { patch } }
+            }
+            Work::Gate { gate_run } => {
+                let gate_run = view.get::<GateRun>(gate_run).expect("an effect has a subject");
+                let patch = gate_run.patch.and_then(|patch| view.get::<Patch>(patch));
+                let luck = patch.map_or(Luck::Good, |patch| self.luck_of_patch(view, patch));
+                Job { luck, what: What::Gate { name: gate_run.gate.name.clone() } }
+            }
+            Work::Land { patch } => {
+                let held = view.get::<Patch>(patch).expect("an effect has a subject");
+                let candidate = held.candidate.clone();
+                Job { luck: self.luck_of_patch(view, held), what: What::Land { patch, candidate } }
+            }
+        }
+    }
+
+    /// Does it.
+    pub fn carry_out(&mut self, job: &Job) -> Outcome {
+        match &job.what {
+            What::Spawn { attempt, base } => spawned(job.luck, *attempt, base),
+            What::Kill => Outcome::Killed,
+            What::Apply { patch } => self.apply(job.luck, *patch),
+            What::Gate { name } => Outcome::Gated(match job.luck {
+                Luck::GateSaysNo if name == "unit" => gate_facts(Some(1), None),
+                Luck::GateBreaks if name == "lint" => gate_facts(None, Some("it timed out")),
+                _ => gate_facts(Some(0), None),
+            }),
+            What::Land { patch, candidate } => self.land(job.luck, *patch, candidate.as_ref()),
+        }
+    }
+
+    /// What the world shows of an effect whose runner is gone. `left`: whether its agent left a change.
+    pub fn look(&self, effect: &Effect, left: LeftBehind) -> Found {
+        let reason = "its runner was killed".to_owned();
+        match effect.work {
+            Work::Spawn { attempt } => {
+                let change = (left == LeftBehind::Change)
+                    .then(|| new_patch("src/lib.rs", &attempt.to_string(), &self.branch.head()));
+                Found::outcome(Outcome::Vanished { facts: AttemptFacts { change, ..AttemptFacts::default() }, reason })
+            }
+            Work::Kill { .. } => Found::outcome(Outcome::Killed),
+            Work::Apply { .. } => Found::NotDone { reason },
+            Work::Gate { .. } => Found::outcome(Outcome::Stopped { reason }),
+            Work::Land { patch } => match self.branch.commit_of(patch) {
+                Some(commit) => Found::outcome(Outcome::Landed { commit }),
+                None => Found::NotDone { reason },
+            },
+        }
+    }
+
+    /// Whether an effect will not end by itself: its agent comes back only once somebody has ended it.
+    pub fn hangs(&self, view: &View, effect: &Effect) -> bool {
+        let Work::Spawn { attempt } = effect.work else { return false };
+        self.luck_of(view, attempt) == Luck::Hangs
+            && effect.state == EffectState::Started
+            && view.get::<Attempt>(attempt).is_some_and(|attempt| attempt.state == AttemptState::Running)
+    }
+
+    fn luck_of(&self, view: &View, attempt: AttemptId) -> Luck {
+        let attempt = view.get::<Attempt>(attempt).expect("an effect has a subject");
+        let name = &view.get::<Task>(attempt.task).expect("an attempt has a task").spec.name;
+        let number = usize::try_from(attempt.number).expect("a small number") - 1;
+        self.luck.get(name).and_then(|luck| luck.get(number)).copied().unwrap_or(Luck::Good)
+    }
+
+    fn luck_of_patch(&self, view: &View, patch: &Patch) -> Luck {
+        patch.attempt.map_or(Luck::Good, |attempt| self.luck_of(view, attempt))
+    }
+
+    fn apply(&self, luck: Luck, patch: PatchId) -> Outcome {
+        let head = self.branch.head();
+        match luck {
+            Luck::Conflict => {
+                let files = vec![(RepoPath::from("src/lib.rs"), "both changed it".to_owned())];
+                Outcome::Conflicted { target: head, files }
+            }
+            Luck::ApplyBreaks => {
+                Outcome::Failed { class: ErrorClass::Unknown, reason: "its blob cannot be read".to_owned() }
+            }
+            _ => {
+                let candidate = Candidate { tree: format!("{head}+{patch}"), parent: head };
+                Outcome::Applied { candidate, facts: TreeFacts::default() }
+            }
+        }
+    }
+
+    fn land(&mut self, luck: Luck, patch: PatchId, candidate: Option<&Candidate>) -> Outcome {
+        let lost = || Outcome::Lost { reason: "the branch moved".to_owned() };
+        if let Some(commit) = self.branch.commit_of(patch) {
+            return Outcome::Landed { commit };
+        }
+        let somebody_moves_it = self.luck.values().flatten().any(|luck| *luck == Luck::BranchMoves);
+        let once = luck == Luck::BranchReturns || luck == Luck::CheckedOut || somebody_moves_it;
+        if once && self.met.insert(patch) {
+            return match luck {
+                Luck::BranchReturns => lost(),
+                Luck::CheckedOut => {
+                    let reason = "toll/main is checked out".to_owned();
+                    Outcome::Failed { class: ErrorClass::Conflict, reason }
+                }
+                _ => {
+                    self.branch.move_by_others();
+                    lost()
+                }
+            };
+        }
+        match candidate.and_then(|candidate| self.branch.land(patch, candidate)) {
+            Some(commit) => Outcome::Landed { commit },
+            None => lost(),
+        }
+    }
+}
+
+/// What is found of an agent whose runner is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftBehind {
+    /// A change.
+    Change,
+    /// Nothing.
+    Nothing,
+}
+
+impl Job {
+    /// The agent that never comes back by itself.
+    pub(super) fn hangs(&self) -> bool {
+        self.luck == Luck::Hangs && matches!(self.what, What::Spawn { .. })
+    }
+
+    /// The patch that lands by it.
+    pub(super) const fn lands(&self) -> Option<PatchId> {
+        match self.what {
+            What::Land { patch, .. } => Some(patch),
+            _ => None,
+        }
+    }
+
+    /// The attempt whose agent works by it.
+    pub(super) const fn agent_of(&self) -> Option<AttemptId> {
+        match self.what {
+            What::Spawn { attempt, .. } => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// The commit that a landing stands on.
+    pub(super) fn stands_on(&self) -> Option<&str> {
+        match &self.what {
+            What::Land { candidate, .. } => candidate.as_ref().map(|candidate| candidate.parent.as_str()),
+            _ => None,
+        }
+    }
+}
+
+fn spawned(luck: Luck, attempt: AttemptId, base: &str) -> Outcome {
+    if luck == Luck::RateLimited {
+        return Outcome::Failed { class: ErrorClass::RateLimited, reason: "429: slow down".to_owned() };
+    }
+    let path = if luck == Luck::Forbidden { "secrets/key" } else { "src/lib.rs" };
+    let exit = ExitStatus::Code(if luck == Luck::AgentFails { 3 } else { 0 });
+    let change = (luck != Luck::Nothing).then(|| new_patch(path, &attempt.to_string(), base));
+    Outcome::Spawned(AttemptFacts { exit: Some(exit), change, ..AttemptFacts::default() })
+}
+
+fn gate_facts(code: Option<i32>, trouble: Option<&str>) -> GateFacts {
+    GateFacts { exit: code.map(ExitStatus::Code), output: None, trouble: trouble.map(str::to_owned) }
+}

@@ -1,0 +1,119 @@
+//! Days made up by seeds: whatever goes wrong on them, every promise is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use tollhouse_core::Kind;
+use tollhouse_engine::simulator::{Coverage, Weather, simulate};
+use tollhouse_state::conformance::rounds;
+
+use crate::told::{tell, tell_whoever_runs_it_alone};
+
+/// What `docs/lifecycles.json` does not list: events that move no state, and lifecycles that stand in words only.
+const NOT_IN_THE_FILE: [(Kind, &[&str]); 6] = [
+    (Kind::Run, &["created", "grant", "drive", "step_down"]),
+    (Kind::Task, &["created", "inherited"]),
+    (Kind::Attempt, &["created", "succeed", "fail", "time_out", "interrupt", "lose", "cancel", "record"]),
+    (Kind::Patch, &["created", "approve"]),
+    (Kind::GateRun, &["created"]),
+    (Kind::Effect, &["created", "start", "withdraw", "finish", "fail", "lose", "retry"]),
+];
+
+/// What the engine never lets happen yet, and why.
+const NEVER: [(Kind, &str, &str); 6] = [
+    (Kind::Run, "reject", "a run has no gates of its own yet"),
+    (Kind::Run, "fix", "a run has no gates of its own yet"),
+    (Kind::Run, "quarantine", "no command asks for it yet"),
+    (Kind::Patch, "reject", "a patch that cannot be read is refused before it is one"),
+    (
+        Kind::Patch,
+        "retry",
+        "a candidate is always made on the branch as it is, so a conflict sets the patch aside at once",
+    ),
+    (Kind::Patch, "roll_back", "no command asks for it yet"),
+];
+
+/// Pairs that cannot be reached, and why. There are none today.
+const IMPOSSIBLE: [(Kind, &str, Weather, &str); 0] = [];
+
+/// Every event that a lifecycle has.
+fn events() -> BTreeSet<(Kind, String)> {
+    let file: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(include_str!("../../../../docs/lifecycles.json")).expect("it is JSON");
+    let mut events = BTreeSet::new();
+    for kind in Kind::ALL {
+        let states = file.get(kind.as_str()).and_then(|lifecycle| lifecycle["next"].as_object());
+        for exits in states.into_iter().flat_map(|states| states.values()) {
+            events.extend(exits.as_object().expect("events by name").keys().map(|event| (kind, event.clone())));
+        }
+    }
+    for (kind, names) in NOT_IN_THE_FILE {
+        events.extend(names.iter().map(|name| (kind, (*name).to_owned())));
+    }
+    events
+}
+
+#[test]
+fn every_transition_meets_every_fault_and_every_promise_is_kept() {
+    let mut coverage = Coverage::default();
+    for seed in 0..400 {
+        coverage.add(&simulate(seed).unwrap_or_else(|violation| panic!("{violation}")).coverage);
+    }
+    tell_whoever_runs_it_alone(&coverage.to_string());
+    let events = events();
+    for (kind, event) in coverage.transitions() {
+        assert!(events.contains(&(*kind, event.clone())), "{kind} {event} is in no lifecycle");
+        let never = NEVER.iter().find(|(of, name, _)| of == kind && name == event);
+        assert!(never.is_none(), "it happens after all: {never:?}");
+    }
+    let possible = events.iter().filter(|(kind, event)| !NEVER.iter().any(|(of, name, _)| of == kind && name == event));
+    let pairs: Vec<_> = possible
+        .flat_map(|(kind, event)| Weather::ALL.map(|weather| (*kind, event.as_str(), weather)))
+        .filter(|pair| !IMPOSSIBLE.iter().any(|(kind, event, weather, _)| (*kind, *event, *weather) == *pair))
+        .collect();
+    let missed: Vec<_> =
+        pairs.iter().filter(|(kind, event, weather)| coverage.count(*kind, event, *weather) == 0).collect();
+    tell(&format!("simulation: {} of {} pairs of transition and fault reached", coverage.pairs(), pairs.len()));
+    assert!(missed.is_empty(), "{coverage}\nnever met: {missed:?}");
+}
+
+/// Seeds that found something, and what.
+const FOUND: [(u64, &str); 4] = [
+    (1, "a clock that was set back in one stream took back the time of another"),
+    (36, "a task was tried again whose dependency stayed missed"),
+    (123, "a late report of an effect that was asked for again was no stale lease"),
+    (14_613_637_833_625_970_755, "an attempt that was over before anybody began it kept its run from ending"),
+];
+
+#[test]
+fn what_a_seed_found_stays_mended() {
+    for (seed, what) in FOUND {
+        if let Err(violation) = simulate(seed) {
+            panic!("{what}: {violation}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in 0..20 {
+        let (first, second) = (simulate(seed).unwrap(), simulate(seed).unwrap());
+        assert_eq!(first, second, "seed {seed}");
+        assert_ne!(first.trace_hash, simulate(seed + 1).unwrap().trace_hash, "seed {seed}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A few hundred days before a commit, more than ten thousand in a soak.
+    #[test]
+    fn every_promise_is_kept_on_any_day(first: u64) {
+        let days = if rounds() < 1_000 { 4 } else { 10 };
+        for seed in (0..days).map(|day| first.wrapping_add(day)) {
+            if let Err(violation) = simulate(seed) {
+                prop_assert!(false, "{}", violation);
+            }
+        }
+    }
+}
