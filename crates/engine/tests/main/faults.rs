@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use tollhouse_core::entity::{Effect, Run};
 use tollhouse_core::lifecycle::{EffectState, RunState};
-use tollhouse_core::{Actor, Event, RunId, Span, Timestamp};
-use tollhouse_engine::simulator::{Hands, claimant, process, spec, task};
+use tollhouse_core::{Actor, Event, GateRunId, RunId, Span, Timestamp};
+use tollhouse_engine::simulator::{Hands, claimant, gate, process, spec, task};
 use tollhouse_engine::{At, Command, Engine, EngineError, View, next_deadline};
 use tollhouse_state::{Call, Cursor, Fault, FaultStore, MemoryStore, Moment, Store, Told};
 
@@ -128,4 +128,24 @@ fn an_engine_that_begins_anew_does_nothing_twice_for_one_at() {
     let drive = Command::Drive { run, process: process(2), seen: None };
     assert_eq!(anew.execute(&drive, &Actor::Engine, at).unwrap_err().code(), "commit_id_reused");
     assert_eq!(driver.ledger().len(), before);
+}
+
+#[test]
+fn time_never_goes_back_in_a_stream_though_another_stream_is_behind_it() {
+    let mut driver = Driver::new().go(&[]);
+    let store = driver.engine.store();
+    let gate_run = GateRunId::from_parts(driver.now, 1);
+    let by_hand = Command::CreateGateRun {
+        gate_run,
+        gate: Box::new(gate("unit", &[])),
+        tree: "tree".to_owned(),
+        parent: "parent".to_owned(),
+    };
+    let mut project = Engine::open_project(store).unwrap();
+    let later = driver.now.after(Span::from_secs(3600));
+    project.execute(&by_hand, &Actor::Engine, At { now: later, seed: 98 }).unwrap();
+    // The run's own engine does not look at the project's stream: the newest event of all is earlier than one before it.
+    driver.say(&Command::StepDown { run: the_run(), epoch: 1 }, None);
+    assert!(driver.now < later);
+    assert_eq!(Engine::open_project(driver.engine.store()).unwrap().newest_at(), later);
 }

@@ -77,13 +77,10 @@ fn every_transition_meets_every_fault_and_every_promise_is_kept() {
     assert!(missed.is_empty(), "{coverage}\nnever met: {missed:?}");
 }
 
-/// Seeds that found something, and what.
-const FOUND: [(u64, &str); 4] = [
-    (1, "a clock that was set back in one stream took back the time of another"),
-    (36, "a task was tried again whose dependency stayed missed"),
-    (123, "a late report of an effect that was asked for again was no stale lease"),
-    (14_613_637_833_625_970_755, "an attempt that was over before anybody began it kept its run from ending"),
-];
+/// Seeds that found something, and what. They find it again as long as the simulator draws as it did then, so each has a claim
+/// of its own elsewhere, too.
+const FOUND: [(u64, &str); 1] =
+    [(14_613_637_833_625_970_755, "an attempt that was over before anybody began it kept its run from ending")];
 
 #[test]
 fn what_a_seed_found_stays_mended() {
