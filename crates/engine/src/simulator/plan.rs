@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use tollhouse_core::entity::Process;
 use tollhouse_core::spec::{
-    AgentSpec, CommitAuthor, GateKind, GateSpec, LandMode, OnDependencyFailure, PolicySpec, Program, Requirement,
-    RunSpec, TaskSpec, Weight, WorkspaceSpec,
+    AgentSpec, GateKind, GateSpec, PolicySpec, Program, Requirement, RunSpec, TaskSpec, Weight,
 };
 use tollhouse_core::{ChangeKind, Description, FileChange, RepoPath, Span};
 

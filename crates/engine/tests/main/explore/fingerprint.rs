@@ -28,7 +28,9 @@ pub(super) fn fingerprint(world: &World) -> Fingerprint {
     let mut effects: Vec<String> =
         world.view.all::<Effect>().filter_map(|effect| effect_text(world, &names, effect)).collect();
     effects.sort_unstable();
-    effects.iter().for_each(|effect| write(&mut text, format_args!(";{effect}")));
+    for effect in &effects {
+        write(&mut text, format_args!(";{effect}"));
+    }
     let digest = Sha256::digest(text.as_bytes());
     digest[..16].try_into().expect("a digest is longer")
 }
@@ -108,7 +110,9 @@ fn write_patch(text: &mut String, world: &World, names: &Names<'_>, patch: &Patc
         .filter_map(|one| gate_text(patch, &head, one))
         .collect();
     runs.sort_unstable();
-    runs.iter().for_each(|one| write(text, format_args!(",{one}")));
+    for one in &runs {
+        write(text, format_args!(",{one}"));
+    }
 }
 
 /// A gate run that is under way, or on a tree that is or may come again.

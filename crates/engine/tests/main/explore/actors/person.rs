@@ -84,7 +84,7 @@ fn on_patch(world: &World, patch: &Patch) -> Vec<Move> {
     if patch.state == PatchState::Quarantined {
         let wish = PatchWish::Release { waive: Vec::new(), allow: vec!["secrets/**".to_owned()] };
         let then = Then::Released(patch.id);
-        moves.push(Move { takes, then, ..of_person("a person lets in again", say(wish)) });
+        moves.push(Move { then, takes, ..of_person("a person lets in again", say(wish)) });
     }
     moves
 }
