@@ -3,6 +3,7 @@
 //! [`decide`] is a function from a view, a command, a time and a seed to changes. [`Engine`] is the short loop around it:
 //! catch up, decide, commit, and again when somebody was faster.
 
+pub mod analysis;
 mod apply;
 mod command;
 mod decide;

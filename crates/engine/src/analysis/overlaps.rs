@@ -1,0 +1,170 @@
+//! Which pairs of tasks keep each other waiting though neither needs the other.
+//!
+//! Whether one task comes after another, by any way, is asked for 64 tasks at once with one walk over the plan in each
+//! direction. How many walks and how many pairs there may be is bounded; beyond that they are counted in part.
+
+use tollhouse_core::spec::RunSpec;
+
+use super::clashes::{Clashes, Extent};
+use super::graph::TaskGraph;
+use crate::plan::{Clash, clash};
+
+/// More pairs are not looked at.
+const PAIRS_MAX: usize = 1_000_000;
+
+/// At least so many walks are made, however large the plan.
+const WALKS_MIN: usize = 16;
+
+/// And so many steps, which for a small plan are more walks.
+const STEPS_MAX: usize = 16_000_000;
+
+/// Two tasks that are never under way together, though neither comes after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlap {
+    /// Their places, the first of the plan first.
+    pub tasks: [usize; 2],
+    /// Why.
+    pub clash: Clash,
+}
+
+/// Pairs of tasks that are never under way together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overlaps {
+    /// The first of them, in the order of the plan.
+    pub shown: Vec<Overlap>,
+    /// How many more were found.
+    pub left_out: u64,
+    /// Whether that is all of them.
+    pub extent: Extent,
+}
+
+/// The pairs of tasks that are never under way together though neither comes after the other; at most `shown_max` of them
+/// are told, the others counted.
+pub fn overlaps(spec: &RunSpec, graph: &TaskGraph, clashes: &Clashes, shown_max: usize) -> Overlaps {
+    let mut found = Overlaps { extent: clashes.extent(), ..Overlaps::default() };
+    let partners =
+        |task: usize| clashes.meets(clashes.lot_of(task)).iter().map(move |lot| behind(clashes.members(*lot), task));
+    let able: Vec<usize> = (0..graph.len()).filter(|task| partners(*task).any(|others| !others.is_empty())).collect();
+    let walks_max = WALKS_MIN.max(STEPS_MAX / graph.len().max(1));
+    let mut pairs = 0;
+    for (walk, sources) in able.chunks(64).enumerate() {
+        if walk >= walks_max {
+            found.extent = Extent::Part;
+            break;
+        }
+        let related = related(graph, sources);
+        for (bit, one) in sources.iter().enumerate() {
+            let mut others: Vec<usize> = Vec::new();
+            for lot in partners(*one) {
+                pairs += lot.len();
+                if pairs > PAIRS_MAX {
+                    found.extent = Extent::Part;
+                    return found;
+                }
+                others.extend(lot.iter().filter(|other| related[**other] >> bit & 1 == 0));
+            }
+            others.sort_unstable();
+            for other in others {
+                let is_shown = found.shown.len() < shown_max;
+                match is_shown.then(|| clash(&spec.tasks[*one], &spec.tasks[other])).flatten() {
+                    Some(clash) => found.shown.push(Overlap { tasks: [*one, other], clash }),
+                    None => found.left_out += 1,
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Those of the tasks, which are in order, that stand behind one.
+fn behind(tasks: &[usize], task: usize) -> &[usize] {
+    &tasks[tasks.partition_point(|other| *other <= task)..]
+}
+
+/// For each task one bit for each of at most 64 others: whether it comes before or after that one.
+fn related(graph: &TaskGraph, others: &[usize]) -> Vec<u64> {
+    let mut own = vec![0_u64; graph.len()];
+    for (bit, other) in others.iter().enumerate() {
+        own[*other] |= 1 << bit;
+    }
+    let (mut after, mut before) = (vec![0_u64; graph.len()], vec![0_u64; graph.len()]);
+    for task in graph.order() {
+        after[*task] = graph.needs(*task).iter().fold(0, |bits, need| bits | after[*need] | own[*need]);
+    }
+    for task in graph.order().iter().rev() {
+        before[*task] = graph.dependents(*task).iter().fold(0, |bits, next| bits | before[*next] | own[*next]);
+    }
+    after.iter().zip(before).map(|(after, before)| after | before).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::run;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pairs(spec: &RunSpec, shown_max: usize) -> (Vec<[usize; 2]>, u64, Extent) {
+        let found = overlaps(spec, &TaskGraph::of(&spec.tasks), &Clashes::new(spec), shown_max);
+        (found.shown.iter().map(|pair| pair.tasks).collect(), found.left_out, found.extent)
+    }
+
+    #[test]
+    fn tasks_that_wait_for_each_other_anyway_do_not_overlap() {
+        let spec = run(
+            "",
+            &[
+                ("a", "write = [\"src/**\"]"),
+                ("b", "needs = [\"a\"]"),
+                ("c", "needs = [\"b\"]\nwrite = [\"src/**\"]"),
+                ("d", "write = [\"src/**\"]"),
+            ],
+        );
+        assert_eq!(pairs(&spec, 9), (vec![[0, 3], [2, 3]], 0, Extent::Whole));
+    }
+
+    #[test]
+    fn those_that_are_not_told_are_counted() {
+        let names: Vec<String> = (0..200).map(|at| format!("t{at}")).collect();
+        let tasks: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "conflict_group = \"g\"")).collect();
+        let (shown, left_out, extent) = pairs(&run("", &tasks), 2);
+        assert_eq!((shown, left_out, extent), (vec![[0, 1], [0, 2]], 200 * 199 / 2 - 2, Extent::Whole));
+    }
+
+    #[test]
+    fn where_there_are_too_many_pairs_that_is_told() {
+        let names: Vec<String> = (0..2000).map(|at| format!("t{at}")).collect();
+        let tasks: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "conflict_group = \"g\"")).collect();
+        let (shown, left_out, extent) = pairs(&run("", &tasks), 2);
+        assert_eq!((shown.len(), extent), (2, Extent::Part));
+        assert!(left_out > 900_000);
+    }
+
+    proptest! {
+        /// Compared with following every need of every pair; more tasks than go into one walk.
+        #[test]
+        fn exactly_the_pairs_without_order_are_told(
+            needs in proptest::collection::vec(proptest::collection::vec(0_usize..150, 0..2), 150)
+        ) {
+            let names: Vec<String> = (0..150).map(|at| format!("t{at}")).collect();
+            let tasks: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "conflict_group = \"g\"")).collect();
+            let mut spec = run("", &tasks);
+            for (at, needs) in needs.iter().enumerate() {
+                spec.tasks[at].needs = needs.iter().filter(|need| **need < at).map(|need| format!("t{need}")).collect();
+            }
+            let graph = TaskGraph::of(&spec.tasks);
+            let mut before = vec![std::collections::BTreeSet::new(); 150];
+            for task in 0..150 {
+                for need in graph.needs(task) {
+                    let further = before[*need].clone();
+                    before[task].extend(further);
+                    before[task].insert(*need);
+                }
+            }
+            let expected: Vec<[usize; 2]> = (0..150)
+                .flat_map(|one| (one + 1..150).map(move |other| [one, other]))
+                .filter(|[one, other]| !before[*other].contains(one))
+                .collect();
+            prop_assert_eq!(pairs(&spec, 20_000), (expected, 0, Extent::Whole));
+        }
+    }
+}
