@@ -65,7 +65,9 @@ impl Clashes {
                 meets[other].push(one);
             }
         }
-        meets.iter_mut().for_each(|others| others.sort_unstable());
+        for others in &mut meets {
+            others.sort_unstable();
+        }
         Self { lot_of, lots, meets, extent }
     }
 

@@ -1,7 +1,8 @@
 //! Which pairs of tasks keep each other waiting though neither needs the other.
 //!
-//! Whether one task comes after another, by any way, is asked for 64 tasks at once with one walk over the plan in each
-//! direction. How many walks and how many pairs there may be is bounded; beyond that they are counted in part.
+//! Whether one task comes after another, by any way, shows at once where few come before or after it. For the others it is
+//! asked for 64 tasks at once with one walk over the plan in each direction. How many walks and how many pairs there may be is
+//! bounded; beyond that they are counted in part.
 
 use tollhouse_core::spec::RunSpec;
 
@@ -11,6 +12,9 @@ use crate::plan::{Clash, clash};
 
 /// More pairs are not looked at.
 const PAIRS_MAX: usize = 1_000_000;
+
+/// Whoever has more needs before it or behind it than are followed in so many steps is asked about with a walk.
+const KIN_STEPS_MAX: usize = 200;
 
 /// At least so many walks are made, however large the plan.
 const WALKS_MIN: usize = 16;
@@ -45,15 +49,14 @@ pub fn overlaps(spec: &RunSpec, graph: &TaskGraph, clashes: &Clashes, shown_max:
     let partners =
         |task: usize| clashes.meets(clashes.lot_of(task)).iter().map(move |lot| behind(clashes.members(*lot), task));
     let able: Vec<usize> = (0..graph.len()).filter(|task| partners(*task).any(|others| !others.is_empty())).collect();
-    let walks_max = WALKS_MIN.max(STEPS_MAX / graph.len().max(1));
+    let mut kin = KinSearch::new(graph);
     let mut pairs = 0;
-    for (walk, sources) in able.chunks(64).enumerate() {
-        if walk >= walks_max {
+    for sources in able.chunks(64) {
+        let Some(kin) = kin.of(sources) else {
             found.extent = Extent::Part;
             break;
-        }
-        let related = related(graph, sources);
-        for (bit, one) in sources.iter().enumerate() {
+        };
+        for (at, one) in sources.iter().enumerate() {
             let mut others: Vec<usize> = Vec::new();
             for lot in partners(*one) {
                 pairs += lot.len();
@@ -61,7 +64,7 @@ pub fn overlaps(spec: &RunSpec, graph: &TaskGraph, clashes: &Clashes, shown_max:
                     found.extent = Extent::Part;
                     return found;
                 }
-                others.extend(lot.iter().filter(|other| related[**other] >> bit & 1 == 0));
+                others.extend(lot.iter().filter(|other| !kin.has(at, **other)));
             }
             others.sort_unstable();
             for other in others {
@@ -79,6 +82,77 @@ pub fn overlaps(spec: &RunSpec, graph: &TaskGraph, clashes: &Clashes, shown_max:
 /// Those of the tasks, which are in order, that stand behind one.
 fn behind(tasks: &[usize], task: usize) -> &[usize] {
     &tasks[tasks.partition_point(|other| *other <= task)..]
+}
+
+/// Who comes before or after each of at most 64 tasks.
+struct Kin {
+    /// Of those that have few, in order.
+    few: Vec<Option<Vec<usize>>>,
+    /// For each task of the plan one bit for each of the others.
+    many: Vec<u64>,
+}
+
+impl Kin {
+    fn has(&self, at: usize, other: usize) -> bool {
+        match &self.few[at] {
+            Some(few) => few.binary_search(&other).is_ok(),
+            None => self.many[other] >> at & 1 == 1,
+        }
+    }
+}
+
+struct KinSearch<'g> {
+    graph: &'g TaskGraph,
+    /// The search that each task was seen in last.
+    seen_in: Vec<usize>,
+    searches: usize,
+    walks_left: usize,
+}
+
+impl<'g> KinSearch<'g> {
+    fn new(graph: &'g TaskGraph) -> Self {
+        let walks_left = WALKS_MIN.max(STEPS_MAX / graph.len().max(1));
+        Self { graph, seen_in: vec![0; graph.len()], searches: 0, walks_left }
+    }
+
+    /// `None` where no walk is left for them.
+    fn of(&mut self, sources: &[usize]) -> Option<Kin> {
+        let few: Vec<Option<Vec<usize>>> = sources.iter().map(|task| self.few(*task)).collect();
+        if few.iter().all(Option::is_some) {
+            return Some(Kin { few, many: Vec::new() });
+        }
+        self.walks_left = self.walks_left.checked_sub(1)?;
+        Some(Kin { few, many: related(self.graph, sources) })
+    }
+
+    /// All that come before or after a task, in order, where they are few.
+    fn few(&mut self, task: usize) -> Option<Vec<usize>> {
+        let mut kin = self.few_that(task, TaskGraph::needs)?;
+        kin.extend(self.few_that(task, TaskGraph::dependents)?);
+        kin.sort_unstable();
+        Some(kin)
+    }
+
+    fn few_that(&mut self, task: usize, next: fn(&TaskGraph, usize) -> &[usize]) -> Option<Vec<usize>> {
+        self.searches += 1;
+        let (mut found, mut at, mut steps) = (Vec::new(), 0, 0);
+        let mut looked_at = Some(task);
+        while let Some(task) = looked_at {
+            let others = next(self.graph, task);
+            steps += others.len();
+            if steps > KIN_STEPS_MAX {
+                return None;
+            }
+            for other in others {
+                if std::mem::replace(&mut self.seen_in[*other], self.searches) != self.searches {
+                    found.push(*other);
+                }
+            }
+            looked_at = found.get(at).copied();
+            at += 1;
+        }
+        Some(found)
+    }
 }
 
 /// For each task one bit for each of at most 64 others: whether it comes before or after that one.
@@ -139,17 +213,39 @@ mod tests {
         assert!(left_out > 900_000);
     }
 
+    #[test]
+    fn who_has_many_before_it_is_asked_about_with_a_walk() {
+        let names: Vec<String> = (0..600).map(|at| format!("t{at}")).collect();
+        let needs: Vec<String> = (0..600_usize)
+            .map(|at| if at < 2 { String::new() } else { format!("needs = [\"t{}\"]\n", at - 2) })
+            .collect();
+        let more: Vec<String> = needs
+            .iter()
+            .enumerate()
+            .map(
+                |(at, needs)| {
+                    if (2..598).contains(&at) { needs.clone() } else { format!("{needs}conflict_group = \"g\"") }
+                },
+            )
+            .collect();
+        let tasks: Vec<(&str, &str)> =
+            names.iter().zip(&more).map(|(name, more)| (name.as_str(), more.as_str())).collect();
+        // Two chains: the first and last of each are in the group.
+        let expected = vec![[0, 1], [0, 599], [1, 598], [598, 599]];
+        assert_eq!(pairs(&run("", &tasks), 9), (expected, 0, Extent::Whole));
+    }
+
     proptest! {
         /// Compared with following every need of every pair; more tasks than go into one walk.
         #[test]
         fn exactly_the_pairs_without_order_are_told(
-            needs in proptest::collection::vec(proptest::collection::vec(0_usize..150, 0..2), 150)
+            needs in proptest::collection::vec(proptest::collection::vec(0_usize..150, 0..2), 150), steps in 0_usize..2
         ) {
             let names: Vec<String> = (0..150).map(|at| format!("t{at}")).collect();
             let tasks: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "conflict_group = \"g\"")).collect();
             let mut spec = run("", &tasks);
             for (at, needs) in needs.iter().enumerate() {
-                spec.tasks[at].needs = needs.iter().filter(|need| **need < at).map(|need| format!("t{need}")).collect();
+                spec.tasks[at].needs = needs.iter().filter(|need| **need < at && (steps == 0 || at - **need < 20)).map(|need| format!("t{need}")).collect();
             }
             let graph = TaskGraph::of(&spec.tasks);
             let mut before = vec![std::collections::BTreeSet::new(); 150];

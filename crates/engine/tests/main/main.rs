@@ -2,6 +2,7 @@
 
 mod bad_day;
 mod explanations;
+mod large_plans;
 mod plan_read;
 mod plan_resolve;
 mod scenarios;

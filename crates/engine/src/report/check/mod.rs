@@ -372,7 +372,7 @@ mod tests {
         let spec = spec(AGENT, &[("a", ""), ("b", ""), ("c", "")]);
         let report = check_report(&spec, &CheckFacts { what_if: Some(2), ..CheckFacts::default() });
         let hours = |half: u64| Span::from_secs(half * 1800);
-        assert_eq!(report.what_if, Some(WhatIf { max_parallel: 2, makespan: hours(2), speed_up: 1.0 }));
+        assert_eq!(report.what_if, Some(WhatIf { max_parallel: 2, makespan: hours(2), speed_up: 0.5 }));
         let mut narrow = spec.clone();
         narrow.max_parallel = 1;
         let report = check_report(&narrow, &CheckFacts { what_if: Some(2), ..CheckFacts::default() });

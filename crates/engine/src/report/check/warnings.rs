@@ -1,12 +1,12 @@
 //! What is allowed, and probably not meant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::spec::{GateSpec, PolicySpec, Requirement, RunSpec, TaskSpec};
 
 use super::gates::Gates;
 use super::{CheckFacts, CheckWarning};
-use crate::analysis::{Files, TaskGraph};
+use crate::analysis::{Files, Search, TaskGraph};
 use crate::plan::scopes_may_overlap;
 use crate::policy::{Globs, is_git_name, is_literal, literal_prefix};
 
@@ -34,13 +34,19 @@ pub(super) fn of(spec: &RunSpec, facts: &CheckFacts<'_>, graph: &TaskGraph) -> (
     }
     let has_required = spec.gates.iter().any(|gate| gate.requirement == Requirement::Required);
     let mut gates = Gates::new(spec);
+    let mut search = facts.files.map(Files::search);
+    let mut asked = BTreeSet::new();
     for task in &spec.tasks {
         if has_required && gates.of(task).required.is_empty() {
             let message = format!("task {} must pass no gate", task.name);
             warnings.of_task("no_gate", task, message, "name one in its gates, or leave the key out for all");
         }
         if let Some(level) = &task.policy {
-            of_scope(task, level, &idle_globs(level, &forbidden), &mut warnings);
+            let idle = idle_globs(level, &forbidden);
+            of_scope(task, level, &idle, &mut warnings);
+            if let Some(search) = &mut search {
+                of_files(task, &idle, (search, &mut asked), &mut warnings);
+            }
         }
         if spec.tasks.len() > 1 && scope(task).is_none() {
             let message = format!("task {} may write all that policy allows, beside others", task.name);
@@ -50,9 +56,6 @@ pub(super) fn of(spec: &RunSpec, facts: &CheckFacts<'_>, graph: &TaskGraph) -> (
     }
     of_groups(spec, &mut warnings);
     of_gate_paths(spec, &mut warnings);
-    if let Some(files) = facts.files {
-        of_files(spec, files, &mut warnings);
-    }
     (warnings.list, warnings.left_out)
 }
 
@@ -168,22 +171,18 @@ fn names_gate(task: &TaskSpec, gate: &GateSpec) -> bool {
     task.gates.as_ref().is_none_or(|names| names.contains(&gate.name))
 }
 
-/// Scopes that match no file that is there, each told once, with the first task that has it.
-fn of_files(spec: &RunSpec, files: &Files, warnings: &mut Warnings) {
-    let mut search = files.search();
-    let mut told: BTreeMap<&str, bool> = BTreeMap::new();
-    for task in &spec.tasks {
-        for glob in scope(task).unwrap_or_default() {
-            if told.contains_key(glob.as_str()) {
-                continue;
-            }
-            let Some(is_matched) = search.is_any_matched(glob) else { continue };
-            told.insert(glob, is_matched);
-            if !is_matched {
-                let message = format!("write \"{glob}\" of task {} matches no file of {}", task.name, spec.target);
-                let hint = "well if the task makes it; else look for a slip of the pen";
-                warnings.of_task("write_matches_no_file", task, message, hint);
-            }
+/// Globs of a scope that match no file that is there, each told once, with the first task that has it.
+fn of_files<'s>(
+    task: &'s TaskSpec,
+    idle: &[&String],
+    (search, asked): (&mut Search<'_>, &mut BTreeSet<&'s str>),
+    warnings: &mut Warnings,
+) {
+    for glob in scope(task).unwrap_or_default() {
+        if !idle.contains(&glob) && asked.insert(glob) && search.is_any_matched(glob) == Some(false) {
+            let message = format!("write \"{glob}\" of task {} matches no file that is there", task.name);
+            let hint = "well if the task makes it; else look for a slip of the pen";
+            warnings.of_task("write_matches_no_file", task, message, hint);
         }
     }
 }
