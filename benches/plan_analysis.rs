@@ -126,8 +126,9 @@ fn plan(tasks: usize) -> RunSpec {
                 needs.insert(layer - WIDTH + draw.next(WIDTH));
             }
             task.needs = needs.into_iter().map(|need| format!("t{need}")).collect();
-            // A folder of its own for most, a common one for some.
-            let folder = if draw.next(10) == 0 { format!("common/c{}", draw.next(20)) } else { format!("src/m{at}") };
+            // A folder of its own for most; for one in ten a common one, which about ten have in common.
+            let common = draw.next(tasks.div_ceil(100));
+            let folder = if draw.next(10) == 0 { format!("common/c{common}") } else { format!("src/m{at}") };
             task.policy = Some(PolicySpec {
                 source: "task".to_owned(),
                 write: Some(vec![format!("{folder}/**")]),

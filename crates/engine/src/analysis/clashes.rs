@@ -250,6 +250,16 @@ mod tests {
     }
 
     #[test]
+    fn wildcard_inside_a_name_meets_longer_names() {
+        let spec = run(
+            "",
+            &[("a", "write = [\"src/a*\"]"), ("b", "write = [\"src/ab\"]"), ("c", "write = [\"SRC/ab\", \"src/b\"]")],
+        );
+        let clashes = Clashes::new(&spec);
+        assert!(clashes.between(0, 1) && !clashes.between(0, 2) && !clashes.between(1, 2));
+    }
+
+    #[test]
     fn too_many_questions_are_not_asked_and_that_is_told() {
         let tasks: Vec<(String, String)> =
             (0..1000).map(|at| (format!("t{at}"), format!("write = [\"**/x{at}\"]"))).collect();

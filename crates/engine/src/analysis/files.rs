@@ -78,6 +78,7 @@ mod tests {
             ("**/*.zig", false),
             ("README.md", true),
             ("README", false),
+            ("README.md*", true),
             ("src", false),
             ("src?/x", true),
             ("docs/**", false),

@@ -111,7 +111,8 @@ struct KinSearch<'g> {
 
 impl<'g> KinSearch<'g> {
     fn new(graph: &'g TaskGraph) -> Self {
-        let walks_left = WALKS_MIN.max(STEPS_MAX / graph.len().max(1));
+        let steps = graph.len() + (0..graph.len()).map(|task| graph.needs(task).len()).sum::<usize>();
+        let walks_left = WALKS_MIN.max(STEPS_MAX / steps.max(1));
         Self { graph, seen_in: vec![0; graph.len()], searches: 0, walks_left }
     }
 
@@ -214,51 +215,51 @@ mod tests {
     }
 
     #[test]
-    fn who_has_many_before_it_is_asked_about_with_a_walk() {
+    fn who_has_many_before_or_behind_it_is_asked_about_with_a_walk() {
         let names: Vec<String> = (0..600).map(|at| format!("t{at}")).collect();
-        let needs: Vec<String> = (0..600_usize)
-            .map(|at| if at < 2 { String::new() } else { format!("needs = [\"t{}\"]\n", at - 2) })
-            .collect();
-        let more: Vec<String> = needs
-            .iter()
-            .enumerate()
-            .map(
-                |(at, needs)| {
-                    if (2..598).contains(&at) { needs.clone() } else { format!("{needs}conflict_group = \"g\"") }
-                },
-            )
-            .collect();
-        let tasks: Vec<(&str, &str)> =
-            names.iter().zip(&more).map(|(name, more)| (name.as_str(), more.as_str())).collect();
-        // Two chains: the first and last of each are in the group.
-        let expected = vec![[0, 1], [0, 599], [1, 598], [598, 599]];
-        assert_eq!(pairs(&run("", &tasks), 9), (expected, 0, Extent::Whole));
+        // Two chains of 300: the first and the last of each are in the group.
+        for turned in [false, true] {
+            let place = |at: usize| if turned { 599 - at } else { at };
+            let more: Vec<String> = (0..600)
+                .map(place)
+                .map(|at| {
+                    let needs = at.checked_sub(2).map(|need| format!("needs = [\"t{}\"]\n", place(need)));
+                    let group = if (2..598).contains(&at) { "" } else { "conflict_group = \"g\"" };
+                    format!("{}{group}", needs.unwrap_or_default())
+                })
+                .collect();
+            let tasks: Vec<(&str, &str)> =
+                names.iter().zip(&more).map(|(name, more)| (name.as_str(), more.as_str())).collect();
+            let expected = vec![[0, 1], [0, 599], [1, 598], [598, 599]];
+            assert_eq!(pairs(&run("", &tasks), 9), (expected, 0, Extent::Whole), "{turned}");
+        }
     }
 
     proptest! {
         /// Compared with following every need of every pair; more tasks than go into one walk.
         #[test]
         fn exactly_the_pairs_without_order_are_told(
-            needs in proptest::collection::vec(proptest::collection::vec(0_usize..150, 0..2), 150), steps in 0_usize..2
+            needs in proptest::collection::vec(proptest::collection::vec(0_usize..150, 0..2), 150),
+            reach in prop::sample::select(vec![20_usize, 150]),
+            turned: bool,
         ) {
+            // What is done first stands first in the plan, or last.
+            let place = |at: usize| if turned { 149 - at } else { at };
             let names: Vec<String> = (0..150).map(|at| format!("t{at}")).collect();
             let tasks: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "conflict_group = \"g\"")).collect();
             let mut spec = run("", &tasks);
-            for (at, needs) in needs.iter().enumerate() {
-                spec.tasks[at].needs = needs.iter().filter(|need| **need < at && (steps == 0 || at - **need < 20)).map(|need| format!("t{need}")).collect();
-            }
-            let graph = TaskGraph::of(&spec.tasks);
             let mut before = vec![std::collections::BTreeSet::new(); 150];
-            for task in 0..150 {
-                for need in graph.needs(task) {
-                    let further = before[*need].clone();
-                    before[task].extend(further);
-                    before[task].insert(*need);
+            for (at, needs) in needs.iter().enumerate() {
+                for need in needs.iter().copied().filter(|need| *need < at && at - need < reach) {
+                    spec.tasks[place(at)].needs.push(format!("t{}", place(need)));
+                    let further = before[place(need)].clone();
+                    before[place(at)].extend(further);
+                    before[place(at)].insert(place(need));
                 }
             }
             let expected: Vec<[usize; 2]> = (0..150)
                 .flat_map(|one| (one + 1..150).map(move |other| [one, other]))
-                .filter(|[one, other]| !before[*other].contains(one))
+                .filter(|[one, other]| !before[*other].contains(one) && !before[*one].contains(other))
                 .collect();
             prop_assert_eq!(pairs(&spec, 20_000), (expected, 0, Extent::Whole));
         }

@@ -222,6 +222,9 @@ mod tests {
         let useful = |lengths: &[u64]| rehearsed(&spec, lengths, usefully);
         assert_eq!(useful(&[40, 10, 10, 10, 10]), 2);
         assert_eq!(useful(&[10, 10, 10, 10, 10]), 5);
+        let names: Vec<String> = (0..11).map(|at| format!("t{at}")).collect();
+        let many = run("", &names.iter().map(|name| (name.as_str(), "")).collect::<Vec<_>>());
+        assert_eq!(rehearsed(&many, &[40, 25, 25, 25, 25, 25, 25, 25, 25, 25, 1], usefully), 10);
         assert_eq!(rehearsed(&run("", &[("a", "")]), &[0], usefully), 1);
     }
 

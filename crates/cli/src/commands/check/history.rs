@@ -23,7 +23,7 @@ pub(super) fn read(site: &Site) -> Result<History, CliError> {
         limit: Some(ATTEMPTS_MAX),
         ..Find::default()
     };
-    let attempts: Vec<Attempt> = read_all(store.find(&find)?)?;
+    let attempts: Vec<Attempt> = read_all(&store.find(&find)?)?;
     let ids = |of: fn(&Attempt) -> RecordId| -> Vec<RecordId> {
         let mut ids: Vec<RecordId> = attempts.iter().map(of).collect();
         ids.sort_unstable();
@@ -31,8 +31,8 @@ pub(super) fn read(site: &Site) -> Result<History, CliError> {
         ids
     };
     let (tasks, runs) = (ids(|attempt| attempt.task.into()), ids(|attempt| attempt.run.into()));
-    let tasks: Vec<Task> = read_all(store.get(&tasks)?.into_iter().flatten().collect())?;
-    let runs: Vec<Run> = read_all(store.get(&runs)?.into_iter().flatten().collect())?;
+    let tasks: Vec<Task> = read_all(&store.get(&tasks)?.into_iter().flatten().collect::<Vec<_>>())?;
+    let runs: Vec<Run> = read_all(&store.get(&runs)?.into_iter().flatten().collect::<Vec<_>>())?;
     let tasks: BTreeMap<RecordId, String> = tasks.into_iter().map(|task| (task.id.into(), task.spec.name)).collect();
     let runs: BTreeMap<RecordId, String> = runs.into_iter().map(|run| (run.id.into(), run.spec.plan)).collect();
     for attempt in &attempts {
@@ -44,6 +44,6 @@ pub(super) fn read(site: &Site) -> Result<History, CliError> {
     Ok(history)
 }
 
-fn read_all<T: Entity>(records: Vec<Record>) -> Result<Vec<T>, CliError> {
+fn read_all<T: Entity>(records: &[Record]) -> Result<Vec<T>, CliError> {
     records.iter().map(|record| T::from_record(record).map_err(|error| ViewError::from(error).into())).collect()
 }
