@@ -13,8 +13,11 @@ use tollhouse_core::spec::{RunSpec, TaskSpec};
 use crate::plan::clash;
 use crate::policy::literal_prefix;
 
-/// More questions are not asked: each may cost as much as reading two globs.
-const QUESTIONS_MAX: usize = 200_000;
+/// So many questions are asked, however small the plan: each may cost as much as reading two globs.
+const QUESTIONS_MIN: usize = 200_000;
+
+/// And so many for each task, which for a large plan are more.
+const QUESTIONS_PER_TASK: usize = 4;
 
 /// How much of something was looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -55,8 +58,13 @@ impl Clashes {
             lots[lot].push(at);
             lot_of.push(lot);
         }
-        let mut inquiry =
-            Inquiry { tasks: &spec.tasks, lots: &lots, asked: BTreeSet::new(), found: Vec::new(), left: QUESTIONS_MAX };
+        let mut inquiry = Inquiry {
+            tasks: &spec.tasks,
+            lots: &lots,
+            asked: BTreeSet::new(),
+            found: Vec::new(),
+            left: QUESTIONS_MIN.max(spec.tasks.len().saturating_mul(QUESTIONS_PER_TASK)),
+        };
         let extent = if inquiry.ask().is_some() { Extent::Whole } else { Extent::Part };
         let mut meets = vec![Vec::new(); lots.len()];
         for (one, other) in inquiry.found {

@@ -10,8 +10,11 @@ use super::clashes::{Clashes, Extent};
 use super::graph::TaskGraph;
 use crate::plan::{Clash, clash};
 
-/// More pairs are not looked at.
-const PAIRS_MAX: usize = 1_000_000;
+/// At least so many pairs are looked at, however small the plan.
+const PAIRS_MIN: usize = 1_000_000;
+
+/// And so many for each task, which for a large plan are more.
+const PAIRS_PER_TASK: usize = 16;
 
 /// Whoever has more needs before it or behind it than are followed in so many steps is asked about with a walk.
 const KIN_STEPS_MAX: usize = 200;
@@ -50,7 +53,7 @@ pub fn overlaps(spec: &RunSpec, graph: &TaskGraph, clashes: &Clashes, shown_max:
         |task: usize| clashes.meets(clashes.lot_of(task)).iter().map(move |lot| behind(clashes.members(*lot), task));
     let able: Vec<usize> = (0..graph.len()).filter(|task| partners(*task).any(|others| !others.is_empty())).collect();
     let mut kin = KinSearch::new(graph);
-    let mut pairs = 0;
+    let (mut pairs, pairs_max) = (0, PAIRS_MIN.max(graph.len().saturating_mul(PAIRS_PER_TASK)));
     for sources in able.chunks(64) {
         let Some(kin) = kin.of(sources) else {
             found.extent = Extent::Part;
@@ -60,7 +63,7 @@ pub fn overlaps(spec: &RunSpec, graph: &TaskGraph, clashes: &Clashes, shown_max:
             let mut others: Vec<usize> = Vec::new();
             for lot in partners(*one) {
                 pairs += lot.len();
-                if pairs > PAIRS_MAX {
+                if pairs > pairs_max {
                     found.extent = Extent::Part;
                     return found;
                 }
