@@ -5,7 +5,7 @@
 //! chooses the disk.
 //!
 //! ```text
-//! cargo bench -p tollhouse-cli -- [--files N] [--rounds N]
+//! cargo bench -p tollhouse-cli --bench do_in_a_large_tree -- [--files N] [--rounds N]
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person at a terminal is what it is for")]
 

@@ -65,6 +65,7 @@
 //! middle is replaced by [`Command::Drive`]; what it had begun is settled by [`Command::Settle`], after a look at the world.
 //! With the feature `testing`, `simulator` is a world to try all that in.
 
+pub mod analysis;
 mod apply;
 mod command;
 mod decide;

@@ -60,7 +60,7 @@ fn plan_is_shown_with_its_waves_and_what_they_come_to() {
     let said = check(&bench, PLAN);
     // Only the times are what would be filtered out, and they are what is shown here.
     insta::with_settings!({ omit_expression => true }, {
-        insta::assert_snapshot!(said.to_string(), @r"
+        insta::assert_snapshot!(said.to_string(), @r#"
         exit: 0
         --- stdout
         retries · 4 tasks · from main, landing on toll/main · at most 2 at once
@@ -73,16 +73,25 @@ fn plan_is_shown_with_its_waves_and_what_they_come_to() {
           readme  script  1 × 5m00s   gates check  writes README.md  after client
 
         Never together
-          client, server  may both write: src/client/** and src/**
+          client, server  may both write: src/client/** and src/**  server waits 20m00s
           notes, readme   share the conflict group words
 
         Estimates
-          longest  client → readme · 25m00s
-          time     agents work at most 1h05m along client → readme
-                   timeouts times attempts along the chain; gates, pauses between tries and waiting for room or for other tasks come on top
-          cost     unknown: there are no prices yet
+          longest   client → readme · 25m00s
+          bound     agents work at most 1h05m along client → readme
+                    timeouts times attempts along the chain; gates, pauses between tries and waiting for room or for other tasks come on top
+          time      unknown: no such agent finished anything here yet; 30m00s with all timeouts
+          at once   2 at most, 1.33 on average; more than 2 would make it no faster
+          overlaps  it takes 5m00s longer for what never runs together
+          cost      unknown: there are no prices yet
+
+        warning: write "src/client/**" of task client matches no file that is there
+          hint: well if the task makes it; else look for a slip of the pen
+
+        warning: write "docs/**" of task notes matches no file that is there
+          hint: well if the task makes it; else look for a slip of the pen
         --- stderr
-        ");
+        "#);
     });
 }
 
@@ -117,7 +126,7 @@ fn what_it_will_cost_is_unknown_and_not_nothing() {
 #[test]
 fn time_is_bound_by_timeouts_and_attempts_and_says_what_comes_on_top() {
     let report = report(&Bench::new(), PLAN);
-    assert_eq!(report["critical_path"], json!({ "tasks": ["client", "readme"], "timeout": 1500 }));
+    assert_eq!(report["critical_path"], json!({ "tasks": ["client", "readme"], "length": 1500, "timeout": 1500 }));
     assert_eq!(report["time_bound"]["agents"], 3900);
     assert!(report["time_bound"]["source"].as_str().unwrap().contains("come on top"));
 }
@@ -173,7 +182,7 @@ fn what_is_probably_not_meant_is_warned_of() {
     assert_eq!(warned(&report(&bench, &tasks(&["a", "b"]))), ["unscoped", "unscoped"]);
     bench.config("[policy]\nforbid = [\"secrets/**\"]\n");
     let plan = tasks(&["a"]).replace("prompt", "write = [\"secrets/*.txt\"]\nprompt");
-    assert_eq!(warned(&report(&bench, &plan)), ["no_gate", "write_matches_nothing"]);
+    assert_eq!(warned(&report(&bench, &plan)), ["no_gate", "write_matches_nothing", "can_change_nothing"]);
 }
 
 #[test]
@@ -184,6 +193,50 @@ fn check_writes_nothing_and_is_open_to_agents() {
     let said = run(bench.command(&["check", "../plan.toml"]).env("TOLLHOUSE_TASK", "one"));
     assert_eq!(said.code, Some(0), "{said}");
     assert_same(&before, &bench.photograph(&bench.around()));
+}
+
+#[test]
+fn how_long_it_will_take_is_unknown_until_an_agent_finished_something() {
+    let bench = Bench::new();
+    bench.agent("echo \"$TOLLHOUSE_TASK\" > \"$TOLLHOUSE_TASK.txt\"");
+    let plan = tasks(&["a", "b"]);
+    let before = report(&bench, &plan);
+    assert_eq!((&before["duration_estimate"], &before["schedule"]["basis"]), (&Value::Null, &json!("timeouts")));
+    assert_eq!(before["tasks"][0]["estimate"], json!({ "time": null, "from": "none", "observations": 0 }));
+    let said = bench.toll(&["run", "../plan.toml"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let after = report(&bench, &plan);
+    assert_eq!(after["schedule"]["basis"], "history");
+    assert_eq!(after["duration_estimate"], after["schedule"]["makespan"]);
+    let estimate = &after["tasks"][0]["estimate"];
+    assert_eq!((&estimate["from"], &estimate["observations"]), (&json!("task"), &json!(1)));
+    // Another plan's task of that agent is known by what the agent took for these.
+    let other = report(&bench, &plan.replace("plan = \"test\"", "plan = \"other\""));
+    let estimate = &other["tasks"][0]["estimate"];
+    assert_eq!((&estimate["from"], &estimate["observations"]), (&json!("agent"), &json!(2)));
+}
+
+#[test]
+fn what_if_is_told_beside_what_is() {
+    let bench = Bench::new();
+    let said = bench.plan(PLAN).toll(&["check", "../plan.toml", "--max-parallel", "1"]);
+    let lines: Vec<&str> = said.out.lines().map(str::trim).filter(|line| line.starts_with("what if")).collect();
+    assert_eq!((said.code, lines), (Some(0), vec!["what if   with 1 at once 40m00s: 0.75 times as fast"]), "{said}");
+    let said = bench.toll(&["check", "../plan.toml", "--max-parallel", "1", "--json"]);
+    assert_eq!(said.json()["what_if"], json!({ "max_parallel": 1, "makespan": 2400, "speed_up": 0.75 }));
+    assert_eq!(said.json()["schedule"]["makespan"], 1800);
+    for number in ["0", "-1", "1001"] {
+        assert_eq!(bench.toll(&["check", "../plan.toml", "--max-parallel", number]).code, Some(2), "{number}");
+    }
+}
+
+#[test]
+fn scope_that_matches_no_file_is_told() {
+    let bench = Bench::new();
+    let plan = tasks(&["a"]).replace("prompt", "write = [\"scr/**\", \"tollhouse.toml\"]\nprompt");
+    let report = report(&bench, &plan);
+    assert_eq!(warned(&report), ["write_matches_no_file"]);
+    assert!(report["warnings"][0]["message"].as_str().unwrap().contains("scr/**"), "{report}");
 }
 
 #[test]

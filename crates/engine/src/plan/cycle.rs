@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::analysis::TaskGraph;
+
 /// At most so many names of a circle are shown.
 const SHOWN_MAX: usize = 10;
 
@@ -23,6 +25,17 @@ pub(super) fn cycles(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
         }
     }
     found
+}
+
+/// How many are in no circle, and need by any way what is in one.
+pub(super) fn behind(needs: &[Vec<usize>]) -> usize {
+    let component = components(needs);
+    let mut size = vec![0_usize; needs.len()];
+    for knot in &component {
+        size[*knot] += 1;
+    }
+    let in_circle = component.iter().filter(|knot| size[**knot] > 1).count();
+    TaskGraph::new(needs).unreachable().len().saturating_sub(in_circle)
 }
 
 /// `a → b → a`, shortened in the middle where it is long.
@@ -121,6 +134,12 @@ mod tests {
     #[test]
     fn two_knots_are_two_circles() {
         assert_eq!(cycles(&[vec![1], vec![0, 2], vec![3], vec![2]]), [vec![0, 1], vec![2, 3]]);
+    }
+
+    #[test]
+    fn those_behind_a_circle_are_counted() {
+        assert_eq!(behind(&[vec![1], vec![0], vec![1], vec![2, 4], vec![]]), 2);
+        assert_eq!(behind(&[vec![], vec![0]]), 0);
     }
 
     #[test]

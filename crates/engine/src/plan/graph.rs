@@ -31,10 +31,16 @@ pub(super) fn tell_needs(what: &str, things: &[Needy<'_>], lines: &Lines, proble
     }
     let needs: Vec<Vec<usize>> =
         things.iter().enumerate().map(|(number, thing)| known_needs(what, number, thing, &index, problems)).collect();
-    for circle in cycle::cycles(&needs) {
+    let circles = cycle::cycles(&needs);
+    let behind = if circles.is_empty() { 0 } else { cycle::behind(&needs) };
+    for (at, circle) in circles.into_iter().enumerate() {
         let names: Vec<&str> = circle.iter().map(|number| things[*number].name.value.as_str()).collect();
         let message = format!("{what}s need each other in a circle: {}", cycle::show(&names));
-        problems.wrong(need_place(&things[circle[0]], names.get(1)), message, "take one of these needs out");
+        let mut hint = "take one of these needs out".to_owned();
+        if at == 0 && behind > 0 {
+            hint = format!("{hint}; {behind} more could never run, for they need what is in a circle");
+        }
+        problems.wrong(need_place(&things[circle[0]], names.get(1)), message, hint);
     }
 }
 

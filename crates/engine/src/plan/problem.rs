@@ -6,6 +6,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// More problems of one source are counted, not told: nobody mends a thousand at once.
+const TOLD_MAX: usize = 1000;
+
 /// A text that somebody wrote, and the name it goes by in messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -149,7 +152,8 @@ impl Problems {
         self.found.is_empty()
     }
 
-    /// The problems in the order of the text. Where the syntax is broken, what may only follow from that is left out.
+    /// The problems in the order of the text, at most a thousand; one more says how many others there are. Where the syntax is
+    /// broken, what may only follow from that is left out.
     pub(super) fn finish(&self, source: &Source) -> Vec<Problem> {
         let lines = Lines::new(&source.text);
         let broken: BTreeSet<usize> = self.of(Grounds::Syntax).map(|found| lines.line(found.place.at)).collect();
@@ -168,8 +172,16 @@ impl Problems {
             let both_syntax = next.grounds == Grounds::Syntax && before.grounds == Grounds::Syntax;
             both_syntax && lines.line(next.place.at) == lines.line(before.place.at)
         });
+        let left_out = kept.split_off(kept.len().min(TOLD_MAX));
+        let rest = left_out.first().map(|next| Found {
+            place: Place { at: next.place.at, pointer: String::new() },
+            grounds: next.grounds,
+            message: format!("{} more problems from here on", left_out.len()),
+            hint: Some("mend the ones above first".to_owned()),
+        });
         let mut columns = Columns { text: &source.text, line: 0, at: 0, column: 1 };
         kept.into_iter()
+            .chain(&rest)
             .map(|found| {
                 let line = lines.line(found.place.at);
                 let column = columns.column(line, lines.start(line), found.place.at);
@@ -272,6 +284,18 @@ mod tests {
         problems.syntax(0, "broken");
         let told: Vec<_> = problems.finish(&Source::new("a", "x\ny")).into_iter().map(|p| p.message).collect();
         assert_eq!(told, ["broken", "wrong"]);
+    }
+
+    #[test]
+    fn very_many_problems_are_counted() {
+        let mut problems = Problems::default();
+        for at in 0..1500 {
+            problems.wrong(&Place { at, pointer: String::new() }, format!("wrong {at}"), ());
+        }
+        let told = problems.finish(&Source::new("a", "x".repeat(1500)));
+        let [.., last, rest] = told.as_slice() else { panic!("there are many") };
+        assert_eq!((told.len(), last.message.as_str()), (1001, "wrong 999"));
+        assert_eq!((rest.column, rest.message.as_str()), (1001, "500 more problems from here on"));
     }
 
     #[test]

@@ -7,7 +7,8 @@ mod lists;
 mod status;
 
 pub use check::{
-    CheckReport, CheckWarning, CheckedGates, CheckedTask, Conflict, CriticalPath, TimeBound, check_report,
+    Basis, CheckFacts, CheckReport, CheckWarning, CheckedGates, CheckedMoment, CheckedSchedule, CheckedTask, Conflict,
+    CriticalPath, TimeBound, WhatIf, check_report,
 };
 pub use doctor::{Check, CheckState, Finding};
 pub use explanation::{Explanation, explain};

@@ -4,6 +4,7 @@ mod bad_day;
 mod explanations;
 mod explore;
 mod faults;
+mod large_plans;
 mod plan_read;
 mod plan_resolve;
 mod scenarios;

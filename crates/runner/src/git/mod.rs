@@ -13,6 +13,7 @@ mod default_branch;
 mod diff;
 mod discover;
 mod error;
+mod files;
 mod handed;
 mod identity;
 mod ignores;

@@ -1,0 +1,118 @@
+//! How long agents took before, and what that says about how long they will take.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tollhouse_core::Span;
+use tollhouse_core::spec::RunSpec;
+
+/// How long attempts took that ended well: given by whoever reads a ledger.
+///
+/// ```
+/// # use tollhouse_core::Span;
+/// # use tollhouse_engine::analysis::History;
+/// let mut history = History::default();
+/// history.note("nightly", "fix", "script", Span::from_secs(60));
+/// assert_eq!(history.len(), 1);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// By plan, task and agent: what another agent takes for the same says little.
+    tasks: BTreeMap<(String, String, String), Vec<Span>>,
+    agents: BTreeMap<String, Vec<Span>>,
+}
+
+/// Where an estimate comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EstimateFrom {
+    /// What its agent took for the same task of the same plan.
+    Task,
+    /// What its agent took for other tasks.
+    Agent,
+    /// Nothing is known.
+    #[default]
+    None,
+}
+
+/// How long one try of a task will take, as far as is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Estimate {
+    /// The median of what was seen, in seconds; null: unknown.
+    pub time: Option<Span>,
+    /// Where it comes from.
+    pub from: EstimateFrom,
+    /// How many attempts were seen.
+    pub observations: u64,
+}
+
+impl History {
+    /// Takes in an attempt that ended well.
+    pub fn note(&mut self, plan: &str, task: &str, agent: &str, took: Span) {
+        self.tasks.entry((plan.to_owned(), task.to_owned(), agent.to_owned())).or_default().push(took);
+        self.agents.entry(agent.to_owned()).or_default().push(took);
+    }
+
+    /// How many attempts were taken in.
+    pub fn len(&self) -> usize {
+        self.agents.values().map(Vec::len).sum()
+    }
+
+    /// Whether there were none.
+    pub fn is_empty(&self) -> bool {
+        self.agents.is_empty()
+    }
+
+    /// What is known of each task of a run, in the order of the plan.
+    pub fn estimates(&self, spec: &RunSpec) -> Vec<Estimate> {
+        let agents: BTreeMap<&str, Estimate> =
+            self.agents.iter().map(|(agent, seen)| (agent.as_str(), median(seen, EstimateFrom::Agent))).collect();
+        let by_task = spec.tasks.iter().map(|task| {
+            let key = (spec.plan.clone(), task.name.clone(), task.agent.clone());
+            let own = self.tasks.get(&key).map(|seen| median(seen, EstimateFrom::Task));
+            own.or_else(|| agents.get(task.agent.as_str()).copied()).unwrap_or_default()
+        });
+        if self.is_empty() { vec![Estimate::default(); spec.tasks.len()] } else { by_task.collect() }
+    }
+}
+
+/// The one in the middle; the shorter of two.
+fn median(seen: &[Span], from: EstimateFrom) -> Estimate {
+    let mut sorted = seen.to_vec();
+    sorted.sort_unstable();
+    let time = sorted.get(sorted.len().saturating_sub(1) / 2).copied();
+    Estimate { time, from: if time.is_some() { from } else { EstimateFrom::None }, observations: seen.len() as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::run;
+    use super::*;
+
+    #[test]
+    fn a_task_takes_what_it_took_before_and_else_what_its_agent_takes() {
+        let spec = run("", &[("known", ""), ("new", "")]);
+        let mut history = History::default();
+        for (plan, task, seconds) in
+            [("plan", "known", 60), ("plan", "known", 90), ("plan", "known", 600), ("x", "x", 9)]
+        {
+            history.note(plan, task, "a", Span::from_secs(seconds));
+        }
+        let told: Vec<_> =
+            history.estimates(&spec).iter().map(|known| (known.time, known.from, known.observations)).collect();
+        assert_eq!(
+            told,
+            [(Some(Span::from_secs(90)), EstimateFrom::Task, 3), (Some(Span::from_secs(60)), EstimateFrom::Agent, 4)]
+        );
+    }
+
+    #[test]
+    fn what_nobody_saw_is_unknown_and_not_nothing() {
+        let spec = run("", &[("one", "")]);
+        let mut history = History::default();
+        assert_eq!(history.estimates(&spec), [Estimate::default()]);
+        history.note("plan", "one", "another", Span::from_secs(1));
+        assert_eq!(history.estimates(&spec), [Estimate { time: None, from: EstimateFrom::None, observations: 0 }]);
+    }
+}
