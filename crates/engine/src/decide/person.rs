@@ -30,11 +30,6 @@ pub(super) fn task(draft: &mut Draft<'_>, id: TaskId, wish: &TaskWish, reason: &
         TaskWish::Retry { say } if task.state == TaskState::Waiting => {
             task::end(draft, id, &TaskEvent::Decide { to: DecideTo::Queued, reason, say: say.clone() })?;
         }
-        // Its dependencies stay missed, and what is queued must have them done.
-        TaskWish::Retry { .. } if task.error_class == Some(ErrorClass::DependencyMissed) => {
-            let (state, event) = (task.state.as_str(), "requeue");
-            return Err(IllegalTransition { kind: Kind::Task, state, event }.into());
-        }
         TaskWish::Retry { say } => {
             nothing_ended_with(draft, &task)?;
             no_patch_in_the_way(draft, id.into(), id)?;
@@ -58,8 +53,8 @@ fn no_patch_in_the_way(draft: &Draft<'_>, id: RecordId, task: TaskId) -> Result<
     }
 }
 
-/// Refuses to take up again what others were given up for, or what was given up for another, and what would be given up at once because the run ends. In a paused
-/// run, others that failed may be taken up, too.
+/// Refuses to take up again what others were given up for, or what was given up for another, and what would be given up at once
+/// because the run ends. In a paused run, others that failed may be taken up, too.
 fn nothing_ended_with(draft: &Draft<'_>, task: &Task) -> Result<(), Refusal> {
     let pauses = draft.peek::<Run>(task.run).is_some_and(|run| run.state == RunState::Paused);
     let ends_the_run =
