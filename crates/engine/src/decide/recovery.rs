@@ -23,7 +23,7 @@ pub(super) fn settle(
     }
     match (effect.run, by) {
         (Some(run), Witness::Conductor(epoch)) => {
-            conductor::must_drive(draft, run, epoch, Guard::DrivingNeedsTheEpoch)?
+            conductor::must_drive(draft, run, epoch, Guard::DrivingNeedsTheEpoch)?;
         }
         (Some(run), Witness::Anybody(_)) => conductor::must_drive(draft, run, 0, Guard::DrivingNeedsTheEpoch)?,
         (None, by) => lose_what_is_over(draft, &effect, by)?,

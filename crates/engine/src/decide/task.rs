@@ -29,7 +29,7 @@ pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
                 expire(draft, &task)?;
             }
             (Some(lease), _) if lets(Guard::DeadlineHasPassed, lease.deadline <= now) => {
-                overdue(draft, &task, lease.attempt)?
+                overdue(draft, &task, lease.attempt)?;
             }
             _ => {}
         }

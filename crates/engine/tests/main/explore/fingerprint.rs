@@ -28,7 +28,9 @@ pub(super) fn fingerprint(world: &World) -> Fingerprint {
     let mut effects: Vec<String> =
         world.view.all::<Effect>().filter_map(|effect| effect_text(world, &names, effect)).collect();
     effects.sort_unstable();
-    effects.iter().for_each(|effect| write(&mut text, format_args!(";{effect}")));
+    for effect in effects {
+        write(&mut text, format_args!(";{effect}"));
+    }
     let digest = Sha256::digest(text.as_bytes());
     digest[..16].try_into().expect("a digest is longer")
 }
@@ -92,12 +94,12 @@ fn state_of_patch(world: &World, id: PatchId) -> String {
 fn write_patch(text: &mut String, world: &World, names: &Names<'_>, patch: &Patch) {
     let head = world.head();
     let place = patch.task.and_then(|task| names.places.get(&task));
-    let path = patch.description.files.first().map(|file| file.path.to_string());
+    let touched = patch.description.files.first().map(|file| file.path.to_string());
     let released = world.released.contains(&patch.id);
     let stands = patch.candidate.as_ref().map(|candidate| candidate.parent == head);
     let rebases = patch.rebases.min(limits::REBASES_BEFORE_FIRST);
     let (state, approved, allowed) = (patch.state, patch.approved, !patch.allowed.is_empty());
-    write(text, format_args!("/{place:?} {state} {path:?} {released} {stands:?} {rebases} {approved} {allowed}"));
+    write(text, format_args!("/{place:?} {state} {touched:?} {released} {stands:?} {rebases} {approved} {allowed}"));
     if patch.state.is_finished() && patch.state != tollhouse_core::lifecycle::PatchState::Quarantined {
         return;
     }
@@ -108,7 +110,9 @@ fn write_patch(text: &mut String, world: &World, names: &Names<'_>, patch: &Patc
         .filter_map(|one| gate_text(patch, &head, one))
         .collect();
     runs.sort_unstable();
-    runs.iter().for_each(|one| write(text, format_args!(",{one}")));
+    for one in runs {
+        write(text, format_args!(",{one}"));
+    }
 }
 
 /// A gate run that is under way, or on a tree that is or may come again.
