@@ -1,9 +1,9 @@
 //! A person's word on a task or a patch: an ordinary event with a reason, never a way around the gate.
 
 use tollhouse_core::entity::{ErrorClass, Patch, Run, Task};
-use tollhouse_core::lifecycle::{DecideTo, IllegalTransition, PatchEvent, PatchState, RunState, TaskEvent, TaskState};
+use tollhouse_core::lifecycle::{DecideTo, PatchEvent, PatchState, RunState, TaskEvent, TaskState};
 use tollhouse_core::spec::Weight;
-use tollhouse_core::{Kind, PatchId, RecordId, RunId, TaskId};
+use tollhouse_core::{PatchId, RecordId, RunId, TaskId};
 
 use super::draft::Draft;
 use super::{hold, patch, task};

@@ -28,7 +28,7 @@ pub(super) fn fingerprint(world: &World) -> Fingerprint {
     let mut effects: Vec<String> =
         world.view.all::<Effect>().filter_map(|effect| effect_text(world, &names, effect)).collect();
     effects.sort_unstable();
-    for effect in &effects {
+    for effect in effects {
         write(&mut text, format_args!(";{effect}"));
     }
     let digest = Sha256::digest(text.as_bytes());
@@ -110,7 +110,7 @@ fn write_patch(text: &mut String, world: &World, names: &Names<'_>, patch: &Patc
         .filter_map(|one| gate_text(patch, &head, one))
         .collect();
     runs.sort_unstable();
-    for one in &runs {
+    for one in runs {
         write(text, format_args!(",{one}"));
     }
 }

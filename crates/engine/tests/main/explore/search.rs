@@ -67,6 +67,11 @@ type Breach = (&'static str, &'static str, String);
 
 /// Goes through all of a world, or until something does not hold.
 pub(super) fn explore(setting: &Setting) -> Explored {
+    explore_up_to(setting, usize::MAX)
+}
+
+/// As [`explore`], but not further than so many states: then nothing is said of what waits forever.
+pub(super) fn explore_up_to(setting: &Setting, states: usize) -> Explored {
     let mut search = Search {
         setting,
         seen: BTreeMap::new(),
@@ -79,6 +84,10 @@ pub(super) fn explore(setting: &Setting) -> Explored {
     let world = World::begin(setting);
     search.enter(world, Reached { from: 0, by: 0, depth: 0 });
     while let Some((id, world)) = search.frontier.pop_front() {
+        if search.reached.len() > states {
+            search.explored.states = search.reached.len();
+            return search.explored;
+        }
         if search.reached.len() > setting.states_max {
             let says = "Lifecycles only go round through an effect or a timer, and each of those has a limit.";
             let breach = ("the world is small", says, format!("more than {} states", setting.states_max));

@@ -244,7 +244,9 @@ pub(super) fn hold() -> Setting {
 pub(super) fn critical() -> Setting {
     let mut three = three();
     three[1].on_dependency_failure = OnDependencyFailure::Fail;
-    let three = one_try(three);
+    let mut three = one_try(three);
+    // It is under way when the run begins to wind down, and would be tried again.
+    three[2].attempts = 2;
     Setting {
         name: "critical",
         spec: plan(three, 1, unit()),

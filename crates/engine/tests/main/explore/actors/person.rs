@@ -70,21 +70,21 @@ fn task_words(task: &Task) -> [(&'static str, Command); 3] {
 }
 
 fn on_patch(world: &World, patch: &Patch) -> Vec<Move> {
-    let say = |wish| Command::OverridePatch { patch: patch.id, wish, reason: WHY.to_owned() };
+    let says = |wish| Command::OverridePatch { patch: patch.id, wish, reason: WHY.to_owned() };
     let of_person = |what, command| of_person(world, what, Some(patch.id.into()), command);
     let mut moves = Vec::new();
     if is_held(world, patch) {
-        moves.push(Move { by: By::Awaited, ..of_person("a person lands", say(PatchWish::Land)) });
+        moves.push(Move { by: By::Awaited, ..of_person("a person lands", says(PatchWish::Land)) });
     }
     let takes = |left: &mut Allowance| left.patch_words -= 1;
     if world.left.patch_words == 0 || matches!(patch.state, PatchState::Committed | PatchState::Dropped) {
         return moves;
     }
-    moves.push(Move { takes, ..of_person("a person drops", say(PatchWish::Drop)) });
+    moves.push(Move { takes, ..of_person("a person drops", says(PatchWish::Drop)) });
     if patch.state == PatchState::Quarantined {
         let wish = PatchWish::Release { waive: Vec::new(), allow: vec!["secrets/**".to_owned()] };
         let then = Then::Released(patch.id);
-        moves.push(Move { then, takes, ..of_person("a person lets in again", say(wish)) });
+        moves.push(Move { then, takes, ..of_person("a person lets in again", says(wish)) });
     }
     moves
 }
