@@ -11,14 +11,8 @@ use crate::command::{Liveness, Seen};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
-/// Gives a run to a program. What the one before it had begun and not ended has to be looked at in the world; where there is
-/// nothing of that, the answer is the run, in which work begins.
-pub(super) fn drive(
-    draft: &mut Draft<'_>,
-    id: RunId,
-    process: &Process,
-    seen: Option<Seen>,
-) -> Result<Option<RunId>, Refusal> {
+/// Gives a run to a program. What the one before it had begun and not ended has to be looked at in the world.
+pub(super) fn drive(draft: &mut Draft<'_>, id: RunId, process: &Process, seen: Option<Seen>) -> Result<(), Refusal> {
     let run = draft.run(id)?;
     if let Some(present) = &run.conductor
         && stops(Guard::LivingConductorStays, !is_gone(draft, present, seen))
@@ -30,9 +24,7 @@ pub(super) fn drive(
     lose_begun(draft, id, &format!("{who}, which did it, is gone"))?;
     worker::crash_own(draft, id, &format!("{who} is gone"))?;
     let conductor = Conductor { process: process.clone(), epoch: run.conductors + 1, since: draft.now };
-    draft.emit::<Run>(id, &RunEvent::Drive { conductor })?;
-    let is_clean = draft.unsettled(id).all(|effect| effect.state != EffectState::Unknown);
-    Ok(is_clean.then_some(id))
+    draft.emit::<Run>(id, &RunEvent::Drive { conductor })
 }
 
 /// A dead program on the same machine is replaced at once; one that cannot be seen, once it was silent for too long.

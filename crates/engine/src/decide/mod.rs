@@ -67,7 +67,7 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::SubmitPatch { run, spec, started_by, base, patch } => {
             submit::submit(draft, *run, (spec, started_by, base), patch).map(|()| Some(*run))
         }
-        Command::Drive { run, process, seen } => conductor::drive(draft, *run, process, *seen),
+        Command::Drive { run, process, seen } => conductor::drive(draft, *run, process, *seen).map(|()| Some(*run)),
         Command::StepDown { run, epoch } => conductor::step_down(draft, *run, *epoch).map(|()| None),
         Command::StartRun { run, base } => run::start(draft, *run, base).map(|()| Some(*run)),
         Command::Tick { run } => task::tick(draft, *run).map(|()| Some(*run)),

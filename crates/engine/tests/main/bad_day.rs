@@ -497,14 +497,3 @@ fn who_had_an_effect_that_is_asked_for_again_is_too_late() {
         Command::Report { effect: spawn, epoch: 1, outcome: Box::new(Outcome::Spawned(AttemptFacts::default())) };
     assert_eq!(refusal(world.execute(&late)).code(), "stale_lease");
 }
-
-#[test]
-fn a_task_whose_dependency_stays_missed_is_not_tried_again() {
-    let mut plan = spec(vec![task("a", &[]), task("b", &["a"]), task("c", &[])], 1);
-    plan.tasks[1].on_dependency_failure = OnDependencyFailure::Fail;
-    let luck: &[Luck] = &[Luck::AgentFails, Luck::AgentFails];
-    let mut world = World::new(&plan, &[("a", luck), ("c", &[Luck::Hangs])], 7);
-    world.go_until(|world| world.state_of("b") == TaskState::Failed);
-    let retry = on_task(&world, "b", TaskWish::Retry { say: None });
-    assert!(matches!(refusal(world.execute(&retry)), Refusal::NotInTable(_)));
-}

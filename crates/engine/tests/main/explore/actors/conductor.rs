@@ -224,7 +224,9 @@ pub(super) fn probes(world: &World) -> Vec<Probe> {
                 }
                 let stale_claim = claim(world, effect, run.conductors.wrapping_sub(1));
                 probes.push(probe("a stale conductor claims", stale_claim, stale));
-                probes.push(probe("is reported and nobody claimed it:", report(effect.epoch), &["not_in_table"]));
+                // Asked for again, whoever had it before is too late.
+                let codes: &[&str] = if effect.epoch == 0 { &["not_in_table"] } else { stale };
+                probes.push(probe("is reported and nobody claimed it:", report(effect.epoch), codes));
                 probes.push(probe("a conductor looks for what nobody began:", look(Witness::Conductor(epoch)), stale));
             }
             EffectState::Started => {
