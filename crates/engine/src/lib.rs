@@ -93,7 +93,7 @@ pub use command::{
     At, AttemptFacts, Claimant, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer, Outcome, PatchWish,
     Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish,
 };
-pub use decide::{Decision, decide};
+pub use decide::{Decision, decide, next_task};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};
 pub use fork::fork_of;
 pub use gate_memory::{gates_yet_to_pass, is_known_to_pass};

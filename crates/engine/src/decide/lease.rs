@@ -10,10 +10,11 @@ use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, WorkerId, limits};
 use super::draft::Draft;
 use super::run::critical_miss;
 use super::worker;
+use crate::command::At;
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, obstacle};
-use crate::view::Order;
+use crate::view::{Order, View};
 
 /// How many of the tasks that have waited longest are looked at when it is their turn.
 const OLDEST_LOOKED_AT: usize = 64;
@@ -50,6 +51,12 @@ pub(super) fn work(draft: &mut Draft<'_>, id: WorkerId) -> Result<Option<RunId>,
     let task = draft.get::<Task>(task)?;
     grant(draft, &task, id)?;
     Ok(Some(run))
+}
+
+/// The task of a run that begins next, if one may at this time: what a decision would lease to a worker that can do no more than
+/// any. `None` where the run is full, winds down, or all that is queued waits for others.
+pub fn next_task(view: &View, run: RunId, at: At) -> Option<TaskId> {
+    next(&Draft::new(view, at), run, &BTreeSet::new())
 }
 
 /// The queued task that may begin and stands first, of those that a worker can do: by rank, but every so often by how long it

@@ -25,6 +25,8 @@ use crate::refusal::Refusal;
 use crate::view::View;
 use draft::Draft;
 
+pub use lease::next_task;
+
 /// What becomes true, and what it rests on. No change at all is a decision too: the command was seen before, or there
 /// is nothing to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
