@@ -21,11 +21,12 @@ pub mod report;
 mod schedule;
 pub mod secret;
 mod view;
+mod workstream;
 
 pub use apply::Apply;
 pub use command::{
     At, AttemptFacts, Claimant, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Outcome, PatchWish, Seen,
-    Submission, TaskWish, Witness,
+    Submission, TaskWish, Witness, WorkstreamWish,
 };
 pub use decide::{Decision, decide};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};

@@ -28,6 +28,7 @@ pub(super) fn redacted(command: &Command) -> Command {
         | Command::CancelRun { reason, .. }
         | Command::OverrideTask { reason, .. }
         | Command::OverridePatch { reason, .. }
+        | Command::OverrideWorkstream { reason, .. }
         | Command::Settle { found: Found::NotDone { reason }, .. } => text(reason),
         Command::StartRun { .. }
         | Command::Tick { .. }

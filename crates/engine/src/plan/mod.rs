@@ -21,6 +21,7 @@ mod resolve;
 mod schedule;
 mod scope;
 mod single;
+mod sound;
 mod tasks;
 
 pub use absence::target_missing;
@@ -35,4 +36,5 @@ pub use resolve::{Defaults, PromptTexts, bare, resolve, without_tasks};
 pub(crate) use schedule::{Chain, Schedule};
 pub use scope::{Clash, clash, scopes_may_overlap};
 pub use single::{SingleTask, single};
+pub(crate) use sound::spec_problems;
 pub use tasks::{PlanDraft, read_plan};

@@ -6,4 +6,5 @@ mod explore;
 mod plan_read;
 mod plan_resolve;
 mod scenarios;
+mod workstreams;
 mod world;
