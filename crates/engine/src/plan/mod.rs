@@ -23,6 +23,7 @@ mod scope;
 mod single;
 mod sound;
 mod tasks;
+mod workstreams;
 
 pub use absence::target_missing;
 pub use check::branch_problem;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::spec::{RunSpec, TaskSpec, WorkstreamSpec};
+use tollhouse_core::spec::RunSpec;
 
 use super::cycle::{cycles, show};
 
@@ -30,7 +30,11 @@ pub(crate) fn spec_problems(spec: &RunSpec) -> Vec<String> {
         }
     }
     if tasks.is_sound && streams.is_sound {
-        tell_crossed(&spec.tasks, &spec.workstreams, (&tasks, &streams), &mut problems);
+        let own = spec.tasks.iter().map(|task| streams.place.get(task.workstream.as_deref()?).copied());
+        for circle in crossed(&tasks.needs, &own.collect::<Vec<_>>(), &streams.needs) {
+            let shown = show_crossed(&circle, |at| &spec.tasks[at].name, |at| &spec.workstreams[at].name);
+            problems.push(format!("tasks wait for their own workstream: {shown}"));
+        }
     }
     problems
 }
@@ -82,43 +86,60 @@ impl<'s> Named<'s> {
     }
 }
 
-/// Tells the circles that lead through both tasks and workstreams: a task that needs one which waits for its own workstream.
+/// What a circle through tasks and workstreams leads through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The task at this place.
+    Task(usize),
+    /// The end of the workstream at this place.
+    Workstream(usize),
+}
+
+/// The circles that lead through both tasks and workstreams: a task that needs one which waits for its own workstream. `own` is
+/// the workstream of each task. Neither tasks nor workstreams have circles of their own.
 ///
 /// Each workstream has a beginning, which waits for the ends of those that it needs, and an end, which waits for its tasks; each
 /// task waits for the beginning of its workstream.
-fn tell_crossed(
-    tasks: &[TaskSpec],
-    workstreams: &[WorkstreamSpec],
-    (named_tasks, named_streams): (&Named<'_>, &Named<'_>),
-    problems: &mut Vec<String>,
-) {
+pub(super) fn crossed(tasks: &[Vec<usize>], own: &[Option<usize>], workstreams: &[Vec<usize>]) -> Vec<Vec<Stop>> {
     let begin = |stream: usize| tasks.len() + stream;
     let end = |stream: usize| tasks.len() + workstreams.len() + stream;
-    let mut waits = named_tasks.needs.clone();
-    waits.extend(named_streams.needs.iter().map(|needs| needs.iter().map(|need| end(*need)).collect()));
+    let mut waits = tasks.to_vec();
+    waits.extend(workstreams.iter().map(|needs| needs.iter().map(|need| end(*need)).collect()));
     waits.resize(tasks.len() + 2 * workstreams.len(), Vec::new());
-    for (at, task) in tasks.iter().enumerate() {
-        let own = task.workstream.as_ref().and_then(|name| named_streams.place.get(name.as_str()));
-        if let Some(own) = own {
-            waits[at].push(begin(*own));
-            waits[end(*own)].push(at);
+    for (at, stream) in own.iter().enumerate() {
+        if let Some(stream) = stream {
+            waits[at].push(begin(*stream));
+            waits[end(*stream)].push(at);
         }
     }
-    for circle in cycles(&waits) {
-        let shown = circle.iter().filter(|node| **node < tasks.len() || **node >= end(0));
-        let names: Vec<String> = shown
-            .map(|node| match node.checked_sub(end(0)) {
-                Some(stream) => format!("workstream {}", workstreams[stream].name),
-                None => tasks[*node].name.clone(),
-            })
-            .collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        problems.push(format!("tasks wait for their own workstream: {}", show(&names)));
-    }
+    let stop = |node: &usize| match node.checked_sub(end(0)) {
+        Some(stream) => Some(Stop::Workstream(stream)),
+        None => (*node < tasks.len()).then_some(Stop::Task(*node)),
+    };
+    cycles(&waits).iter().map(|circle| circle.iter().filter_map(stop).collect()).collect()
+}
+
+/// Such a circle in words.
+pub(super) fn show_crossed<'s>(
+    circle: &[Stop],
+    task: impl Fn(usize) -> &'s str,
+    workstream: impl Fn(usize) -> &'s str,
+) -> String {
+    let names: Vec<String> = circle
+        .iter()
+        .map(|stop| match stop {
+            Stop::Task(at) => task(*at).to_owned(),
+            Stop::Workstream(at) => format!("workstream {}", workstream(*at)),
+        })
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    show(&names)
 }
 
 #[cfg(test)]
 mod tests {
+    use tollhouse_core::spec::{TaskSpec, WorkstreamSpec};
+
     use super::*;
 
     fn task(name: &str, needs: &[&str], workstream: Option<&str>) -> TaskSpec {

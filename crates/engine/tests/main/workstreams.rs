@@ -3,7 +3,7 @@
 use tollhouse_core::Span;
 use tollhouse_core::entity::{Attempt, Effect, GateRun, RunOutcome, Task, Workstream};
 use tollhouse_core::lifecycle::{EffectState, GateRunState, RunState, TaskState, WorkstreamState};
-use tollhouse_core::spec::{OnDependencyFailure, Requirement, RunSpec, TaskSpec, Weight, WorkstreamSpec};
+use tollhouse_core::spec::{OnDependencyFailure, Priority, Requirement, RunSpec, TaskSpec, Weight, WorkstreamSpec};
 use tollhouse_engine::{Command, EngineError, Guard, Refusal, TaskWish, WorkstreamWish, fork_of, without};
 
 use crate::world::{Luck, World, claimant, spec, task};
@@ -279,6 +279,14 @@ fn a_fork_does_again_what_waits_for_the_workstream_of_the_task() {
     let (spec, legacy) = fork_of(world.view(), world.run, Some("a")).unwrap();
     assert_eq!(legacy.done.into_keys().collect::<Vec<_>>(), ["c"]);
     assert_eq!(spec.workstreams.len(), 3);
+}
+
+#[test]
+fn what_is_urgent_goes_before_what_holds_up_more() {
+    let mut plan = spec(vec![task("a", &[]), task("b", &["a"]), task("c", &[])], 1);
+    plan.tasks[2].priority = Priority::Urgent;
+    let world = World::new(&plan, &[], 7);
+    assert_eq!(world.state_of("c"), TaskState::Running);
 }
 
 fn accepted_by(gates: &[&str]) -> RunSpec {
