@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollhouse_core::entity::{Candidate, ErrorClass, ExitStatus, Fork, Output, Process};
 use tollhouse_core::spec::{GateSpec, RunSpec};
 use tollhouse_core::{
-    Description, EffectId, GateRunId, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts, WorkerId,
+    Description, EffectId, GateRunId, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts, WorkerId, WorkstreamId,
 };
 
 /// The time and the randomness of a decision. The same view, command and `At` give the same decision.
@@ -20,7 +20,7 @@ pub struct At {
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Make a run and its tasks. Given again with the same id and the same content, nothing changes.
+    /// Make a run, its workstreams and its tasks. Given again with the same id and the same content, nothing changes.
     CreateRun {
         /// The id it gets.
         run: RunId,
@@ -111,6 +111,15 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// A person's word on a workstream.
+    OverrideWorkstream {
+        /// Which workstream.
+        workstream: WorkstreamId,
+        /// What they want.
+        wish: WorkstreamWish,
+        /// Why.
+        reason: String,
+    },
     /// Run a gate by hand, on a tree of one's choice.
     CreateGateRun {
         /// The id it gets.
@@ -194,6 +203,7 @@ impl Command {
             Self::CancelRun { .. } => "cancel_run",
             Self::OverrideTask { .. } => "override_task",
             Self::OverridePatch { .. } => "override_patch",
+            Self::OverrideWorkstream { .. } => "override_workstream",
             Self::CreateGateRun { .. } => "create_gate_run",
             Self::RegisterWorker { .. } => "register_worker",
             Self::LookAtWorker { .. } => "look_at_worker",
@@ -344,6 +354,15 @@ pub enum PatchWish {
         /// The paths that it may change, whatever the rules on paths say.
         allow: Vec<String>,
     },
+}
+
+/// What a person wants of a workstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkstreamWish {
+    /// Leave it out: what needs it may go on. Nobody may be at work on it.
+    Skip,
+    /// End it: what needs it is missed.
+    Cancel,
 }
 
 /// What was seen of an effect whose runner is gone.

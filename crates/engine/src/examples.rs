@@ -44,6 +44,13 @@ pub fn refusals() -> Vec<Refusal> {
         R::NoSuchTask { .. } => [R::NoSuchTask { id: run, task: text("backof") }],
         R::NotWaivable { .. } => [R::NotWaivable { rule: text("git_directory") }],
         R::BadGlob { .. } => [R::BadGlob { glob: text("src/[a"), what: text("unclosed character class; missing ']'") }],
+        R::BadSpec { .. } => [
+            R::BadSpec { problems: vec![text("task `b` needs unknown task `a`"), text("two tasks are named `c`")] },
+        ],
+        R::TaskAtWork { .. } => [R::TaskAtWork { id: id(Kind::Workstream), task: text("backoff"), state: "running" }],
+        R::WorkstreamOver { .. } => [
+            R::WorkstreamOver { id: task, workstream: text("core"), state: "failed" },
+        ],
         R::WrongOutcome { .. } => [R::WrongOutcome { id: effect, work: "gate", outcome: "landed" }],
     })
 }

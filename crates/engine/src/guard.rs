@@ -186,6 +186,22 @@ guards! {
     CapabilitiesFit,
     /// A run in which something was missed says so.
     MissesAreTold,
+    /// A workstream is completed once its own gates passed.
+    WorkstreamNeedsItsGates,
+    /// What was not begun of a workstream that is over ends with it.
+    EndedWorkstreamEndsTasks,
+    /// Nothing is tried again in a workstream that is over.
+    NoRetryInEndedWorkstream,
+    /// A person takes up again only a task whose workstream goes on.
+    RetryNeedsOpenWorkstream,
+    /// Until a landing is settled, nothing ends the workstream of its task.
+    LandingHoldsWorkstream,
+    /// A workstream is left out while nobody is at work on it.
+    SkipNeedsNobodyAtWork,
+    /// A run is accepted once its own gates passed.
+    AcceptNeedsGates,
+    /// What a gate says of what is not judged any more moves nothing.
+    OwnAnswerNeedsJudging,
 }
 
 #[cfg(feature = "testing")]

@@ -87,11 +87,12 @@ pub mod secret;
 #[cfg(feature = "testing")]
 pub mod simulator;
 mod view;
+mod workstream;
 
 pub use apply::Apply;
 pub use command::{
     At, AttemptFacts, Claimant, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer, Outcome, PatchWish,
-    Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish,
+    Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish, WorkstreamWish,
 };
 pub use decide::{Decision, decide};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};

@@ -165,6 +165,32 @@ pub enum Refusal {
         /// Which run.
         id: RecordId,
     },
+    /// What a run is asked for contradicts itself.
+    #[error("the run cannot be made: {}", problems.join("; "))]
+    BadSpec {
+        /// Every problem, in words.
+        problems: Vec<String>,
+    },
+    /// Somebody is at work on it, or its change is on its way.
+    #[error("{id} cannot be left out while its task {task} is {state}")]
+    TaskAtWork {
+        /// Which workstream.
+        id: RecordId,
+        /// The task's plan id.
+        task: String,
+        /// Where the task is.
+        state: &'static str,
+    },
+    /// Its workstream is over, or its own gates run.
+    #[error("{id} cannot be tried again: its workstream {workstream} is {state}")]
+    WorkstreamOver {
+        /// Which task.
+        id: RecordId,
+        /// The workstream's name.
+        workstream: String,
+        /// Where the workstream is.
+        state: &'static str,
+    },
     /// The outcome is not one that the effect can have.
     #[error("{id} is a {work}; it cannot end as {outcome}")]
     WrongOutcome {
@@ -207,6 +233,9 @@ impl Refusal {
             Self::NameTaken { .. } => "name_taken",
             Self::WorkerNotIdle { .. } => "worker_not_idle",
             Self::NotDriven { .. } => "not_driven",
+            Self::BadSpec { .. } => "bad_spec",
+            Self::TaskAtWork { .. } => "task_at_work",
+            Self::WorkstreamOver { .. } => "workstream_over",
             Self::WrongOutcome { .. } => "wrong_outcome",
         }
     }
@@ -244,6 +273,13 @@ impl Refusal {
             Self::NameTaken { .. } => "register it under another name, or end the other one first",
             Self::WorkerNotIdle { .. } => "it is given something once it is idle again",
             Self::NotDriven { .. } => "`toll resume` drives it",
+            Self::BadSpec { .. } => "mend the plan: `toll check` shows where",
+            Self::TaskAtWork { .. } => {
+                "`toll pause` stops who is at work; a change on its way lands or is refused soon"
+            }
+            Self::WorkstreamOver { .. } => {
+                "once the run is over, `toll fork --from TASK` does it again in a new one, with all that comes after it"
+            }
             Self::WrongOutcome { .. } => "report the outcome of the effect that was claimed",
         }
     }

@@ -40,7 +40,7 @@ pub struct Task {
     pub spec: TaskSpec,
     /// Where it is.
     pub state: TaskState,
-    /// The plan ids of the tasks it waits for.
+    /// The plan ids of the tasks it waits for, and `workstream NAME` for each workstream that its own waits for.
     pub blocked_by: Vec<String>,
     /// The right to work on it: there exactly while it is running.
     pub lease: Option<Lease>,

@@ -106,8 +106,7 @@ impl<'v> Draft<'v> {
     /// Every record of a kind that hangs on another, by id.
     pub(super) fn under<T: Viewed>(&self, parent: impl Into<RecordId>) -> Vec<&T> {
         let parent = parent.into();
-        let of_kind = |id: &RecordId| id.kind() == T::KIND;
-        let (old, new) = (self.view.ids_under(parent).filter(of_kind), self.over.ids_under(parent).filter(of_kind));
+        let (old, new) = (self.view.ids_under(parent, T::KIND), self.over.ids_under(parent, T::KIND));
         let ids: std::collections::BTreeSet<RecordId> = old.chain(new).collect();
         ids.into_iter().filter_map(|id| self.peek::<T>(id)).collect()
     }

@@ -1,5 +1,6 @@
 //! The decision: from records, a command, a time and a seed to changes. A function, and nothing else.
 
+mod acceptance;
 mod cancel;
 mod conductor;
 mod draft;
@@ -17,6 +18,7 @@ mod settle;
 mod submit;
 mod task;
 mod worker;
+mod workstream;
 
 use tollhouse_core::{Change, RecordId, RunId, Version};
 
@@ -71,11 +73,14 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::StepDown { run, epoch } => conductor::step_down(draft, *run, *epoch).map(|()| None),
         Command::StartRun { run, base } => run::start(draft, *run, base).map(|()| Some(*run)),
         Command::Tick { run } => task::tick(draft, *run).map(|()| Some(*run)),
-        Command::PauseRun { run, reason } => run::pause(draft, *run, reason).map(|()| None),
+        Command::PauseRun { run, reason } => run::pause(draft, *run, reason).map(|()| Some(*run)),
         Command::ResumeRun { run, reason } => run::resume(draft, *run, reason).map(|()| Some(*run)),
         Command::CancelRun { run, reason } => cancel::cancel(draft, *run, reason).map(|()| Some(*run)),
         Command::OverrideTask { task, wish, reason } => person::task(draft, *task, wish, reason).map(Some),
         Command::OverridePatch { patch, wish, reason } => person::patch(draft, *patch, wish, reason),
+        Command::OverrideWorkstream { workstream, wish, reason } => {
+            workstream::person(draft, *workstream, *wish, reason).map(Some)
+        }
         Command::CreateGateRun { gate_run, gate, tree, parent } => {
             gate::create_by_hand(draft, *gate_run, gate, tree, parent).map(|()| None)
         }

@@ -29,6 +29,7 @@ pub(super) fn redacted(command: &Command) -> Command {
         | Command::OverrideTask { reason, .. }
         | Command::OverridePatch { reason, .. }
         | Command::OverrideWorker { reason, .. }
+        | Command::OverrideWorkstream { reason, .. }
         | Command::Settle { found: Found::NotDone { reason }, .. } => text(reason),
         Command::StartRun { .. }
         | Command::Tick { .. }

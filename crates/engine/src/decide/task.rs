@@ -104,6 +104,7 @@ pub(super) fn retry_or_fail(draft: &mut Draft<'_>, task: &Task, class: ErrorClas
 /// Whether the run of a task tries anything again.
 fn may_try(draft: &Draft<'_>, task: &Task) -> bool {
     lets(Guard::NoRetryWhenWindingDown, critical_miss(draft, task.run).is_none())
+        && lets(Guard::NoRetryInEndedWorkstream, !super::workstream::is_over(draft, task))
 }
 
 /// Sends a validating task back or ends it, with the reason as the next attempt's feedback.

@@ -2,10 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tollhouse_core::entity::{GateRun, Patch, Run, RunOutcome, Task};
-use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::entity::{GateRun, Patch, Run, RunOutcome, Task, Workstream};
+use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState, WorkstreamState};
 use tollhouse_core::{
-    Actor, AttemptId, Event, GateRunId, Kind, PatchId, RecordId, RunId, Severity, Span, TaskId, Timestamp,
+    Actor, AttemptId, Event, GateRunId, Kind, PatchId, RecordId, RunId, Severity, Span, TaskId, Timestamp, WorkstreamId,
 };
 
 /// How many characters of an id are shown at least.
@@ -56,6 +56,26 @@ impl From<&Run> for RunRow {
             created_at: run.created_at,
             finished_at: run.finished_at,
         }
+    }
+}
+
+/// One workstream in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct WorkstreamRow {
+    /// Its id.
+    pub id: WorkstreamId,
+    /// Its id in the plan.
+    pub name: String,
+    /// Where it is.
+    pub state: WorkstreamState,
+    /// Why it is where it is, where that needs words.
+    pub reason: Option<String>,
+}
+
+impl From<&Workstream> for WorkstreamRow {
+    fn from(workstream: &Workstream) -> Self {
+        let (name, reason) = (workstream.spec.name.clone(), workstream.reason.clone());
+        Self { id: workstream.id, name, state: workstream.state, reason }
     }
 }
 

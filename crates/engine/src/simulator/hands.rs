@@ -19,7 +19,8 @@ use crate::view::View;
 pub struct Hands {
     /// The landing branch.
     pub branch: Branch,
-    /// What each try of a task meets, by the task's name; beyond its end: good.
+    /// What each try of a task meets, by the task's name, and each run of a gate that judges no patch, by `gate:NAME`; beyond
+    /// its end: good.
     luck: BTreeMap<String, Vec<Luck>>,
     /// The patches whose landing met what happens only once.
     met: BTreeSet<PatchId>,
@@ -37,7 +38,7 @@ enum What {
     Spawn { attempt: AttemptId, base: String },
     Kill,
     Apply { patch: PatchId },
-    Gate { name: String },
+    Gate { name: String, of: Option<PatchId> },
     Land { patch: PatchId, candidate: Option<Candidate> },
 }
 
@@ -65,8 +66,9 @@ impl Hands {
             Work::Gate { gate_run } => {
                 let gate_run = view.get::<GateRun>(gate_run).expect("an effect has a subject");
                 let patch = gate_run.patch.and_then(|patch| view.get::<Patch>(patch));
-                let luck = patch.map_or(Luck::Good, |patch| self.luck_of_patch(view, patch));
-                Job { luck, what: What::Gate { name: gate_run.gate.name.clone() } }
+                let luck =
+                    patch.map_or_else(|| self.luck_of_own_gate(gate_run), |patch| self.luck_of_patch(view, patch));
+                Job { luck, what: What::Gate { name: gate_run.gate.name.clone(), of: gate_run.patch } }
             }
             Work::Land { patch } => {
                 let held = view.get::<Patch>(patch).expect("an effect has a subject");
@@ -82,9 +84,9 @@ impl Hands {
             What::Spawn { attempt, base } => spawned(job.luck, *attempt, base),
             What::Kill => Outcome::Killed,
             What::Apply { patch } => self.apply(job.luck, *patch),
-            What::Gate { name } => Outcome::Gated(match job.luck {
-                Luck::GateSaysNo if name == "unit" => gate_facts(Some(1), None),
-                Luck::GateBreaks if name == "lint" => gate_facts(None, Some("it timed out")),
+            What::Gate { name, of } => Outcome::Gated(match job.luck {
+                Luck::GateSaysNo if of.is_none() || name == "unit" => gate_facts(Some(1), None),
+                Luck::GateBreaks if of.is_none() || name == "lint" => gate_facts(None, Some("it timed out")),
                 _ => gate_facts(Some(0), None),
             }),
             What::Land { patch, candidate } => self.land(job.luck, *patch, candidate.as_ref()),
@@ -123,6 +125,13 @@ impl Hands {
         let name = &view.get::<Task>(attempt.task).expect("an attempt has a task").spec.name;
         let number = usize::try_from(attempt.number).expect("a small number") - 1;
         self.luck.get(name).and_then(|luck| luck.get(number)).copied().unwrap_or(Luck::Good)
+    }
+
+    /// What a gate of a workstream or of the run meets, by how often it ran.
+    fn luck_of_own_gate(&self, gate_run: &GateRun) -> Luck {
+        let number = usize::try_from(gate_run.number).expect("a small number") - 1;
+        let luck = self.luck.get(&format!("gate:{}", gate_run.gate.name));
+        luck.and_then(|luck| luck.get(number)).copied().unwrap_or(Luck::Good)
     }
 
     fn luck_of_patch(&self, view: &View, patch: &Patch) -> Luck {

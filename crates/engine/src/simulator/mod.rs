@@ -18,6 +18,7 @@ mod luck;
 mod plan;
 mod simulation;
 mod stage;
+mod streams;
 mod world;
 
 pub use branch::Branch;

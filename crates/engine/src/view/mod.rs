@@ -2,10 +2,12 @@
 
 mod queue;
 mod states;
+mod streams;
 mod tasks;
 
 pub(crate) use queue::Order;
-pub(crate) use tasks::{Needed, Standing, Tasks, cause};
+pub(crate) use streams::Streams;
+pub(crate) use tasks::{Needed, Standing, Tasks, cause, cause_in_workstream, cause_of_workstream};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,7 +124,13 @@ viewed! {
     GateRun, GateRunState => gate_runs [],
     Effect, EffectState => effects [],
     Worker, WorkerState => workers [],
-    Workstream, WorkstreamState => workstreams [],
+    Workstream, WorkstreamState => workstreams [
+        fn noted(view: &mut View, before: Option<&Self>, id: RecordId) {
+            if let Some(now) = view.workstreams.get(&id) {
+                view.schedules.entry(now.body.run).or_default().note_workstream(&view.tasks, before, &now.body);
+            }
+        }
+    ],
     Breaker, BreakerState => breakers [],
     CostEntry, CostEntryState => cost_entries [],
     Budget, BudgetState => budgets [],
@@ -300,9 +308,12 @@ impl View {
         self.schedules.get(&run).map(|schedule| schedule.queue.order(&self.tasks, tasks))
     }
 
-    /// The ids of what hangs on a record.
-    pub(crate) fn ids_under(&self, parent: RecordId) -> impl Iterator<Item = RecordId> + '_ {
-        self.children.get(&parent).into_iter().flatten().copied()
+    /// The ids of what hangs on a record and is of a kind.
+    pub(crate) fn ids_under(&self, parent: RecordId, kind: Kind) -> impl Iterator<Item = RecordId> + '_ {
+        // Ids are ordered by kind first.
+        let first = RecordId::from_parts(kind, Timestamp::EPOCH, 0);
+        let children = self.children.get(&parent).into_iter().flat_map(move |children| children.range(first..));
+        children.take_while(move |id| id.kind() == kind).copied()
     }
 
     pub(crate) fn put<T: Viewed>(&mut self, version: Version, body: T) {

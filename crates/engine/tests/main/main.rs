@@ -10,4 +10,5 @@ mod plan_resolve;
 mod scenarios;
 mod simulation;
 mod told;
+mod workstreams;
 mod world;

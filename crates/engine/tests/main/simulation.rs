@@ -22,8 +22,8 @@ const NOT_IN_THE_FILE: [(Kind, &[&str]); 7] = [
 
 /// What the engine never lets happen yet, and why.
 const NEVER: [(Kind, &str, &str); 6] = [
-    (Kind::Run, "reject", "a run has no gates of its own yet"),
-    (Kind::Run, "fix", "a run has no gates of its own yet"),
+    (Kind::Run, "reject", "no plan asks for gates of the run as a whole yet"),
+    (Kind::Run, "fix", "no plan asks for gates of the run as a whole yet"),
     (Kind::Run, "quarantine", "no command asks for it yet"),
     (Kind::Patch, "reject", "a patch that cannot be read is refused before it is one"),
     (

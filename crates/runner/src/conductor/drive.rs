@@ -139,8 +139,9 @@ impl Drive<'_> {
             }
             let state = self.state();
             self.stop_what_is_unwanted(state);
-            // One that is over cannot be paused, so what a person let in again is left for whoever resumes it.
-            let leaves = interruptions > 0 && state.is_some_and(RunState::is_finished);
+            // One that is over or judged as a whole cannot be paused, so what is asked for is left for whoever resumes it.
+            let cannot_rest = |state: RunState| state.is_finished() || state == RunState::Verifying;
+            let leaves = interruptions > 0 && state.is_some_and(cannot_rest);
             for effect in in_state(self.engine.view(), self.run, EffectState::Requested) {
                 // Each claim brings what others did meanwhile: a run that pauses, an effect that nobody wants any more.
                 if leaves || !begins_in(self.state(), &effect.work) || !self.claim(&effect, &worker)? {

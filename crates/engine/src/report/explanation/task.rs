@@ -1,7 +1,7 @@
 //! Why a task is where it is.
 
 use tollhouse_core::Kind;
-use tollhouse_core::entity::{Attempt, Effect, Patch, Run, Task, Work};
+use tollhouse_core::entity::{Attempt, Effect, Patch, Run, Task, Work, Workstream};
 use tollhouse_core::lifecycle::{RunState, TaskState};
 
 use super::{Explanation, Scene};
@@ -78,16 +78,21 @@ fn step(scene: Scene<'_>, task: &Task) -> Step {
     }
 }
 
-/// Each task that it waits for, with where that is.
+/// Each task and workstream that it waits for, with where that is.
 fn blocked(scene: Scene<'_>, task: &Task, status: String) -> Step {
-    let named = |name: &String| find(scene, task, name);
+    let found = |name: &String| match name.strip_prefix("workstream ") {
+        Some(name) => {
+            let mut all = scene.view.all::<Workstream>().filter(|other| other.run == task.run);
+            all.find(|other| other.spec.name == name).map(|other| (other.state.as_str(), other.id.random_part()))
+        }
+        None => find(scene, task, name).map(|other| (other.state.as_str(), other.id.random_part())),
+    };
     let waits: Vec<String> = task
         .blocked_by
         .iter()
-        .map(|name| named(name).map_or_else(|| name.clone(), |other| format!("{name}, which is {}", other.state)))
+        .map(|name| found(name).map_or_else(|| name.clone(), |(state, _)| format!("{name}, which is {state}")))
         .collect();
-    let first = task.blocked_by.iter().find_map(named);
-    let next = first.map_or(status, |first| format!("toll explain {}", first.id.random_part()));
+    let next = task.blocked_by.iter().find_map(found).map_or(status, |(_, id)| format!("toll explain {id}"));
     Step::new(format!("it waits for {}", waits.join("; ")), next)
 }
 
