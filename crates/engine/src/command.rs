@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tollhouse_core::entity::{Candidate, ErrorClass, ExitStatus, Fork, Output, Process};
+use tollhouse_core::entity::{Candidate, ErrorClass, Evidence, ExitStatus, Fork, Output, Process};
 use tollhouse_core::spec::{GateSpec, RunSpec};
-use tollhouse_core::{Description, EffectId, GateRunId, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts};
+use tollhouse_core::{
+    BudgetId, Description, EffectId, GateRunId, Money, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts,
+};
 
 /// The time and the randomness of a decision. The same view, command and `At` give the same decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +93,16 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// A person sets how much may be spent. Said again, nothing changes. A run that paused for it is let go on with
+    /// [`ResumeRun`](Self::ResumeRun).
+    ChangeBudget {
+        /// Which budget.
+        budget: BudgetId,
+        /// How much may be spent, all in all.
+        limit: Money,
+        /// Why.
+        reason: String,
+    },
     /// A person's word on a task.
     OverrideTask {
         /// Which task.
@@ -162,6 +174,7 @@ impl Command {
             Self::PauseRun { .. } => "pause_run",
             Self::ResumeRun { .. } => "resume_run",
             Self::CancelRun { .. } => "cancel_run",
+            Self::ChangeBudget { .. } => "change_budget",
             Self::OverrideTask { .. } => "override_task",
             Self::OverridePatch { .. } => "override_patch",
             Self::CreateGateRun { .. } => "create_gate_run",
@@ -350,6 +363,15 @@ pub enum Outcome {
     },
 }
 
+/// What a try cost, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// How much, in US dollars; absent, or below zero: nobody knows.
+    pub amount: Option<Money>,
+    /// How that is known.
+    pub evidence: Evidence,
+}
+
 /// What an agent's try gave.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttemptFacts {
@@ -365,6 +387,8 @@ pub struct AttemptFacts {
     pub change: Option<NewPatch>,
     /// Why what it changed cannot be read, where it cannot.
     pub trouble: Option<String>,
+    /// What it cost; absent where nothing is known of that.
+    pub cost: Option<Cost>,
 }
 
 /// A patch as it comes in.

@@ -62,6 +62,20 @@ guards! {
     RetryNeedsLossesLeft,
     /// A refusal moves only a task that validates.
     RefusalNeedsValidating,
+    /// What an attempt may cost has to be free in its run's budget.
+    LeaseNeedsMoney,
+    /// What was set aside is free again once its attempt ended.
+    EndSettlesReservation,
+    /// An attempt that cost more than its task may has failed.
+    TaskLimitHolds,
+    /// A task whose money is spent is not tried again.
+    RetryNeedsMoney,
+    /// A run pauses once its budget is used up, where that was asked for.
+    SpentBudgetPauses,
+    /// A run winds down once its budget is used up, where that was asked for.
+    SpentBudgetEnds,
+    /// A run does not begin, nor go on, while its budget is used up.
+    GoingOnNeedsMoney,
     /// A run that winds down leases nothing.
     NoLeaseWhenWindingDown,
     /// What is stopped and begun is killed.

@@ -24,7 +24,7 @@ mod view;
 
 pub use apply::Apply;
 pub use command::{
-    At, AttemptFacts, Claimant, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Outcome, PatchWish, Seen,
+    At, AttemptFacts, Claimant, Command, Cost, Found, GateFacts, Legacy, Liveness, NewPatch, Outcome, PatchWish, Seen,
     Submission, TaskWish, Witness,
 };
 pub use decide::{Decision, decide};

@@ -4,11 +4,12 @@ use tollhouse_core::entity::{Attempt, Lease, Run, Task, Work};
 use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, RunEvent, TaskEvent, TaskState};
 use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, limits};
 
+use super::budget;
 use super::draft::Draft;
 use super::run::critical_miss;
 use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
-use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, obstacle};
+use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, money_obstacle, obstacle};
 use crate::view::Order;
 
 /// How many of the tasks that have waited longest are looked at when it is their turn.
@@ -16,7 +17,8 @@ const OLDEST_LOOKED_AT: usize = 64;
 
 /// Gives leases to queued tasks as far as there is room.
 pub(super) fn lease(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    if stops(Guard::NoLeaseWhenWindingDown, critical_miss(draft, run).is_some()) {
+    let winds_down = critical_miss(draft, run).is_some() || budget::is_spent(draft, run).is_some();
+    if stops(Guard::NoLeaseWhenWindingDown, winds_down) {
         return Ok(false);
     }
     let mut leased = false;
@@ -75,12 +77,18 @@ impl<'d> Floor<'d> {
             Some(reserved) if reserved.id != task.id => self.under_way.iter().copied().chain([reserved]).collect(),
             _ => self.under_way.clone(),
         };
-        obstacle(self.run, task, &others, self.alive).is_none()
+        obstacle(self.run, task, &others, self.alive).is_none() && !self.is_withheld(task)
+    }
+
+    /// Whether no room beside others would help it.
+    fn is_withheld(&self, task: &Task) -> bool {
+        money_obstacle(self.run, budget::of_run(self.draft, self.run.id), task).is_some()
     }
 
     fn has_waited_for_others(&self, task: &Task) -> bool {
         let long = task.queued_at.is_some_and(|since| since.after(limits::QUEUE_RESERVES_AFTER) <= self.draft.now);
-        long && matches!(obstacle(self.run, task, &self.under_way, self.alive), Some(Obstacle::Clash { .. }))
+        let clashes = || matches!(obstacle(self.run, task, &self.under_way, self.alive), Some(Obstacle::Clash { .. }));
+        long && clashes() && !self.is_withheld(task)
     }
 
     /// The queued task with this id, as this decision sees it.
@@ -148,6 +156,7 @@ fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
         finished_at: None,
     });
     draft.emit::<Attempt>(attempt, &AttemptEvent::Created { attempt: record })?;
+    budget::reserve(draft, task, attempt)?;
     draft.request(Some(task.run), Work::Spawn { attempt })
 }
 

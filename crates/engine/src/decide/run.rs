@@ -5,6 +5,7 @@ use tollhouse_core::lifecycle::{PatchState, RunEvent, RunState, TaskEvent, TaskS
 use tollhouse_core::spec::{RunSpec, TaskSpec};
 use tollhouse_core::{RunId, TaskId};
 
+use super::budget;
 use super::draft::Draft;
 use crate::command::Legacy;
 use crate::guard::{Guard, lets, stops};
@@ -48,6 +49,7 @@ pub(super) fn create(
         finished_at: None,
     });
     draft.emit::<Run>(id, &RunEvent::Created { run })?;
+    budget::create(draft, id, spec)?;
     for (place, task) in (0..).zip(&spec.tasks) {
         let source = legacy.and_then(|legacy| legacy.done.get(&task.name).copied());
         create_task(draft, (id, place), task, source)?;
@@ -95,6 +97,7 @@ pub(super) fn start(draft: &mut Draft<'_>, id: RunId, base: &str) -> Result<(), 
     if run.state == RunState::Running && run.base.as_deref() == Some(base) {
         return Ok(());
     }
+    budget::lets_begin(draft, id)?;
     draft.emit::<Run>(id, &RunEvent::Start { base: base.to_owned() })
 }
 
@@ -119,7 +122,10 @@ pub(super) fn resume(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(
     match run.state {
         RunState::Running => Ok(()),
         state if state.is_finished() => Err(Refusal::RunOver { id: id.into(), state: state.as_str() }),
-        _ => draft.emit::<Run>(id, &RunEvent::Resume { reason: reason.to_owned() }),
+        _ => {
+            budget::lets_go_on(draft, id)?;
+            draft.emit::<Run>(id, &RunEvent::Resume { reason: reason.to_owned() })
+        }
     }
 }
 
@@ -134,8 +140,9 @@ pub(super) fn critical_miss<'d>(draft: &'d Draft<'_>, run: RunId) -> Option<&'d 
 
 /// Cancels what a run that winds down will not do any more.
 pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    let Some(missed) = critical_miss(draft, run) else { return Ok(false) };
-    let reason = format!("the run ends: {} is critical and {}", missed.spec.name, missed.state);
+    let missed = critical_miss(draft, run).map(|task| format!("{} is critical and {}", task.spec.name, task.state));
+    let Some(cause) = missed.or_else(|| budget::is_spent(draft, run)) else { return Ok(false) };
+    let reason = format!("the run ends: {cause}");
     let idle: Vec<TaskId> = draft
         .unfinished::<Task>(run)
         .into_iter()
@@ -168,6 +175,11 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
         draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
         return Ok(true);
     }
+    let is_missed = draft.of_run::<Task>(id).into_iter().any(Task::is_missed);
+    if let Some(reason) = budget::is_spent(draft, id).filter(|_| is_missed) {
+        draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
+        return Ok(true);
+    }
     // A run of a patch that was handed in is what became of that patch.
     let refused = draft
         .in_states::<Patch>(id, &[PatchState::Quarantined, PatchState::Dropped])
@@ -179,7 +191,6 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
         draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
         return Ok(true);
     }
-    let is_missed = draft.of_run::<Task>(id).into_iter().any(Task::is_missed);
     let outcome = if stops(Guard::MissesAreTold, is_missed) { RunOutcome::WithFailures } else { RunOutcome::Clean };
     let commit = newest_commit(draft, id);
     draft.emit::<Run>(id, &RunEvent::TasksDone { commit })?;

@@ -1,7 +1,9 @@
 //! Whether a queued task may begin beside what is under way, and what is in its way where it may not.
 
-use tollhouse_core::entity::{Run, Task};
+use tollhouse_core::Money;
+use tollhouse_core::entity::{Budget, Run, Task};
 use tollhouse_core::lifecycle::TaskState;
+use tollhouse_core::spec::OnExhausted;
 
 use crate::guard::{Guard, stops};
 use crate::plan::{Clash, clash};
@@ -27,6 +29,13 @@ pub(crate) enum Obstacle<'t> {
         with: &'t Task,
         /// Why.
         clash: Clash,
+    },
+    /// What its attempt may cost is not free in its run's budget.
+    NoMoney {
+        /// What would be set aside.
+        needs: Money,
+        /// What is free.
+        left: Money,
     },
 }
 
@@ -64,4 +73,26 @@ pub(crate) fn obstacle<'t>(run: &Run, task: &Task, others: &[&'t Task], alive: u
         let clash = clash(&task.spec, &other.spec).filter(|_| stops(Guard::NoClash, true))?;
         Some(Obstacle::Clash { with: other, clash })
     })
+}
+
+/// What an attempt at a task sets aside of its run's budget: what the task says, else what a task may spend, else an even share of the
+/// limit for each attempt that may be alive, or what is left of it where that is less.
+///
+/// The share is of the limit and not of what is left, so that attempts whose cost nobody ever knows use a budget up.
+pub(crate) fn reservation(run: &Run, budget: &Budget, task: &Task) -> Money {
+    let per_task = run.spec.budget.as_ref().and_then(|spec| spec.per_task);
+    let said = task.spec.reserve.or(per_task).map(|amount| amount.max(Money::default()));
+    said.unwrap_or_else(|| {
+        let share = Money::from_nanos(budget.limit.as_nanos() / i64::from(run.spec.max_parallel.max(1)));
+        let least = Money::from_nanos(1);
+        let most = if budget.on_exhausted == OnExhausted::Warn { share } else { share.min(budget.room()) };
+        most.max(least)
+    })
+}
+
+/// What is in the way of a queued task where its run has not enough money left.
+pub(crate) fn money_obstacle(run: &Run, budget: Option<&Budget>, task: &Task) -> Option<Obstacle<'static>> {
+    let budget = budget.filter(|budget| budget.on_exhausted != OnExhausted::Warn)?;
+    let (needs, left) = (reservation(run, budget, task), budget.room());
+    stops(Guard::LeaseNeedsMoney, needs > left).then_some(Obstacle::NoMoney { needs, left })
 }

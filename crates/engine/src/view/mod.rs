@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 use tollhouse_core::entity::{
-    Attempt, Breaker, Budget, CostEntry, Effect, Entity, GateRun, Patch, Run, Task, UnreadableRecord, Worker,
-    Workstream,
+    Attempt, Breaker, Budget, BudgetScope, CostEntry, Effect, Entity, GateRun, Patch, Run, Task, UnreadableRecord,
+    Worker, Workstream,
 };
 use tollhouse_core::lifecycle::{
     AttemptState, BreakerState, BudgetState, CostEntryState, EffectState, GateRunState, IllegalTransition, PatchState,
@@ -282,6 +282,11 @@ impl View {
         states: &'v [T::State],
     ) -> impl Iterator<Item = &'v T> + 'v {
         states.iter().flat_map(move |state| self.ids_in_state::<T>(run, *state)).filter_map(|id| self.get::<T>(id))
+    }
+
+    /// The budget of a run, if it has one.
+    pub(crate) fn budget(&self, run: RunId) -> Option<&Budget> {
+        self.in_states::<Budget>(run, BudgetState::ALL).find(|budget| budget.scope == BudgetScope::Run)
     }
 
     /// The next time that a task of a run waits for.

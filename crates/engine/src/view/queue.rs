@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use tollhouse_core::entity::Task;
 use tollhouse_core::lifecycle::TaskState;
-use tollhouse_core::{RecordId, Timestamp};
+use tollhouse_core::{Money, RecordId, Timestamp};
 
 use super::Table;
 use crate::schedule::{Rank, ranks};
@@ -70,8 +70,8 @@ impl Queue {
 /// them is worth looking at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum OneAtATime {
-    /// Agent, conflict group and declared scope.
-    Alike { agent: String, group: Option<String>, scope: Vec<String> },
+    /// Agent, conflict group, declared scope, and what an attempt sets aside.
+    Alike { agent: String, group: Option<String>, scope: Vec<String>, reserve: Option<Money> },
     /// It stands in nobody's way.
     Alone(RecordId),
 }
@@ -83,7 +83,7 @@ impl OneAtATime {
         if group.is_none() && scope.is_empty() {
             return Self::Alone(task.id.into());
         }
-        Self::Alike { agent: task.spec.agent.clone(), group, scope }
+        Self::Alike { agent: task.spec.agent.clone(), group, scope, reserve: task.spec.reserve }
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tollhouse_core::entity::{Attempt, Candidate, Effect, ExitStatus, GateRun, Patch, Process, Run, Task, Work};
+use tollhouse_core::entity::{
+    Attempt, Budget, Candidate, Effect, Evidence, ExitStatus, GateRun, Patch, Process, Run, Task, Work,
+};
 use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, RunState, TaskState};
 use tollhouse_core::spec::{AgentSpec, GateKind, GateSpec, LandMode, Program, Requirement, RunSpec, TaskSpec, Weight};
-use tollhouse_core::{Actor, ChangeKind, Description, FileChange, RepoPath, RunId, Span, Timestamp, TreeFacts};
+use tollhouse_core::{
+    Actor, AttemptId, ChangeKind, Description, FileChange, Money, RepoPath, RunId, Span, Timestamp, TreeFacts,
+};
 use tollhouse_engine::{
-    At, AttemptFacts, Claimant, Command, Engine, EngineError, Found, GateFacts, Liveness, NewPatch, Outcome, PatchWish,
-    Refusal, Seen, View, Witness, next_deadline,
+    At, AttemptFacts, Claimant, Command, Cost, Engine, EngineError, Found, GateFacts, Liveness, NewPatch, Outcome,
+    PatchWish, Refusal, Seen, View, Witness, next_deadline,
 };
 use tollhouse_state::MemoryStore;
 
@@ -67,6 +71,8 @@ pub(crate) struct World {
     pub(crate) chaos: u64,
     /// How often the conductor died.
     pub(crate) deaths: u32,
+    /// What each try of a task is said to cost, in nano-dollars, by the task's name; beyond its end, and where there is nothing: unknown.
+    pub(crate) costs: BTreeMap<String, Vec<Option<i64>>>,
 }
 
 pub(crate) fn task(name: &str, needs: &[&str]) -> TaskSpec {
@@ -166,6 +172,7 @@ impl World {
             conductor: 0,
             chaos: 0,
             deaths: 0,
+            costs: BTreeMap::new(),
         }
     }
 
@@ -230,7 +237,8 @@ impl World {
             Work::Spawn { attempt } => {
                 let head = format!("head{}", self.branch.len());
                 let change = self.random.bool().then(|| new_patch("src/lib.rs", &attempt.to_string(), &head));
-                Found::outcome(Outcome::Vanished { facts: AttemptFacts { change, ..AttemptFacts::default() }, reason })
+                let facts = AttemptFacts { change, cost: self.cost_of(attempt), ..AttemptFacts::default() };
+                Found::outcome(Outcome::Vanished { facts, reason })
             }
             Work::Kill { .. } => Found::outcome(Outcome::Killed),
             Work::Apply { .. } => Found::NotDone { reason },
@@ -256,7 +264,14 @@ impl World {
             self.execute(&command).expect("what is held may be landed");
         }
         let resume = Command::ResumeRun { run: self.run, reason: "go on".to_owned() };
-        self.execute(&resume).expect("a paused run goes on");
+        match self.execute(&resume) {
+            Err(EngineError::Refused(Refusal::BudgetSpent { .. })) => {
+                let (budget, limit) = (self.budget().id, self.budget().limit.saturating_add(Money::from_nanos(10)));
+                let raise = Command::ChangeBudget { budget, limit, reason: "go on".to_owned() };
+                self.execute(&raise).expect("a limit can be raised");
+            }
+            resumed => resumed.expect("a paused run goes on"),
+        }
     }
 
     /// Lets the world go on until the run is finished; effects end in an order that the seed chooses.
@@ -357,6 +372,19 @@ impl World {
         self.luck.get(name).and_then(|luck| luck.get(number)).copied().unwrap_or(Luck::Good)
     }
 
+    /// What a try is said to cost.
+    fn cost_of(&self, attempt: AttemptId) -> Option<Cost> {
+        let attempt = self.view().get::<Attempt>(attempt)?;
+        let name = &self.view().get::<Task>(attempt.task)?.spec.name;
+        let said = self.costs.get(name)?.get(usize::try_from(attempt.number).ok()? - 1)?;
+        said.map(|nanos| Cost { amount: Some(Money::from_nanos(nanos)), evidence: Evidence::Reported })
+    }
+
+    /// What a run may spend, and what of that is spent and set aside.
+    pub(crate) fn budget(&self) -> &Budget {
+        self.view().all::<Budget>().next().expect("the run has one")
+    }
+
     fn luck_of_patch(&self, patch: &Patch) -> Luck {
         let attempt = patch.attempt.and_then(|attempt| self.view().get::<Attempt>(attempt));
         attempt.map_or(Luck::Good, |attempt| self.luck_of(attempt))
@@ -380,7 +408,8 @@ impl World {
                 let path = if luck == Luck::Forbidden { "secrets/key" } else { "src/lib.rs" };
                 let exit = ExitStatus::Code(if luck == Luck::AgentFails { 3 } else { 0 });
                 let change = (luck != Luck::Nothing).then(|| new_patch(path, &attempt.id.to_string(), &head));
-                Outcome::Spawned(AttemptFacts { exit: Some(exit), change, ..AttemptFacts::default() })
+                let cost = self.cost_of(attempt.id);
+                Outcome::Spawned(AttemptFacts { exit: Some(exit), change, cost, ..AttemptFacts::default() })
             }
             Work::Kill { .. } => Outcome::Killed,
             Work::Apply { patch } => {

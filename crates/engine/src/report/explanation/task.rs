@@ -6,7 +6,7 @@ use tollhouse_core::lifecycle::{RunState, TaskState};
 
 use super::{Explanation, Scene};
 use crate::plan::Clash;
-use crate::schedule::{Obstacle, obstacle};
+use crate::schedule::{Obstacle, money_obstacle, obstacle};
 
 pub(super) fn explain(scene: Scene<'_>, task: &Task) -> Explanation {
     let mut because = Vec::new();
@@ -99,7 +99,8 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
     let Some(run) = scene.view.get::<Run>(task.run) else { return Step { next: Some(status), ..Step::default() } };
     let names = |tasks: &[&Task]| tasks.iter().map(|task| task.spec.name.as_str()).collect::<Vec<_>>().join(", ");
     let explain = |other: &Task| format!("toll explain {}", other.id.random_part());
-    match obstacle(run, task, &others, alive.count()) {
+    let withheld = || money_obstacle(run, scene.view.budget(task.run), task);
+    match obstacle(run, task, &others, alive.count()).or_else(withheld) {
         None => Step::new("it begins as soon as its run goes on", status),
         Some(Obstacle::Full { most }) => {
             let running: Vec<&Task> = others.into_iter().filter(|other| other.state == TaskState::Running).collect();
@@ -111,6 +112,11 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
             let next = with.first().map_or(status, |first| explain(first));
             let they = names(&with);
             Step::new(format!("max_parallel of agent {} is {most}: it waits for {they}", task.spec.agent), next)
+        }
+        Some(Obstacle::NoMoney { needs, left }) => {
+            let what = format!("${needs} would be set aside for it, and ${left} of its run's budget are free");
+            let budget = scene.view.budget(task.run).map(|budget| format!("toll explain {}", budget.id.random_part()));
+            Step::new(what, budget.unwrap_or(status))
         }
         Some(Obstacle::Clash { with, clash }) => {
             let name = &with.spec.name;
