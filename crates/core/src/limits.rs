@@ -53,6 +53,9 @@ pub const BREAKER_OPEN: Span = Span::from_secs(60);
 /// No breaker stays open for longer before a trial may go, but where its agent's provider asks for it.
 pub const BREAKER_OPEN_MAX: Span = Span::from_secs(10 * 60);
 
+/// A trial of which nobody heard for so long is given up, and another may go: the run that it was of may never go on.
+pub const TRIAL_FORGOTTEN_AFTER: Span = Span::from_secs(60 * 60);
+
 /// How long a rate limit lasts where the provider does not say.
 pub const RATE_LIMIT_DEFAULT: Span = Span::from_secs(60);
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tollhouse_core::entity::{Candidate, ErrorClass, Evidence, ExitStatus, Fork, Output, Process};
 use tollhouse_core::spec::{GateSpec, RunSpec};
 use tollhouse_core::{
-    BudgetId, Description, EffectId, GateRunId, Money, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts,
+    BudgetId, Description, EffectId, GateRunId, Money, PatchId, RepoPath, RunId, Span, TaskId, Timestamp, TreeFacts,
 };
 
 /// The time and the randomness of a decision. The same view, command and `At` give the same decision.
@@ -372,6 +372,13 @@ pub struct Cost {
     pub evidence: Evidence,
 }
 
+/// An agent's provider asked to slow down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RateLimit {
+    /// For how long; absent where it did not say.
+    pub retry_after: Option<Span>,
+}
+
 /// What an agent's try gave.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttemptFacts {
@@ -389,6 +396,8 @@ pub struct AttemptFacts {
     pub trouble: Option<String>,
     /// What it cost; absent where nothing is known of that.
     pub cost: Option<Cost>,
+    /// Why it did not end well, where its provider asked to slow down.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// A patch as it comes in.

@@ -1,7 +1,7 @@
 //! The loop that every embedding shares: catch up, decide, commit; again when somebody was faster.
 
 use thiserror::Error;
-use tollhouse_core::{Actor, Commit, RecordId, RunId, Stream, Timestamp};
+use tollhouse_core::{Actor, Commit, Kind, RecordId, RunId, Stream, Timestamp};
 use tollhouse_state::{CommitError, Cursor, Order, Store, StoreError};
 
 use crate::command::{At, Command};
@@ -70,6 +70,8 @@ pub struct Engine<S> {
     position: u64,
     /// The place of the newest event of the stream that the view has.
     seq: u64,
+    /// The position up to which the breakers of the run's agents are up to date; absent while the run is not known.
+    breakers: Option<u64>,
     /// When the newest event was: no decision is made before it, whatever a clock that was set back says.
     newest_at: Timestamp,
 }
@@ -88,7 +90,8 @@ impl<S: Store> Engine<S> {
         let seq = store.events(&own)?.last().filter(|event| event.position <= position).map_or(0, |event| event.seq);
         let view = View::load(&store, run)?;
         let newest_at = newest.last().map_or(Timestamp::EPOCH, |event| event.at);
-        Ok(Self { store, stream, view, position, seq, newest_at })
+        let breakers = view.knows(run.into()).then_some(position);
+        Ok(Self { store, stream, view, position, seq, breakers, newest_at })
     }
 
     /// Opens the engine for what belongs to no run. Its view begins empty and holds what this engine makes.
@@ -99,7 +102,7 @@ impl<S: Store> Engine<S> {
         let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
         let position = newest.last().map_or(0, |event| event.position);
         let newest_at = newest.last().map_or(Timestamp::EPOCH, |event| event.at);
-        Ok(Self { store, stream: Stream::Project, view: View::default(), position, seq: 0, newest_at })
+        Ok(Self { store, stream: Stream::Project, view: View::default(), position, seq: 0, breakers: None, newest_at })
     }
 
     /// Opens the engine for some records that belong to no run.
@@ -132,7 +135,8 @@ impl<S: Store> Engine<S> {
         self.newest_at
     }
 
-    /// Brings the view up to date; the answer is the events that did it.
+    /// Brings the view up to date; the answer is the events that did it. Where one of them is of a circuit breaker, which other runs
+    /// move, too, something may be free to begin: [`Command::Tick`] has it begun.
     ///
     /// # Errors
     /// The ledger cannot be read, or an event does not follow from what is known.
@@ -148,6 +152,31 @@ impl<S: Store> Engine<S> {
             self.seq = event.seq;
             self.newest_at = self.newest_at.max(event.at);
         }
+        let of_breakers = self.follow_breakers()?;
+        Ok(events.into_iter().chain(of_breakers).collect())
+    }
+
+    /// Brings the breakers of the run's agents up to date.
+    fn follow_breakers(&mut self) -> Result<Vec<tollhouse_core::Event>, EngineError> {
+        let Stream::Run(run) = self.stream else { return Ok(Vec::new()) };
+        let Some(after) = self.breakers else {
+            if self.view.knows(run.into()) {
+                // The run was just made: its agents may have been at work for others.
+                self.view.load_breakers(&self.store, run)?;
+                self.breakers = Some(self.position);
+            }
+            return Ok(Vec::new());
+        };
+        let (stream, kind) = (Some(Stream::Project), Some(Kind::Breaker));
+        let mut events = self.store.events(&Cursor { after, stream, kind, ..Cursor::default() })?;
+        let Some(newest) = events.last().map(|event| event.position) else { return Ok(events) };
+        let own = self.view.breaker_ids(run);
+        events.retain(|event| own.contains(&event.record));
+        for event in &events {
+            self.view.apply(event)?;
+            self.newest_at = self.newest_at.max(event.at);
+        }
+        self.breakers = Some(newest);
         Ok(events)
     }
 

@@ -62,6 +62,18 @@ guards! {
     RetryNeedsLossesLeft,
     /// A refusal moves only a task that validates.
     RefusalNeedsValidating,
+    /// An agent whose breaker is open gets nothing before its time is over.
+    OpenKeepsOut,
+    /// While a trial is out, its agent gets nothing else.
+    TrialIsAlone,
+    /// Only failures of the agent's own count against it.
+    OnlyOwnFailuresCount,
+    /// So many failures in a row open a breaker.
+    FailuresInARowTrip,
+    /// A rate limit opens a breaker at once.
+    RateLimitTrips,
+    /// Of a half open breaker its trial alone decides.
+    TrialDecides,
     /// What an attempt may cost has to be free in its run's budget.
     LeaseNeedsMoney,
     /// What was set aside is free again once its attempt ended.

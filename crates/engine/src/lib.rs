@@ -24,8 +24,8 @@ mod view;
 
 pub use apply::Apply;
 pub use command::{
-    At, AttemptFacts, Claimant, Command, Cost, Found, GateFacts, Legacy, Liveness, NewPatch, Outcome, PatchWish, Seen,
-    Submission, TaskWish, Witness,
+    At, AttemptFacts, Claimant, Command, Cost, Found, GateFacts, Legacy, Liveness, NewPatch, Outcome, PatchWish,
+    RateLimit, Seen, Submission, TaskWish, Witness,
 };
 pub use decide::{Decision, decide};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};

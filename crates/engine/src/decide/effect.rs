@@ -143,7 +143,7 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
     }
     if let Some(trouble) = &facts.trouble {
         let reason = with_tail(trouble, facts.output.as_ref());
-        return attempt_failed(draft, id, end, (ErrorClass::ToolFailure, &reason), Some(facts));
+        return attempt_failed(draft, id, end, (class_of(facts), &reason), Some(facts));
     }
     match facts.exit {
         exit if lets(Guard::SuccessNeedsExitZero, exit == Some(ExitStatus::Code(0))) => {
@@ -159,9 +159,14 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
             let how = exit.map_or("without an exit status".to_owned(), |exit| exit.to_string());
             let reason = with_tail(&format!("the agent ended with {how}"), facts.output.as_ref());
             drop_evidence(draft, patch, "its attempt did not end well")?;
-            attempt_failed(draft, id, end, (ErrorClass::ToolFailure, &reason), Some(facts))
+            attempt_failed(draft, id, end, (class_of(facts), &reason), Some(facts))
         }
     }
+}
+
+/// What kind of failure the end of an agent is, where it did not end well.
+const fn class_of(facts: &AttemptFacts) -> ErrorClass {
+    if facts.rate_limit.is_some() { ErrorClass::RateLimited } else { ErrorClass::ToolFailure }
 }
 
 /// Too late: the task went on without it. What it did stays readable as evidence.

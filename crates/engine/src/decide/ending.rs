@@ -1,11 +1,11 @@
-//! The end of an attempt, whatever ends it: what follows from it for money, in the same commit.
+//! The end of an attempt, whatever ends it: what follows from it for money and for its agent, in the same commit.
 
 use tollhouse_core::AttemptId;
 use tollhouse_core::entity::{Attempt, Effect, Work};
 use tollhouse_core::lifecycle::{AttemptEvent, EffectState};
 
-use super::budget;
 use super::draft::Draft;
+use super::{breaker, budget};
 use crate::command::AttemptFacts;
 use crate::refusal::Refusal;
 
@@ -20,7 +20,8 @@ pub(super) fn end(
     let never_began = is_only_asked_for(draft, &attempt);
     draft.emit::<Attempt>(id, event)?;
     let spent = if never_began { budget::Spent::NOTHING } else { budget::Spent::of(facts, event.name() == "lose") };
-    budget::settle(draft, &attempt, spent)
+    budget::settle(draft, &attempt, spent)?;
+    breaker::note(draft, &attempt, event, facts.and_then(|facts| facts.rate_limit))
 }
 
 /// Whether nobody began what is asked for, so that nobody ever will.

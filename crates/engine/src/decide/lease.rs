@@ -4,9 +4,9 @@ use tollhouse_core::entity::{Attempt, Lease, Run, Task, Work};
 use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, RunEvent, TaskEvent, TaskState};
 use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, limits};
 
-use super::budget;
 use super::draft::Draft;
 use super::run::critical_miss;
+use super::{breaker, budget};
 use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
 use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, money_obstacle, obstacle};
@@ -82,7 +82,8 @@ impl<'d> Floor<'d> {
 
     /// Whether no room beside others would help it.
     fn is_withheld(&self, task: &Task) -> bool {
-        money_obstacle(self.run, budget::of_run(self.draft, self.run.id), task).is_some()
+        let keeps_out = breaker::obstacle(self.draft, task.agent()).is_some();
+        keeps_out || money_obstacle(self.run, budget::of_run(self.draft, self.run.id), task).is_some()
     }
 
     fn has_waited_for_others(&self, task: &Task) -> bool {
@@ -112,7 +113,9 @@ impl<'d> Floor<'d> {
             .collect();
         touched.sort_unstable();
         let over = self.draft.over();
-        let has_room = |agent: &str| agent_is_full(self.run, agent, &self.under_way).is_none();
+        let has_room = |agent: &str| {
+            agent_is_full(self.run, agent, &self.under_way).is_none() && breaker::obstacle(self.draft, agent).is_none()
+        };
         let known = self.order.into_iter().flat_map(move |order| order.by_rank(has_room, |id| over.knows(id)));
         merged(touched.into_iter(), known).filter_map(|rank| self.queued(rank.task))
     }
@@ -144,7 +147,7 @@ fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
         run: task.run,
         task: task.id,
         number,
-        agent: task.spec.agent.clone(),
+        agent: task.agent().to_owned(),
         worker,
         epoch,
         state: AttemptState::Running,
@@ -157,6 +160,7 @@ fn grant(draft: &mut Draft<'_>, task: &Task) -> Result<(), Refusal> {
     });
     draft.emit::<Attempt>(attempt, &AttemptEvent::Created { attempt: record })?;
     budget::reserve(draft, task, attempt)?;
+    breaker::admit(draft, task.agent(), attempt)?;
     draft.request(Some(task.run), Work::Spawn { attempt })
 }
 

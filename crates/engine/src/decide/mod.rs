@@ -1,5 +1,6 @@
 //! The decision: from records, a command, a time and a seed to changes. A function, and nothing else.
 
+mod breaker;
 mod budget;
 mod cancel;
 mod conductor;

@@ -59,10 +59,17 @@ fn resume(world: &World) -> Command {
 
 /// Has the first attempt that is asked for begun.
 fn begin(world: &mut World) -> Effect {
-    let spawn = world.view().all::<Effect>().find(|effect| matches!(effect.work, Work::Spawn { .. })).unwrap().clone();
+    let spawn = world
+        .view()
+        .all::<Effect>()
+        .find(|effect| matches!(effect.work, Work::Spawn { .. }))
+        .expect("one is asked for")
+        .clone();
     let until = world.now.after(Span::from_secs(600));
-    world.execute(&Command::Claim { effect: spawn.id, by: claimant(world.conductor), until }).unwrap();
-    world.view().get::<Effect>(spawn.id).unwrap().clone()
+    world
+        .execute(&Command::Claim { effect: spawn.id, by: claimant(world.conductor), until })
+        .expect("what is asked for can be begun");
+    world.view().get::<Effect>(spawn.id).expect("it was just begun").clone()
 }
 
 fn report(effect: &Effect, exit: ExitStatus, cost: Option<(i64, Evidence)>) -> Command {
@@ -302,8 +309,8 @@ struct Books {
 fn books(world: &World) -> Books {
     let mut books = Books { set_aside: BTreeMap::new(), moments: Vec::new() };
     let mut view = View::default();
-    for event in world.engine.store().events(&Cursor::default()).unwrap() {
-        view.apply(&event).unwrap();
+    for event in world.engine.store().events(&Cursor::default()).expect("a store in memory is read") {
+        view.apply(&event).expect("what the engine writes can be followed");
         let Some(budget) = view.get::<Budget>(event.record) else { continue };
         if let Ok(BudgetEvent::Reserve { attempt, amount, .. }) = serde_json::from_str(&event.event.body) {
             books.set_aside.insert(attempt, amount.as_nanos());

@@ -12,7 +12,7 @@ use tollhouse_core::{
 };
 use tollhouse_engine::{
     At, AttemptFacts, Claimant, Command, Cost, Engine, EngineError, Found, GateFacts, Liveness, NewPatch, Outcome,
-    PatchWish, Refusal, Seen, View, Witness, next_deadline,
+    PatchWish, RateLimit, Refusal, Seen, View, Witness, next_deadline,
 };
 use tollhouse_state::MemoryStore;
 
@@ -39,9 +39,11 @@ pub(crate) enum Luck {
     BranchReturns,
     /// The agent never comes back.
     Hangs,
+    /// The agent's provider asks to slow down.
+    RateLimited,
 }
 
-pub(crate) const ALL_LUCK: [Luck; 10] = [
+pub(crate) const ALL_LUCK: [Luck; 11] = [
     Luck::Good,
     Luck::AgentFails,
     Luck::Nothing,
@@ -52,7 +54,11 @@ pub(crate) const ALL_LUCK: [Luck; 10] = [
     Luck::BranchMoves,
     Luck::BranchReturns,
     Luck::Hangs,
+    Luck::RateLimited,
 ];
+
+/// How long a provider asks to be left alone.
+pub(crate) const SLOW_DOWN: Span = Span::from_secs(90);
 
 pub(crate) struct World {
     pub(crate) engine: Engine<MemoryStore>,
@@ -406,10 +412,11 @@ impl World {
                 let attempt = self.view().get::<Attempt>(attempt).expect("an effect has a subject");
                 let luck = self.luck_of(attempt);
                 let path = if luck == Luck::Forbidden { "secrets/key" } else { "src/lib.rs" };
-                let exit = ExitStatus::Code(if luck == Luck::AgentFails { 3 } else { 0 });
+                let exit = ExitStatus::Code(if matches!(luck, Luck::AgentFails | Luck::RateLimited) { 3 } else { 0 });
+                let rate_limit = (luck == Luck::RateLimited).then(|| RateLimit { retry_after: Some(SLOW_DOWN) });
                 let change = (luck != Luck::Nothing).then(|| new_patch(path, &attempt.id.to_string(), &head));
                 let cost = self.cost_of(attempt.id);
-                Outcome::Spawned(AttemptFacts { exit: Some(exit), change, cost, ..AttemptFacts::default() })
+                Outcome::Spawned(AttemptFacts { exit: Some(exit), change, cost, rate_limit, ..AttemptFacts::default() })
             }
             Work::Kill { .. } => Outcome::Killed,
             Work::Apply { patch } => {
