@@ -169,14 +169,18 @@ impl<S: Store> Engine<S> {
         };
         let (stream, kind) = (Some(Stream::Project), Some(Kind::Breaker));
         let mut events = self.store.events(&Cursor { after, stream, kind, ..Cursor::default() })?;
-        let Some(newest) = events.last().map(|event| event.position) else { return Ok(events) };
+        let newest = events.last().map_or(after, |event| event.position);
+        // Whatever came before the newest event of the run's own, which was read first, was read here.
+        self.breakers = Some(newest.max(self.position));
+        if events.is_empty() {
+            return Ok(events);
+        }
         let own = self.view.breaker_ids(run);
         events.retain(|event| own.contains(&event.record));
         for event in &events {
             self.view.apply(event)?;
             self.newest_at = self.newest_at.max(event.at);
         }
-        self.breakers = Some(newest);
         Ok(events)
     }
 

@@ -56,6 +56,12 @@ guards! {
     RetryNeedsAttemptsLeft,
     /// Some kinds of failure are not tried again.
     RetryNeedsRetryableClass,
+    /// What a rule refused is tried again only with a refused patch to learn from.
+    PolicyRetryNeedsPatch,
+    /// What ends in the same way again and again is not tried again.
+    SameEndsAreCounted,
+    /// A provider that asked to slow down is not asked before its time.
+    RateLimitIsWaitedFor,
     /// A run that winds down tries nothing again.
     NoRetryWhenWindingDown,
     /// Lost attempts have a limit, too.

@@ -7,7 +7,7 @@ use tollhouse_core::lifecycle::{
 use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
 
 use super::draft::Draft;
-use super::{budget, conductor, ending, gate, patch, task};
+use super::{budget, conductor, ending, gate, patch, retry, task};
 use crate::command::{AttemptFacts, Claimant, NewPatch, Outcome};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
@@ -214,8 +214,9 @@ fn attempt_failed(
     let end = AttemptEnd { error_class: Some(class), reason: Some(reason.to_owned()), ..end };
     ending::end(draft, id, &AttemptEvent::Fail { end: Box::new(end) }, facts)?;
     let task = draft.get::<Task>(attempt.task)?;
-    let then = task::retry_or_fail(draft, &task, class);
-    draft.emit::<Task>(task.id, &TaskEvent::ReportFailure { then, class, reason: reason.to_owned() })
+    let rate_limit = facts.and_then(|facts| facts.rate_limit);
+    let (then, reason) = retry::judge(draft, &task, class, reason.to_owned(), rate_limit);
+    draft.emit::<Task>(task.id, &TaskEvent::ReportFailure { then, class, reason })
 }
 
 fn drop_evidence(draft: &mut Draft<'_>, patch: Option<PatchId>, reason: &str) -> Result<(), Refusal> {

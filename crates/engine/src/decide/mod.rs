@@ -15,6 +15,7 @@ mod patch;
 mod person;
 mod recovery;
 mod redaction;
+mod retry;
 mod run;
 mod settle;
 mod submit;

@@ -6,7 +6,7 @@ use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
-use super::{budget, ending};
+use super::{budget, ending, retry};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
@@ -38,8 +38,8 @@ fn overdue(draft: &mut Draft<'_>, task: &Task, attempt: AttemptId) -> Result<(),
     let end =
         AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason.clone()), ..AttemptEnd::default() };
     ending::end(draft, attempt, &AttemptEvent::TimeOut { end: Box::new(end) }, None)?;
-    let then = retry_or_fail(draft, task, ErrorClass::Timeout);
-    draft.emit::<Task>(task.id, &TaskEvent::Overdue { then, reason: reason.clone() })?;
+    let (then, why) = retry::judge(draft, task, ErrorClass::Timeout, reason.clone(), None);
+    draft.emit::<Task>(task.id, &TaskEvent::Overdue { then, reason: why })?;
     stop(draft, task.run, attempt, &reason)
 }
 
@@ -102,7 +102,7 @@ pub(super) fn refuse(draft: &mut Draft<'_>, id: TaskId, class: ErrorClass, reaso
     if stops(Guard::RefusalNeedsValidating, task.state != TaskState::Validating) {
         return Ok(());
     }
-    let then = retry_or_fail(draft, &task, class);
+    let (then, reason) = retry::judge(draft, &task, class, reason, None);
     draft.emit::<Task>(id, &TaskEvent::Refuse { then, class, reason })
 }
 

@@ -115,7 +115,7 @@ fn tripped(store: &MemoryStore) -> Side<'_> {
 }
 
 #[test]
-fn five_failures_in_a_row_keep_an_agent_from_work_for_a_minute() {
+pub(crate) fn five_failures_in_a_row_keep_an_agent_from_work_for_a_minute() {
     let store = MemoryStore::new();
     let mut side = tripped(&store);
     assert_eq!((side.asked().len(), side.wait_left()), (0, 60));
@@ -151,7 +151,7 @@ fn a_success_between_failures_counts_them_anew_and_one_more_writes_nothing() {
 }
 
 #[test]
-fn what_is_not_the_agents_fault_does_not_count() {
+pub(crate) fn what_is_not_the_agents_fault_does_not_count() {
     let store = MemoryStore::new();
     let mut side = Side::new(&store, 1, &many(20, 1));
     for _ in 0..9 {
@@ -167,7 +167,7 @@ fn what_is_not_the_agents_fault_does_not_count() {
 }
 
 #[test]
-fn a_rate_limit_keeps_its_agent_from_work_at_once_for_as_long_as_it_asks() {
+pub(crate) fn a_rate_limit_keeps_its_agent_from_work_at_once_for_as_long_as_it_asks() {
     let store = MemoryStore::new();
     let mut side = Side::new(&store, 1, &many(20, 3));
     let spawns = side.asked();
@@ -223,7 +223,7 @@ fn a_canceled_trial_did_not_end_well() {
 }
 
 #[test]
-fn an_attempt_that_began_before_says_nothing_about_the_trial() {
+pub(crate) fn an_attempt_that_began_before_says_nothing_about_the_trial() {
     let store = MemoryStore::new();
     let mut side = Side::new(&store, 1, &many(20, 6));
     let spawns = side.asked();
@@ -256,7 +256,7 @@ fn of_two_runs_one_sends_the_trial_and_the_other_hears_how_it_went() {
 }
 
 #[test]
-fn a_decision_on_a_breaker_that_moved_meanwhile_is_made_again() {
+pub(crate) fn a_decision_on_a_breaker_that_moved_meanwhile_is_made_again() {
     let store = MemoryStore::new();
     let mut one = Side::new(&store, 1, &many(20, 1));
     let mut other = Side::new(&store, 2, &many(20, 1));

@@ -99,7 +99,7 @@ fn attempts_of_which_nothing_is_said_share_the_limit_evenly() {
 }
 
 #[test]
-fn nothing_begins_that_cannot_be_paid_and_explain_says_so() {
+pub(crate) fn nothing_begins_that_cannot_be_paid_and_explain_says_so() {
     let costs: [(&str, &[Option<i64>]); 2] = [("a", &[Some(4)]), ("b", &[Some(4)])];
     let plan = limited(vec![dear("a", &[], 6), dear("b", &[], 6)], 2, 10, OnExhausted::Pause);
     let mut world = world(&plan, &[], &costs);
@@ -122,7 +122,7 @@ fn a_cheap_task_begins_where_a_dear_one_of_its_kind_cannot() {
 }
 
 #[test]
-fn what_nobody_knows_counts_as_what_was_set_aside() {
+pub(crate) fn what_nobody_knows_counts_as_what_was_set_aside() {
     let mut world = world(&limited(vec![dear("a", &[], 3)], 1, 10, OnExhausted::Pause), &[], &[]);
     world.go();
     assert_eq!(figures(&world), (3, 0));
@@ -167,7 +167,7 @@ fn a_late_cost_stands_in_for_what_was_set_aside_and_moves_nothing_else() {
 }
 
 #[test]
-fn an_attempt_that_cost_more_than_its_task_may_has_failed_and_is_not_tried_again() {
+pub(crate) fn an_attempt_that_cost_more_than_its_task_may_has_failed_and_is_not_tried_again() {
     let mut plan = limited(vec![dear("a", &[], 2)], 1, 100, OnExhausted::Pause);
     plan.tasks[0].attempts = 9;
     plan.budget.as_mut().unwrap().per_task = Some(nanos(5));
@@ -184,7 +184,7 @@ fn an_attempt_that_cost_more_than_its_task_may_has_failed_and_is_not_tried_again
 }
 
 #[test]
-fn a_task_whose_money_is_spent_is_not_tried_again() {
+pub(crate) fn a_task_whose_money_is_spent_is_not_tried_again() {
     let mut plan = spec(vec![task("a", &[])], 1);
     plan.tasks[0].attempts = 9;
     plan.budget = Some(BudgetSpec { per_task: Some(nanos(5)), ..BudgetSpec::default() });
@@ -204,7 +204,7 @@ fn used_up(on_exhausted: OnExhausted) -> World {
 }
 
 #[test]
-fn a_run_without_money_pauses_and_goes_on_once_a_person_raises_its_limit() {
+pub(crate) fn a_run_without_money_pauses_and_goes_on_once_a_person_raises_its_limit() {
     let mut world = used_up(OnExhausted::Pause);
     assert_eq!((world.run_record().state, world.budget().state), (RunState::Paused, BudgetState::Exhausted));
     let reason = world.run_record().reason.clone().unwrap();
@@ -222,7 +222,7 @@ fn a_run_without_money_pauses_and_goes_on_once_a_person_raises_its_limit() {
 }
 
 #[test]
-fn a_run_that_stops_without_money_ends_what_is_at_work_and_fails() {
+pub(crate) fn a_run_that_stops_without_money_ends_what_is_at_work_and_fails() {
     let mut world = used_up(OnExhausted::Stop);
     assert_eq!(world.state_of("b"), TaskState::Running, "it ends by itself");
     world.go();
@@ -262,7 +262,7 @@ fn a_run_that_cannot_pay_for_what_is_left_pauses_though_it_has_some() {
 }
 
 #[test]
-fn a_run_that_may_spend_nothing_does_not_begin() {
+pub(crate) fn a_run_that_may_spend_nothing_does_not_begin() {
     let plan = limited(vec![task("a", &[])], 1, 0, OnExhausted::Pause);
     let run = tollhouse_core::RunId::from_parts(tollhouse_core::Timestamp::from_micros(1_700_000_000_000_000), 7);
     let mut world = World::made(run, &plan, 7);

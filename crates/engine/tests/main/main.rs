@@ -3,9 +3,11 @@
 mod bad_day;
 mod breakers;
 mod budgets;
+mod claimed;
 mod explanations;
 mod explore;
 mod plan_read;
 mod plan_resolve;
+mod retries;
 mod scenarios;
 mod world;

@@ -79,6 +79,8 @@ pub(crate) struct World {
     pub(crate) deaths: u32,
     /// What each try of a task is said to cost, in nano-dollars, by the task's name; beyond its end, and where there is nothing: unknown.
     pub(crate) costs: BTreeMap<String, Vec<Option<i64>>>,
+    /// What every patch adds and removes, where all are the same.
+    pub(crate) same_patch: Option<String>,
 }
 
 pub(crate) fn task(name: &str, needs: &[&str]) -> TaskSpec {
@@ -179,6 +181,7 @@ impl World {
             chaos: 0,
             deaths: 0,
             costs: BTreeMap::new(),
+            same_patch: None,
         }
     }
 
@@ -413,8 +416,9 @@ impl World {
                 let luck = self.luck_of(attempt);
                 let path = if luck == Luck::Forbidden { "secrets/key" } else { "src/lib.rs" };
                 let exit = ExitStatus::Code(if matches!(luck, Luck::AgentFails | Luck::RateLimited) { 3 } else { 0 });
-                let rate_limit = (luck == Luck::RateLimited).then(|| RateLimit { retry_after: Some(SLOW_DOWN) });
-                let change = (luck != Luck::Nothing).then(|| new_patch(path, &attempt.id.to_string(), &head));
+                let rate_limit = (luck == Luck::RateLimited).then_some(RateLimit { retry_after: Some(SLOW_DOWN) });
+                let content = self.same_patch.clone().unwrap_or_else(|| attempt.id.to_string());
+                let change = (luck != Luck::Nothing).then(|| new_patch(path, &content, &head));
                 let cost = self.cost_of(attempt.id);
                 Outcome::Spawned(AttemptFacts { exit: Some(exit), change, cost, rate_limit, ..AttemptFacts::default() })
             }
