@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Candidate, ErrorClass, ExitStatus, Fork, Output, Process};
+use tollhouse_core::entity::{Candidate, ErrorClass, Evidence, ExitStatus, Fork, Output, Process};
 use tollhouse_core::spec::{GateSpec, RunSpec};
 use tollhouse_core::{
-    Description, EffectId, GateRunId, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts, WorkerId, WorkstreamId,
+    BudgetId, Description, EffectId, GateRunId, Money, PatchId, RepoPath, RunId, Span, TaskId, Timestamp, TreeFacts,
+    WorkerId, WorkstreamId,
 };
 
 /// The time and the randomness of a decision. The same view, command and `At` give the same decision.
@@ -90,6 +91,16 @@ pub enum Command {
     CancelRun {
         /// Which run.
         run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// A person sets how much may be spent. Said again, nothing changes. A run that paused for it is let go on with
+    /// [`ResumeRun`](Self::ResumeRun).
+    ChangeBudget {
+        /// Which budget.
+        budget: BudgetId,
+        /// How much may be spent, all in all.
+        limit: Money,
         /// Why.
         reason: String,
     },
@@ -201,6 +212,7 @@ impl Command {
             Self::PauseRun { .. } => "pause_run",
             Self::ResumeRun { .. } => "resume_run",
             Self::CancelRun { .. } => "cancel_run",
+            Self::ChangeBudget { .. } => "change_budget",
             Self::OverrideTask { .. } => "override_task",
             Self::OverridePatch { .. } => "override_patch",
             Self::OverrideWorkstream { .. } => "override_workstream",
@@ -438,6 +450,22 @@ pub enum Outcome {
     },
 }
 
+/// What a try cost, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// How much, in US dollars; absent, or below zero: nobody knows.
+    pub amount: Option<Money>,
+    /// How that is known.
+    pub evidence: Evidence,
+}
+
+/// An agent's provider asked to slow down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RateLimit {
+    /// For how long; absent where it did not say.
+    pub retry_after: Option<Span>,
+}
+
 /// What an agent's try gave.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttemptFacts {
@@ -453,6 +481,10 @@ pub struct AttemptFacts {
     pub change: Option<NewPatch>,
     /// Why what it changed cannot be read, where it cannot.
     pub trouble: Option<String>,
+    /// What it cost; absent where nothing is known of that.
+    pub cost: Option<Cost>,
+    /// Why it did not end well, where its provider asked to slow down.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// A patch as it comes in.

@@ -1,9 +1,9 @@
 //! The loop that every embedding shares: catch up, decide, commit; again when somebody was faster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
-use tollhouse_core::{Actor, Commit, Event, RecordId, RunId, Stream, Timestamp};
+use tollhouse_core::{Actor, Commit, Event, Kind, RecordId, RunId, Stream, Timestamp};
 use tollhouse_state::{CommitError, Cursor, Order, Store, StoreError};
 
 use crate::command::{At, Command};
@@ -72,6 +72,8 @@ pub struct Engine<S> {
     position: u64,
     /// The place of the newest event of the stream that the view has.
     seq: u64,
+    /// The position up to which the breakers of the run's agents are up to date; absent while the run is not known.
+    breakers: Option<u64>,
     /// When the newest event was: no decision is made before it, whatever a clock that was set back says.
     newest_at: Timestamp,
     /// What came and was not told yet, because a call ended with an error.
@@ -102,7 +104,18 @@ impl<S: Store> Engine<S> {
         let seq = own.last().filter(|event| event.position <= position).map_or(0, |event| event.seq);
         let view = View::load(&store, run)?;
         let newest_at = latest(&newest, &own);
-        Ok(Self { store, stream, view, position, seq, newest_at, untold: Vec::new(), unsure: BTreeMap::new() })
+        let breakers = view.knows(run.into()).then_some(position);
+        Ok(Self {
+            store,
+            stream,
+            view,
+            position,
+            seq,
+            breakers,
+            newest_at,
+            untold: Vec::new(),
+            unsure: BTreeMap::new(),
+        })
     }
 
     /// Opens the engine for what belongs to no run. Its view begins empty and holds what this engine makes.
@@ -114,8 +127,9 @@ impl<S: Store> Engine<S> {
         let position = newest.last().map_or(0, |event| event.position);
         let own = Cursor { stream: Some(Stream::Project), limit: Some(1), order: Order::Newest, ..Cursor::default() };
         let newest_at = latest(&newest, &store.events(&own)?);
-        let (stream, view) = (Stream::Project, View::default());
-        Ok(Self { store, stream, view, position, seq: 0, newest_at, untold: Vec::new(), unsure: BTreeMap::new() })
+        let (stream, view, breakers) = (Stream::Project, View::default(), None);
+        let (untold, unsure) = (Vec::new(), BTreeMap::new());
+        Ok(Self { store, stream, view, position, seq: 0, breakers, newest_at, untold, unsure })
     }
 
     /// Opens the engine for some records that belong to no run.
@@ -149,7 +163,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// Brings the view up to date; the answer is the events that came since a call last told any. What came before a call ended
-    /// with an error is told by the next one.
+    /// with an error is told by the next one. Where one of them is of a circuit breaker, which other runs move, too, something may
+    /// be free to begin: [`Command::Tick`] has it begun.
     ///
     /// # Errors
     /// The ledger cannot be read, or an event does not follow from what is known.
@@ -171,6 +186,30 @@ impl<S: Store> Engine<S> {
             if let Some(came) = self.unsure.get_mut(&event.commit) {
                 *came = Came::Already;
             }
+            self.untold.push(event);
+        }
+        self.follow_breakers()
+    }
+
+    /// Brings the breakers of the run's agents up to date.
+    fn follow_breakers(&mut self) -> Result<(), EngineError> {
+        let Stream::Run(run) = self.stream else { return Ok(()) };
+        let Some(after) = self.breakers else {
+            if self.view.knows(run.into()) {
+                // The run was just made: its agents may have been at work for others.
+                self.view.load_breakers(&self.store, run)?;
+                self.breakers = Some(self.position);
+            }
+            return Ok(());
+        };
+        let (stream, kind) = (Some(Stream::Project), Some(Kind::Breaker));
+        let events = self.store.events(&Cursor { after, stream, kind, ..Cursor::default() })?;
+        let own = if events.is_empty() { BTreeSet::new() } else { self.view.breaker_ids(run) };
+        // Whatever came before the newest event of the run's own, which was read first, was read here.
+        self.breakers = Some(events.last().map_or(after, |event| event.position).max(self.position));
+        for event in events.into_iter().filter(|event| own.contains(&event.record)) {
+            self.view.apply(&event)?;
+            self.newest_at = self.newest_at.max(event.at);
             self.untold.push(event);
         }
         Ok(())

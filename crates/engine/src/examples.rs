@@ -2,7 +2,7 @@
 
 use tollhouse_core::entity::UnreadableRecord;
 use tollhouse_core::lifecycle::IllegalTransition;
-use tollhouse_core::{Kind, RecordId, Timestamp, examples};
+use tollhouse_core::{Kind, Money, RecordId, Timestamp, examples};
 use tollhouse_state::{CommitError, StoreError};
 
 use crate::engine::EngineError;
@@ -17,6 +17,7 @@ fn id(kind: Kind) -> RecordId {
 pub fn refusals() -> Vec<Refusal> {
     type R = Refusal;
     let text = |text: &str| text.to_owned();
+    let dollars = |dollars: i64| Money::from_nanos(dollars * 1_000_000_000);
     let (run, task, patch, effect) = (id(Kind::Run), id(Kind::Task), id(Kind::Patch), id(Kind::Effect));
     let illegal = IllegalTransition { kind: Kind::Patch, state: "committed", event: "drop" };
     examples!(R {
@@ -39,6 +40,7 @@ pub fn refusals() -> Vec<Refusal> {
         R::WorkerNotIdle { .. } => [R::WorkerNotIdle { id: id(Kind::Worker), state: "busy" }],
         R::NotDriven { .. } => [R::NotDriven { id: run }],
         R::RunOver { .. } => [R::RunOver { id: run, state: "failed" }, R::RunOver { id: task, state: "failed" }],
+        R::BudgetSpent { .. } => [R::BudgetSpent { id: run, spent: dollars(24), limit: dollars(25) }],
         R::NotOver { .. } => [R::NotOver { id: run, state: "running" }],
         R::NothingLeft { .. } => [R::NothingLeft { id: run }],
         R::NoSuchTask { .. } => [R::NoSuchTask { id: run, task: text("backof") }],

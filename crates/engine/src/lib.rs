@@ -91,8 +91,8 @@ mod workstream;
 
 pub use apply::Apply;
 pub use command::{
-    At, AttemptFacts, Claimant, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer, Outcome, PatchWish,
-    Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish, WorkstreamWish,
+    At, AttemptFacts, Claimant, Command, Cost, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer, Outcome,
+    PatchWish, RateLimit, Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish, WorkstreamWish,
 };
 pub use decide::{Decision, decide};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};

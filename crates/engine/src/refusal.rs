@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use tollhouse_core::lifecycle::IllegalTransition;
-use tollhouse_core::{Kind, RecordId};
+use tollhouse_core::{Kind, Money, RecordId};
 
 /// A command turned down.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -106,6 +106,16 @@ pub enum Refusal {
         id: RecordId,
         /// How the run ended.
         state: &'static str,
+    },
+    /// Its money is gone: whatever it did next could not be paid.
+    #[error("{id} cannot go on: ${spent} of ${limit} were spent")]
+    BudgetSpent {
+        /// Which run.
+        id: RecordId,
+        /// What was spent.
+        spent: Money,
+        /// How much may be.
+        limit: Money,
     },
     /// It goes on, so there is nothing to go on from.
     #[error("{id} is not over: it is {state}")]
@@ -225,6 +235,7 @@ impl Refusal {
             Self::PatchInTheWay { .. } => "patch_in_the_way",
             Self::DependentsMissed { .. } => "dependents_missed",
             Self::RunOver { .. } => "run_over",
+            Self::BudgetSpent { .. } => "budget_spent",
             Self::NotOver { .. } => "not_over",
             Self::NothingLeft { .. } => "nothing_left",
             Self::NoSuchTask { .. } => "no_such_task",
@@ -263,6 +274,7 @@ impl Refusal {
                 "once the run is over, `toll fork --from TASK` does it again in a new one, with all that comes after it"
             }
             Self::RunOver { .. } => "`toll fork` goes on from it in a new run",
+            Self::BudgetSpent { .. } => "`toll resume RUN --budget USD` raises what it may spend",
             Self::NotOver { .. } => "`toll resume` lets it go on; `toll cancel` ends it",
             Self::NothingLeft { .. } => "`toll fork --from TASK` does a task again, with all that comes after it",
             Self::NoSuchTask { .. } => "`toll task list` shows the tasks of a run",

@@ -79,6 +79,19 @@ impl Task {
         self.spec.attempts.saturating_add(self.attempts_granted)
     }
 
+    /// The agent that is at it, or that its next attempt goes to: its own, until so many attempts were used that another takes over.
+    pub fn agent(&self) -> &str {
+        let under_way = matches!(self.state, TaskState::Running | TaskState::Validating);
+        let used = self.attempts_used.saturating_sub(u32::from(under_way));
+        let due = self.spec.escalate.iter().filter(|step| step.after <= used).max_by_key(|step| step.after);
+        due.map_or(&self.spec.agent, |step| &step.agent)
+    }
+
+    /// Every agent that it may go to.
+    pub fn agents(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.spec.agent.as_str()).chain(self.spec.escalate.iter().map(|step| step.agent.as_str()))
+    }
+
     /// Whether it is missed: failed, canceled, or skipped because something it needs was missed.
     pub fn is_missed(&self) -> bool {
         match self.state {

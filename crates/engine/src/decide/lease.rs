@@ -9,10 +9,10 @@ use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, WorkerId, limits};
 
 use super::draft::Draft;
 use super::run::critical_miss;
-use super::worker;
+use super::{breaker, budget, worker};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
-use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, obstacle};
+use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, money_obstacle, obstacle};
 use crate::view::Order;
 
 /// How many of the tasks that have waited longest are looked at when it is their turn.
@@ -55,7 +55,8 @@ pub(super) fn work(draft: &mut Draft<'_>, id: WorkerId) -> Result<Option<RunId>,
 /// The queued task that may begin and stands first, of those that a worker can do: by rank, but every so often by how long it
 /// has waited.
 fn next(draft: &Draft<'_>, id: RunId, capabilities: &BTreeSet<String>) -> Option<TaskId> {
-    if stops(Guard::NoLeaseWhenWindingDown, critical_miss(draft, id).is_some()) {
+    let winds_down = critical_miss(draft, id).is_some() || budget::is_spent(draft, id).is_some();
+    if stops(Guard::NoLeaseWhenWindingDown, winds_down) {
         return None;
     }
     let floor = Floor::of(draft, id)?;
@@ -106,12 +107,19 @@ impl<'d> Floor<'d> {
             Some(reserved) if reserved.id != task.id => self.under_way.iter().copied().chain([reserved]).collect(),
             _ => self.under_way.clone(),
         };
-        obstacle(self.run, task, &others, self.alive).is_none()
+        obstacle(self.run, task, &others, self.alive).is_none() && !self.is_withheld(task)
+    }
+
+    /// Whether no room beside others would help it.
+    fn is_withheld(&self, task: &Task) -> bool {
+        let keeps_out = breaker::obstacle(self.draft, task.agent()).is_some();
+        keeps_out || money_obstacle(self.run, budget::of_run(self.draft, self.run.id), task).is_some()
     }
 
     fn has_waited_for_others(&self, task: &Task) -> bool {
         let long = task.queued_at.is_some_and(|since| since.after(limits::QUEUE_RESERVES_AFTER) <= self.draft.now);
-        long && matches!(obstacle(self.run, task, &self.under_way, self.alive), Some(Obstacle::Clash { .. }))
+        let clashes = || matches!(obstacle(self.run, task, &self.under_way, self.alive), Some(Obstacle::Clash { .. }));
+        long && clashes() && !self.is_withheld(task)
     }
 
     /// The queued task with this id, as this decision sees it.
@@ -135,7 +143,9 @@ impl<'d> Floor<'d> {
             .collect();
         touched.sort_unstable();
         let over = self.draft.over();
-        let has_room = |agent: &str| agent_is_full(self.run, agent, &self.under_way).is_none();
+        let has_room = |agent: &str| {
+            agent_is_full(self.run, agent, &self.under_way).is_none() && breaker::obstacle(self.draft, agent).is_none()
+        };
         let known = self.order.into_iter().flat_map(move |order| order.by_rank(has_room, |id| over.knows(id)));
         merged(touched.into_iter(), known).filter_map(|rank| self.queued(rank.task))
     }
@@ -166,7 +176,7 @@ fn grant(draft: &mut Draft<'_>, task: &Task, by: WorkerId) -> Result<(), Refusal
         run: task.run,
         task: task.id,
         number,
-        agent: task.spec.agent.clone(),
+        agent: task.agent().to_owned(),
         worker,
         by: Some(by),
         epoch,
@@ -180,6 +190,8 @@ fn grant(draft: &mut Draft<'_>, task: &Task, by: WorkerId) -> Result<(), Refusal
     });
     worker::assign(draft, by, &record)?;
     draft.emit::<Attempt>(attempt, &AttemptEvent::Created { attempt: record })?;
+    budget::reserve(draft, task, attempt)?;
+    breaker::admit(draft, task.agent(), attempt)?;
     draft.request(Some(task.run), Work::Spawn { attempt })
 }
 

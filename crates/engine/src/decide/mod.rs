@@ -1,10 +1,13 @@
 //! The decision: from records, a command, a time and a seed to changes. A function, and nothing else.
 
 mod acceptance;
+mod breaker;
+mod budget;
 mod cancel;
 mod conductor;
 mod draft;
 mod effect;
+mod ending;
 mod gate;
 mod hold;
 mod lease;
@@ -13,6 +16,7 @@ mod patch;
 mod person;
 mod recovery;
 mod redaction;
+mod retry;
 mod run;
 mod settle;
 mod submit;
@@ -76,6 +80,7 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::PauseRun { run, reason } => run::pause(draft, *run, reason).map(|()| Some(*run)),
         Command::ResumeRun { run, reason } => run::resume(draft, *run, reason).map(|()| Some(*run)),
         Command::CancelRun { run, reason } => cancel::cancel(draft, *run, reason).map(|()| Some(*run)),
+        Command::ChangeBudget { budget, limit, reason } => budget::change(draft, *budget, *limit, reason),
         Command::OverrideTask { task, wish, reason } => person::task(draft, *task, wish, reason).map(Some),
         Command::OverridePatch { patch, wish, reason } => person::patch(draft, *patch, wish, reason),
         Command::OverrideWorkstream { workstream, wish, reason } => {

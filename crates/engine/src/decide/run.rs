@@ -6,7 +6,7 @@ use tollhouse_core::spec::{RunSpec, TaskSpec};
 use tollhouse_core::{RecordId, RunId, TaskId};
 
 use super::draft::Draft;
-use super::{acceptance, workstream};
+use super::{acceptance, budget, workstream};
 use crate::command::Legacy;
 use crate::guard::{Guard, lets, stops};
 use crate::plan::spec_problems;
@@ -55,6 +55,7 @@ pub(super) fn create(
         finished_at: None,
     });
     draft.emit::<Run>(id, &RunEvent::Created { run })?;
+    budget::create(draft, id, spec)?;
     for (place, workstream) in (0..).zip(&spec.workstreams) {
         workstream::create(draft, (id, place), workstream)?;
     }
@@ -105,6 +106,7 @@ pub(super) fn start(draft: &mut Draft<'_>, id: RunId, base: &str) -> Result<(), 
     if run.state == RunState::Running && run.base.as_deref() == Some(base) {
         return Ok(());
     }
+    budget::lets_begin(draft, id)?;
     draft.emit::<Run>(id, &RunEvent::Start { base: base.to_owned() })
 }
 
@@ -129,7 +131,10 @@ pub(super) fn resume(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(
     match run.state {
         RunState::Running => Ok(()),
         state if state.is_finished() => Err(Refusal::RunOver { id: id.into(), state: state.as_str() }),
-        _ => draft.emit::<Run>(id, &RunEvent::Resume { reason: reason.to_owned() }),
+        _ => {
+            budget::lets_go_on(draft, id)?;
+            draft.emit::<Run>(id, &RunEvent::Resume { reason: reason.to_owned() })
+        }
     }
 }
 
@@ -164,8 +169,9 @@ pub(super) fn critical_miss(draft: &Draft<'_>, run: RunId) -> Option<Miss> {
 
 /// Cancels what a run that winds down will not do any more.
 pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    let Some(missed) = critical_miss(draft, run) else { return Ok(false) };
-    let reason = format!("the run ends: {} is critical and {}", missed.name, missed.state);
+    let missed = critical_miss(draft, run).map(|missed| format!("{} is critical and {}", missed.name, missed.state));
+    let Some(cause) = missed.or_else(|| budget::is_spent(draft, run)) else { return Ok(false) };
+    let reason = format!("the run ends: {cause}");
     let idle: Vec<TaskId> = draft
         .unfinished::<Task>(run)
         .into_iter()
@@ -195,6 +201,11 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
         let why = missed.reason.as_deref().unwrap_or("no reason was given");
         let first_line = why.lines().next().unwrap_or(why);
         let reason = format!("{} is critical and {}: {first_line}", missed.name, missed.state);
+        draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
+        return Ok(true);
+    }
+    let is_missed = draft.of_run::<Task>(id).into_iter().any(Task::is_missed);
+    if let Some(reason) = budget::is_spent(draft, id).filter(|_| is_missed) {
         draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
         return Ok(true);
     }

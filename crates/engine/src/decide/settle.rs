@@ -5,7 +5,7 @@ use tollhouse_core::entity::Run;
 use tollhouse_core::lifecycle::RunState;
 
 use super::draft::Draft;
-use super::{cancel, gate, hold, lease, needs, patch, run, worker, workstream};
+use super::{budget, cancel, gate, hold, lease, needs, patch, run, worker, workstream};
 use crate::refusal::Refusal;
 
 /// Applies every rule of a run until nothing follows any more.
@@ -34,6 +34,9 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: RunId) -> Result<(), Refusal> {
 }
 
 fn run_goes_on(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    if budget::watch(draft, id)? {
+        return Ok(true);
+    }
     // Landing goes first: what follows from it opens the way for others. Leasing goes last: it takes what is free, once it is
     // clear what is over.
     let moved = patch::settle(draft, id)?

@@ -9,7 +9,7 @@ use tollhouse_core::lifecycle::{
 use tollhouse_core::{AttemptId, RunId, Span, Timestamp, WorkerId, limits};
 
 use super::draft::Draft;
-use super::task;
+use super::{ending, task};
 use crate::command::{Liveness, Newcomer, WorkerSeen, WorkerWish};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
@@ -228,7 +228,7 @@ fn lose_held(draft: &mut Draft<'_>, worker: &Worker, reason: &str) -> Result<(),
         reason: Some(reason.to_owned()),
         ..AttemptEnd::default()
     };
-    draft.emit::<Attempt>(attempt, &AttemptEvent::Lose { end: Box::new(end) })?;
+    ending::end(draft, attempt, &AttemptEvent::Lose { end: Box::new(end) }, None)?;
     let then = task::retry_lost_or_fail(draft, &held);
     draft.emit::<Task>(held.id, &TaskEvent::Lose { then, reason: reason.to_owned() })
 }

@@ -116,7 +116,7 @@ impl From<&Task> for TaskRow {
             id: task.id,
             name: task.spec.name.clone(),
             run: task.run,
-            agent: task.spec.agent.clone(),
+            agent: task.agent().to_owned(),
             state: task.state,
             attempts_used: task.attempts_used,
             attempts_limit: task.attempts_limit(),

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse_core::entity::{Attempt, GateRun, Patch, Run, Task, Workstream};
-use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::LandMode;
+use tollhouse_core::lifecycle::{BudgetState, GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::spec::{LandMode, OnExhausted};
 use tollhouse_core::{RunId, Span, Timestamp};
 
 use super::lists::{GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow};
@@ -97,6 +97,7 @@ pub(crate) fn next_for_run(view: &View, run: &Run) -> Option<String> {
     let held = view.all::<Patch>().any(|patch| patch.run == Some(run.id) && waits_to_land(view, patch));
     match run.state {
         RunState::Paused if held => Some("toll land".to_owned()),
+        RunState::Paused if is_spent(view, run) => Some(format!("toll resume {id} --budget USD")),
         RunState::Paused => Some(format!("toll resume {id}")),
         RunState::Pending | RunState::Running | RunState::Verifying if run.conductor.is_none() => {
             Some(format!("toll resume {id}"))
@@ -108,6 +109,12 @@ pub(crate) fn next_for_run(view: &View, run: &Run) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether a run has to be given more money before it can go on.
+fn is_spent(view: &View, run: &Run) -> bool {
+    let budget = view.budget(run.id).filter(|budget| budget.on_exhausted == OnExhausted::Pause);
+    budget.is_some_and(|budget| budget.state == BudgetState::Exhausted)
 }
 
 /// What there is to say of a run at a time; `None` where the view does not hold it.

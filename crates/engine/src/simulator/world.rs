@@ -1,9 +1,9 @@
 //! A world that a test leads step by step: one engine, whose conductor may die, and effects that end when the test says so.
 
-use tollhouse_core::entity::{Effect, Patch, Run, Task, Work};
+use tollhouse_core::entity::{Budget, Effect, Patch, Run, Task, Work};
 use tollhouse_core::lifecycle::{EffectState, PatchState, RunState, TaskState};
 use tollhouse_core::spec::{LandMode, RunSpec};
-use tollhouse_core::{Actor, RunId, Span, Timestamp};
+use tollhouse_core::{Actor, Money, RunId, Span, Timestamp};
 use tollhouse_state::MemoryStore;
 
 use super::branch::Branch;
@@ -42,8 +42,9 @@ pub struct World {
     pub chaos: u64,
     /// How often the conductor died.
     pub deaths: u32,
+    /// What the world outside of the ledger has in store.
+    pub hands: Hands,
     random: fastrand::Rng,
-    hands: Hands,
 }
 
 impl World {
@@ -128,6 +129,11 @@ impl World {
         self.view().get::<Run>(self.run).expect("the run was made")
     }
 
+    /// What the run may spend, and what of that is spent and set aside.
+    pub fn budget(&self) -> &Budget {
+        self.view().all::<Budget>().next().expect("the run has one")
+    }
+
     /// The landing branch.
     pub const fn branch(&self) -> &Branch {
         &self.hands.branch
@@ -151,7 +157,7 @@ impl World {
             self.view().all::<Effect>().filter(|effect| effect.state == EffectState::Unknown).cloned().collect();
         for effect in lost {
             let left = if self.random.bool() { LeftBehind::Change } else { LeftBehind::Nothing };
-            let found = self.hands.look(&effect, left);
+            let found = self.hands.look(self.engine.view(), &effect, left);
             let settle = Command::Settle { effect: effect.id, by: Witness::Conductor(self.conductor), found };
             self.execute(&settle).expect("what was seen is taken");
         }
@@ -171,7 +177,14 @@ impl World {
             self.execute(&command).expect("what is held may be landed");
         }
         let resume = Command::ResumeRun { run: self.run, reason: "go on".to_owned() };
-        self.execute(&resume).expect("a paused run goes on");
+        match self.execute(&resume) {
+            Err(EngineError::Refused(Refusal::BudgetSpent { .. })) => {
+                let (budget, limit) = (self.budget().id, self.budget().limit.saturating_add(Money::from_nanos(10)));
+                let raise = Command::ChangeBudget { budget, limit, reason: "go on".to_owned() };
+                self.execute(&raise).expect("a limit can be raised");
+            }
+            resumed => resumed.expect("a paused run goes on"),
+        }
     }
 
     /// Lets the world go on until the run is finished; effects end in an order that the seed chooses.

@@ -13,17 +13,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 use tollhouse_core::entity::{
-    Attempt, Breaker, Budget, CostEntry, Effect, Entity, GateRun, Patch, Run, Task, UnreadableRecord, Worker,
-    Workstream,
+    Attempt, Breaker, Budget, BudgetScope, CostEntry, Effect, Entity, GateRun, Patch, Run, Task, UnreadableRecord,
+    Worker, Workstream,
 };
 use tollhouse_core::lifecycle::{
     AttemptState, BreakerState, BudgetState, CostEntryState, EffectState, GateRunState, IllegalTransition, PatchState,
     RunState, TaskState, WorkerState, WorkstreamState,
 };
-use tollhouse_core::{Event, Kind, Record, RecordId, RunId, Timestamp, Version};
+use tollhouse_core::{BreakerId, Event, Kind, Record, RecordId, RunId, Timestamp, Version};
 use tollhouse_state::{Find, Store, StoreError};
 
 use crate::apply::Apply;
+use crate::schedule::next_trial;
 use states::ByState;
 
 /// A record in a view.
@@ -182,7 +183,7 @@ impl ViewError {
 }
 
 impl View {
-    /// Reads one run and all that belongs to it.
+    /// Reads one run and all that belongs to it, and the circuit breakers of its agents.
     ///
     /// # Errors
     /// The store cannot be read, or what it holds is damaged.
@@ -191,7 +192,26 @@ impl View {
         for record in store.find(&Find { run: Some(run), ..Find::default() })? {
             view.take(&record)?;
         }
+        view.load_breakers(store, run)?;
         Ok(view)
+    }
+
+    /// Reads the circuit breakers of a run's agents: they are of all runs, and decide about what this one may begin.
+    pub(crate) fn load_breakers(&mut self, store: &impl Store, run: RunId) -> Result<(), ViewError> {
+        let ids: Vec<RecordId> = self.breaker_ids(run).into_iter().collect();
+        for record in store.get(&ids)?.into_iter().flatten() {
+            self.take(&record)?;
+        }
+        Ok(())
+    }
+
+    /// The ids of the circuit breakers of a run's agents, whether there are any yet or not.
+    pub(crate) fn breaker_ids(&self, run: RunId) -> BTreeSet<RecordId> {
+        let listed =
+            self.get::<Run>(run).into_iter().flat_map(|run| run.spec.agents.iter().map(|agent| agent.name.as_str()));
+        let meant = self.in_states::<Task>(run, TaskState::ALL).flat_map(Task::agents);
+        let names: BTreeSet<&str> = listed.chain(meant).collect();
+        names.into_iter().map(|name| BreakerId::of_agent(name).into()).collect()
     }
 
     /// Reads the records with these ids.
@@ -292,9 +312,16 @@ impl View {
         states.iter().flat_map(move |state| self.ids_in_state::<T>(run, *state)).filter_map(|id| self.get::<T>(id))
     }
 
-    /// The next time that a task of a run waits for.
+    /// The budget of a run, if it has one.
+    pub(crate) fn budget(&self, run: RunId) -> Option<&Budget> {
+        self.in_states::<Budget>(run, BudgetState::ALL).find(|budget| budget.scope == BudgetScope::Run)
+    }
+
+    /// The next time that a run waits for: a task's, or that from which a trial of an agent may go.
     pub(crate) fn next_deadline(&self, run: RunId) -> Option<Timestamp> {
-        self.schedules.get(&run).and_then(Tasks::next_deadline)
+        let of_tasks = self.schedules.get(&run).and_then(Tasks::next_deadline);
+        let of_trials = next_trial(self, run);
+        of_tasks.into_iter().chain(of_trials).min()
     }
 
     /// What the tasks of a run mean for each other; nothing where it has none.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use tollhouse_core::entity::Task;
 use tollhouse_core::lifecycle::TaskState;
-use tollhouse_core::{RecordId, Timestamp};
+use tollhouse_core::{Money, RecordId, Timestamp};
 
 use super::Table;
 use crate::schedule::{Rank, ranks};
@@ -70,8 +70,8 @@ impl Queue {
 /// them is worth looking at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum OneAtATime {
-    /// Agent, conflict group and declared scope.
-    Alike { agent: String, group: Option<String>, scope: Vec<String> },
+    /// Agent, conflict group, declared scope, and what an attempt sets aside.
+    Alike { agent: String, group: Option<String>, scope: Vec<String>, reserve: Option<Money> },
     /// It stands in nobody's way.
     Alone(RecordId),
 }
@@ -83,7 +83,7 @@ impl OneAtATime {
         if group.is_none() && scope.is_empty() {
             return Self::Alone(task.id.into());
         }
-        Self::Alike { agent: task.spec.agent.clone(), group, scope }
+        Self::Alike { agent: task.agent().to_owned(), group, scope, reserve: task.spec.reserve }
     }
 }
 
@@ -102,7 +102,7 @@ impl Order {
         let rank = self.rank(task);
         let key = OneAtATime::of(task);
         let set = self.sets.entry(key.clone()).or_default();
-        let firsts = self.first.entry(task.spec.agent.clone()).or_default();
+        let firsts = self.first.entry(task.agent().to_owned()).or_default();
         if let Some(first) = set.first() {
             firsts.remove(first);
         }
@@ -117,7 +117,7 @@ impl Order {
         let key = OneAtATime::of(task);
         let Some(set) = self.sets.get_mut(&key) else { return };
         set.remove(&rank);
-        let firsts = self.first.entry(task.spec.agent.clone()).or_default();
+        let firsts = self.first.entry(task.agent().to_owned()).or_default();
         firsts.remove(&rank);
         match set.first().copied() {
             Some(first) => drop(firsts.insert(first, key)),

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use tollhouse_core::PatchId;
 use tollhouse_core::entity::{Attempt, Effect, ErrorClass, Patch, Task, Work};
 use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::{LandMode, OnDependencyFailure, RunSpec, TaskSpec, Weight, WorkstreamSpec};
-use tollhouse_core::{RunId, Span};
+use tollhouse_core::spec::{BudgetSpec, LandMode, OnDependencyFailure, RunSpec, TaskSpec, Weight, WorkstreamSpec};
+use tollhouse_core::{Money, RunId, Span};
 use tollhouse_engine::{
     AttemptFacts, Command, EngineError, Found, Liveness, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View,
     Witness, fork_of,
@@ -502,7 +502,7 @@ proptest! {
         prop_assert_eq!(world.branch().len(), count);
     }
 
-    /// Any plan with any luck, deaths and pauses, held or not: the invariants hold at every step, the run ends, and folding
+    /// Any plan with any luck, deaths and pauses, held or not, with any money: the invariants hold at every step, the run ends, and folding
     /// its events gives its records.
     #[test]
     fn any_run_ends_on_any_day(
@@ -510,6 +510,8 @@ proptest! {
         parallel in 1_u32..5,
         chaos in 0_u64..25,
         hold: bool,
+        limit in proptest::option::of(1_i64..40),
+        costs in proptest::collection::vec(proptest::option::of(0_i64..20), 0..4),
         luck in proptest::collection::vec(proptest::collection::vec(proptest::sample::select(ALL_LUCK.to_vec()), 0..3), 1..8),
         critical in proptest::collection::vec(any::<bool>(), 8),
         edges in any_edges(),
@@ -518,12 +520,14 @@ proptest! {
         let names: Vec<String> = (0..luck.len()).map(|n| format!("t{n}")).collect();
         let mut plan = spec(plan(&edges, luck.len(), &critical), parallel);
         plan.land = if hold { LandMode::Hold } else { LandMode::Auto };
+        plan.budget = Some(BudgetSpec { per_run: limit.map(Money::from_nanos), ..BudgetSpec::default() });
         let mut luck: Vec<(&str, &[Luck])> = names.iter().map(String::as_str).zip(luck.iter().map(Vec::as_slice)).collect();
         if let Some(streams) = &streams {
             streams.put_into(&mut plan);
             luck.push(("gate:unit", &streams.own_gates));
         }
         let mut world = World::new(&plan, &luck, seed);
+        world.hands.costs = names.iter().map(|name| (name.clone(), costs.clone())).collect();
         world.chaos = chaos;
         world.go();
         let mut folded = View::default();
