@@ -6,10 +6,10 @@ use tollhouse_core::spec::{RunSpec, TaskSpec};
 use tollhouse_core::{RunId, TaskId};
 
 use super::draft::Draft;
+use super::ending;
 use crate::command::Legacy;
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
-use crate::view::{Tasks, cause};
 
 /// Makes a run and its tasks.
 pub(super) fn create(
@@ -45,6 +45,7 @@ pub(super) fn create(
         fork: legacy.map(|legacy| legacy.fork.clone()),
         created_at: draft.now,
         started_at: None,
+        resumed_at: None,
         finished_at: None,
     });
     draft.emit::<Run>(id, &RunEvent::Created { run })?;
@@ -123,19 +124,10 @@ pub(super) fn resume(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(
     }
 }
 
-/// The critical task that was missed first, if one was: from then on the run only winds down. One that failed is the
-/// cause, one that was canceled or skipped a victim.
-pub(super) fn critical_miss<'d>(draft: &'d Draft<'_>, run: RunId) -> Option<&'d Task> {
-    let mut known = draft.view().schedule(run).into_iter().flat_map(Tasks::causes);
-    let known = known.find(|id| !draft.over().knows(*id));
-    let new = draft.over().schedule(run).and_then(|tasks| tasks.causes().next());
-    known.into_iter().chain(new).filter_map(|id| draft.peek::<Task>(id)).min_by_key(|task| cause(task))
-}
-
 /// Cancels what a run that winds down will not do any more.
 pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    let Some(missed) = critical_miss(draft, run) else { return Ok(false) };
-    let reason = format!("the run ends: {} is critical and {}", missed.spec.name, missed.state);
+    let Some(reason) = ending::winding_down(draft, run) else { return Ok(false) };
+    let reason = format!("the run ends: {reason}");
     let idle: Vec<TaskId> = draft
         .unfinished::<Task>(run)
         .into_iter()
@@ -161,10 +153,7 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
     if stops(Guard::EndNeedsDrained, !is_drained(draft, id)) {
         return Ok(false);
     }
-    if let Some(missed) = critical_miss(draft, id).filter(|_| stops(Guard::CriticalMissFails, true)) {
-        let why = missed.reason.as_deref().unwrap_or("no reason was given");
-        let first_line = why.lines().next().unwrap_or(why);
-        let reason = format!("{} is critical and {}: {first_line}", missed.spec.name, missed.state);
+    if let Some(reason) = ending::failure(draft, id).filter(|_| stops(Guard::CriticalMissFails, true)) {
         draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
         return Ok(true);
     }

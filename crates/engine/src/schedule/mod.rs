@@ -4,4 +4,4 @@ mod rank;
 mod room;
 
 pub(crate) use rank::{Rank, ranks};
-pub(crate) use room::{Obstacle, agent_is_full, is_full, obstacle};
+pub(crate) use room::{MAY_BE_UNDER_WAY, Obstacle, agent_is_full, is_full, is_under_way, obstacle};

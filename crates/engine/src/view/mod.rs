@@ -52,6 +52,8 @@ pub struct View {
     by_state: ByState,
     /// What the tasks of a run mean for each other.
     schedules: BTreeMap<RunId, Tasks>,
+    /// Whether it holds every shared worker.
+    is_fleet: bool,
     /// What hangs on a record.
     children: BTreeMap<RecordId, BTreeSet<RecordId>>,
 }
@@ -284,8 +286,24 @@ impl View {
         states.iter().flat_map(move |state| self.ids_in_state::<T>(run, *state)).filter_map(|id| self.get::<T>(id))
     }
 
+    /// Whether a run has a record of a kind that is unfinished.
+    pub(crate) fn has_unfinished<T: Viewed>(&self, run: RunId) -> bool {
+        let mut states = T::State::EVERY.iter().filter(|state| !state.is_over());
+        states.any(|state| self.ids_in_state::<T>(run, *state).next().is_some())
+    }
+
+    /// Whether it holds every shared worker, so that it can say that there is none.
+    pub(crate) const fn is_fleet(&self) -> bool {
+        self.is_fleet
+    }
+
+    /// Says that it holds every shared worker.
+    pub(crate) fn note_fleet(&mut self) {
+        self.is_fleet = true;
+    }
+
     /// The next time that a task of a run waits for.
-    pub(crate) fn next_deadline(&self, run: RunId) -> Option<Timestamp> {
+    pub(crate) fn next_task_deadline(&self, run: RunId) -> Option<Timestamp> {
         self.schedules.get(&run).and_then(Tasks::next_deadline)
     }
 

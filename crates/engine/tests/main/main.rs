@@ -6,4 +6,6 @@ mod explore;
 mod plan_read;
 mod plan_resolve;
 mod scenarios;
+mod workers;
 mod world;
+mod yard;

@@ -1,0 +1,142 @@
+//! Why a run winds down before its tasks are done: something critical was missed, its time is over, or nobody can do what is
+//! left. From then on nothing is leased or tried again; what runs and validates ends, all else is canceled, and it fails.
+
+use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Run, Task, Worker};
+use tollhouse_core::lifecycle::{RunState, TaskState};
+use tollhouse_core::spec::Crew;
+use tollhouse_core::{RunId, Span, Timestamp};
+
+use super::draft::Draft;
+use super::hold;
+use crate::guard::{Guard, lets};
+use crate::view::{Tasks, View, cause};
+
+/// Why a run winds down.
+enum Ending<'d> {
+    /// A critical task was missed.
+    Missed(&'d Task),
+    /// It took longer than it may.
+    Late(Span),
+    /// It stood still for long.
+    Stuck(String),
+}
+
+/// Why a run winds down, if it does.
+pub(super) fn winding_down(draft: &Draft<'_>, run: RunId) -> Option<String> {
+    ending(draft, run).map(|ending| match ending {
+        Ending::Missed(missed) => format!("{} is critical and {}", missed.spec.name, missed.state),
+        Ending::Late(deadline) => format!("it took longer than its {deadline}"),
+        Ending::Stuck(reason) => reason,
+    })
+}
+
+/// Why a run that has wound down failed, with what was said of it.
+pub(super) fn failure(draft: &Draft<'_>, run: RunId) -> Option<String> {
+    let reason = winding_down(draft, run)?;
+    let Some(Ending::Missed(missed)) = ending(draft, run) else { return Some(reason) };
+    let why = missed.reason.as_deref().unwrap_or("no reason was given");
+    Some(format!("{reason}: {}", why.lines().next().unwrap_or(why)))
+}
+
+fn ending<'d>(draft: &'d Draft<'_>, id: RunId) -> Option<Ending<'d>> {
+    // What was found in this decision: what was canceled for it is no cause.
+    if let Some(reason) = draft.stuck() {
+        return Some(Ending::Stuck(reason.to_owned()));
+    }
+    let missed = critical_miss(draft, id);
+    let run = draft.peek::<Run>(id)?;
+    let late = deadline(run).filter(|at| lets(Guard::DeadlineHasPassed, *at <= draft.now));
+    // Whatever came first is the cause; what was missed after the run's deadline is a victim of it.
+    match (missed, late) {
+        (Some(missed), Some(at)) if missed.finished_at >= Some(at) => run.spec.deadline.map(Ending::Late),
+        (Some(missed), _) => Some(Ending::Missed(missed)),
+        (None, Some(_)) => run.spec.deadline.map(Ending::Late),
+        (None, None) => None,
+    }
+}
+
+/// The critical task that was missed first, if one was: from then on the run only winds down. One that failed is the
+/// cause, one that was canceled or skipped a victim.
+fn critical_miss<'d>(draft: &'d Draft<'_>, run: RunId) -> Option<&'d Task> {
+    let mut known = draft.view().schedule(run).into_iter().flat_map(Tasks::causes);
+    let known = known.find(|id| !draft.over().knows(*id));
+    let new = draft.over().schedule(run).and_then(|tasks| tasks.causes().next());
+    known.into_iter().chain(new).filter_map(|id| draft.peek::<Task>(id)).min_by_key(|task| cause(task))
+}
+
+fn deadline(run: &Run) -> Option<Timestamp> {
+    Some(run.started_at?.after(run.spec.deadline?))
+}
+
+/// The next time at which a look at the clock changes something of a whole run: its deadline, while something is left to be
+/// canceled then, or when it has stood still for so long that it is stuck.
+pub(crate) fn next_deadline(view: &View, id: RunId) -> Option<Timestamp> {
+    let run = view.get::<Run>(id).filter(|run| run.state == RunState::Running)?;
+    let deadline = deadline(run).filter(|_| has_what_deadline_cancels(view, run));
+    deadline.into_iter().chain(stuck_at(view, run)).min()
+}
+
+/// What runs and validates ends by itself, and what is ready and held waits for a person, whatever the time.
+fn has_what_deadline_cancels(view: &View, run: &Run) -> bool {
+    let canceled = [TaskState::Pending, TaskState::Blocked, TaskState::Queued, TaskState::Retrying, TaskState::Waiting];
+    let is_held = |task: &Task| {
+        let patch = task.patch.and_then(|patch| view.get::<Patch>(patch));
+        patch.is_some_and(|patch| hold::waits_for_word(patch, run.spec.land))
+    };
+    view.in_states::<Task>(run.id, &canceled).any(|task| !is_held(task))
+}
+
+/// Why a run is stuck, if it is by now.
+pub(super) fn stuck(view: &View, id: RunId, now: Timestamp) -> Option<String> {
+    let run = view.get::<Run>(id).filter(|run| run.state == RunState::Running)?;
+    if stuck_at(view, run)? > now {
+        return None;
+    }
+    let queued: Vec<&str> =
+        view.in_states::<Task>(id, &[TaskState::Queued]).map(|task| task.spec.name.as_str()).take(3).collect();
+    let (patience, queued) = (run.spec.stall_timeout, queued.join(", "));
+    Some(format!("it was stuck: for {patience} there was no worker that can do what is queued ({queued})"))
+}
+
+/// When a run is stuck that stands still: nothing is alive, no task waits for a time, and no worker that is left can do
+/// anything that is queued. The run's own deadline does not count as such a time.
+fn stuck_at(view: &View, run: &Run) -> Option<Timestamp> {
+    // Who does not know the shared workers cannot say that none of them fits.
+    if run.spec.crew == Crew::Shared && !view.is_fleet() {
+        return None;
+    }
+    let queued: Vec<&Task> = view.in_states::<Task>(run.id, &[TaskState::Queued]).collect();
+    let alive = view.has_unfinished::<Effect>(run.id) || view.has_unfinished::<GateRun>(run.id);
+    if queued.is_empty() || alive || view.next_task_deadline(run.id).is_some() {
+        return None;
+    }
+    let fits = |task: &&Task| match run.spec.crew {
+        Crew::Own => task.spec.capabilities.is_empty(),
+        Crew::Shared => can_be_done(view, task),
+    };
+    if queued.iter().any(fits) {
+        return None;
+    }
+    let left = shared(view).filter(|worker| queued.iter().any(|task| can_do(worker, task)));
+    let since = [run.started_at, run.resumed_at, run.conductor.as_ref().map(|present| present.since)]
+        .into_iter()
+        .chain(queued.iter().map(|task| task.queued_at))
+        .chain(view.all::<Attempt>().filter(|attempt| attempt.run == run.id).map(|attempt| attempt.finished_at))
+        .chain(left.map(|worker| worker.finished_at))
+        .flatten()
+        .max()?;
+    Some(since.after(run.spec.stall_timeout))
+}
+
+/// Whether a shared worker that is left can do a task, whatever it does now.
+pub(super) fn can_be_done(view: &View, task: &Task) -> bool {
+    shared(view).any(|worker| !worker.state.is_finished() && can_do(worker, task))
+}
+
+fn shared(view: &View) -> impl Iterator<Item = &Worker> {
+    view.all::<Worker>().filter(|worker| worker.run.is_none())
+}
+
+fn can_do(worker: &Worker, task: &Task) -> bool {
+    task.spec.capabilities.is_subset(&worker.capabilities)
+}
