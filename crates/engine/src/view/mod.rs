@@ -1,5 +1,7 @@
 //! The records that a decision looks at, in memory, with the indexes that it needs.
 
+#[cfg(feature = "testing")]
+mod check;
 mod queue;
 mod states;
 mod tasks;

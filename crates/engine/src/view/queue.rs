@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use tollhouse_core::entity::Task;
 use tollhouse_core::lifecycle::TaskState;
+use tollhouse_core::spec::TaskSpec;
 use tollhouse_core::{RecordId, Timestamp};
 
 use super::Table;
@@ -70,8 +71,8 @@ impl Queue {
 /// them is worth looking at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum OneAtATime {
-    /// Agent, conflict group and declared scope.
-    Alike { agent: String, group: Option<String>, scope: Vec<String> },
+    /// Agent, what a worker must be able to do, conflict group and declared scope.
+    Alike { agent: String, capabilities: BTreeSet<String>, group: Option<String>, scope: Vec<String> },
     /// It stands in nobody's way.
     Alone(RecordId),
 }
@@ -83,7 +84,8 @@ impl OneAtATime {
         if group.is_none() && scope.is_empty() {
             return Self::Alone(task.id.into());
         }
-        Self::Alike { agent: task.spec.agent.clone(), group, scope }
+        let TaskSpec { agent, capabilities, .. } = &task.spec;
+        Self::Alike { agent: agent.clone(), capabilities: capabilities.clone(), group, scope }
     }
 }
 
@@ -123,6 +125,18 @@ impl Order {
             Some(first) => drop(firsts.insert(first, key)),
             None => drop(self.sets.remove(&key)),
         }
+    }
+
+    /// Whether both hold the same tasks in the same order, however they came to it.
+    #[cfg(feature = "testing")]
+    pub(super) fn agrees_with(&self, other: &Self) -> bool {
+        // An agent of which nothing waits any more may be left with nothing.
+        let filled = |order: &Self| {
+            let agents = order.first.clone().into_iter();
+            agents.filter(|(_, firsts)| !firsts.is_empty()).collect::<BTreeMap<_, _>>()
+        };
+        let rest = (&self.ranks, &self.sets, &self.by_age) == (&other.ranks, &other.sets, &other.by_age);
+        rest && filled(self) == filled(other)
     }
 
     /// Where a task stands among the queued.

@@ -1,6 +1,7 @@
 //! The engine from outside: its readers, and decisions over a store in memory in a world that a seed makes up.
 
 mod bad_day;
+mod endings;
 mod explanations;
 mod explore;
 mod plan_read;
