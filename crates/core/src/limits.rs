@@ -44,6 +44,9 @@ pub const LEASE: Span = Span::from_secs(30);
 /// After so many crashes under one name a worker waits for a person.
 pub const CRASHES_MAX: u32 = 3;
 
+/// A crash counts for so long: a name that is used for months crashes now and then.
+pub const CRASHES_COUNT_FOR: Span = Span::from_secs(24 * 60 * 60);
+
 /// A conductor on another machine, or a worker, that was silent for longer is gone.
 pub const SILENT_MAX: Span = Span::from_secs(60);
 

@@ -72,6 +72,7 @@ mod decide;
 mod engine;
 #[cfg(feature = "testing")]
 pub mod examples;
+mod fleet;
 mod fork;
 mod gate_memory;
 mod guard;

@@ -20,6 +20,8 @@ pub(super) struct Draft<'v> {
     relies_on: BTreeMap<RecordId, Version>,
     pub(super) now: Timestamp,
     random: fastrand::Rng,
+    /// Why its run is stuck, where this decision found that it is.
+    stuck: Option<String>,
 }
 
 impl<'v> Draft<'v> {
@@ -31,7 +33,18 @@ impl<'v> Draft<'v> {
             relies_on: BTreeMap::new(),
             now: at.now,
             random: fastrand::Rng::with_seed(at.seed),
+            stuck: None,
         }
+    }
+
+    /// Notes that the run of this decision is stuck.
+    pub(super) fn note_stuck(&mut self, reason: Option<String>) {
+        self.stuck = reason;
+    }
+
+    /// Why the run of this decision is stuck, where it was found to be.
+    pub(super) fn stuck(&self) -> Option<&str> {
+        self.stuck.as_deref()
     }
 
     /// The record as it is in this decision.

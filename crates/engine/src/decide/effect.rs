@@ -21,6 +21,9 @@ pub(super) fn claim(draft: &mut Draft<'_>, id: EffectId, by: &Claimant, until: T
     if let Some(run) = effect.run {
         match by.worker {
             Some(shared) => worker::must_hold(draft, shared, &effect)?,
+            None if stops(Guard::ClaimNeedsTheLease, worker::is_for_shared(draft, &effect)) => {
+                return Err(Refusal::StaleLease { id: id.into(), given: by.conductor, current: effect.epoch });
+            }
             None => conductor::must_drive(draft, run, by.conductor, Guard::ClaimNeedsTheRun)?,
         }
         let state = draft.run(run)?.state;

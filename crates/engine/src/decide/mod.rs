@@ -21,15 +21,17 @@ mod run;
 mod settle;
 mod submit;
 mod task;
+mod winding;
 mod worker;
 mod workstream;
 
-use tollhouse_core::{Change, RecordId, RunId, Version};
+use tollhouse_core::{Change, RecordId, RunId, Stream, Version};
 
 use crate::command::{At, Command};
 use crate::refusal::Refusal;
 use crate::view::View;
 use draft::Draft;
+pub(crate) use winding::next_deadline;
 
 /// What becomes true, and what it rests on. No change at all is a decision too: the command was seen before, or there
 /// is nothing to do.
@@ -39,6 +41,9 @@ pub struct Decision {
     pub changes: Vec<Change>,
     /// What it rests on.
     pub relies_on: Vec<(RecordId, Version)>,
+    /// The stream whose newest event it follows: it rests on the set of all that belongs to that stream. Absent where the
+    /// records that it names say all.
+    pub follows: Option<Stream>,
 }
 
 /// Decides one command, and everything that follows from it in other lifecycles.
@@ -57,11 +62,25 @@ pub struct Decision {
 /// ```
 pub fn decide(view: &View, command: &Command, at: At) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(view, at);
-    if let Some(run) = handle(&mut draft, &redaction::redacted(command))? {
+    let settled = handle(&mut draft, &redaction::redacted(command))?;
+    if let Some(run) = settled {
         settle::settle(&mut draft, run)?;
     }
+    let follows = followed(command, settled);
     let (changes, relies_on) = draft.finish();
-    Ok(if changes.is_empty() { Decision::default() } else { Decision { changes, relies_on } })
+    Ok(if changes.is_empty() { Decision::default() } else { Decision { changes, relies_on, follows } })
+}
+
+/// The stream that a decision follows, where it rests on more than the records that it names.
+fn followed(command: &Command, settled: Option<RunId>) -> Option<Stream> {
+    match command {
+        // That no living worker has its name.
+        Command::RegisterWorker { .. } => Some(Stream::Project),
+        Command::Drive { run, .. } | Command::StepDown { run, .. } | Command::PauseRun { run, .. } => {
+            Some(Stream::Run(*run))
+        }
+        _ => settled.map(Stream::Run),
+    }
 }
 
 /// Does what the command says; the answer is the run in which something may follow from it.
@@ -92,7 +111,7 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::RegisterWorker { worker, newcomer } => worker::register(draft, *worker, newcomer).map(|()| None),
         Command::LookAtWorker { worker, seen } => worker::look(draft, *worker, seen),
         Command::OverrideWorker { worker, wish, reason } => worker::word(draft, *worker, *wish, reason).map(|()| None),
-        Command::Work { worker } => lease::work(draft, *worker),
+        Command::Work { worker } => lease::work(draft, *worker).map(|()| None),
         Command::Claim { effect, by, until } => effect::claim(draft, *effect, by, *until).map(|()| None),
         Command::Settle { effect, by, found } => recovery::settle(draft, *effect, *by, found),
         Command::Report { effect, epoch, outcome } => effect::report(draft, *effect, *epoch, outcome),

@@ -3,15 +3,14 @@
 use tollhouse_core::entity::{Effect, GateRun, Patch, Run, RunOutcome, Task, Workstream};
 use tollhouse_core::lifecycle::{PatchState, RunEvent, RunState, TaskEvent, TaskState};
 use tollhouse_core::spec::{RunSpec, TaskSpec};
-use tollhouse_core::{RecordId, RunId, TaskId};
+use tollhouse_core::{RunId, TaskId};
 
 use super::draft::Draft;
-use super::{acceptance, budget, workstream};
+use super::{acceptance, budget, winding, workstream};
 use crate::command::Legacy;
 use crate::guard::{Guard, lets, stops};
 use crate::plan::spec_problems;
 use crate::refusal::Refusal;
-use crate::view::{Tasks, cause, cause_of_workstream};
 use crate::workstream::Say;
 
 /// Makes a run, its workstreams and its tasks.
@@ -52,6 +51,7 @@ pub(super) fn create(
         fork: legacy.map(|legacy| legacy.fork.clone()),
         created_at: draft.now,
         started_at: None,
+        resumed_at: None,
         finished_at: None,
     });
     draft.emit::<Run>(id, &RunEvent::Created { run })?;
@@ -138,40 +138,10 @@ pub(super) fn resume(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(
     }
 }
 
-/// Something critical that was missed, in words.
-pub(super) struct Miss {
-    /// A task's plan id, or `workstream NAME`.
-    name: String,
-    state: &'static str,
-    reason: Option<String>,
-}
-
-/// What is critical and was missed first, if anything was: from then on the run only winds down. What failed is the cause,
-/// what was canceled or skipped a victim.
-pub(super) fn critical_miss(draft: &Draft<'_>, run: RunId) -> Option<Miss> {
-    let mut known = draft.view().schedule(run).into_iter().flat_map(Tasks::causes);
-    let known = known.find(|id| !draft.over().knows(*id));
-    let new = draft.over().schedule(run).and_then(|tasks| tasks.causes().next());
-    let of_task = |id: RecordId| {
-        let task = draft.peek::<Task>(id)?;
-        let (state, reason) = (task.state.as_str(), task.reason.clone());
-        Some((cause(task), Miss { name: task.spec.name.clone(), state, reason }))
-    };
-    let of_workstream = |id: RecordId| {
-        let workstream = draft.peek::<Workstream>(id)?;
-        let name = format!("workstream {}", workstream.spec.name);
-        let (state, reason) = (workstream.state.as_str(), workstream.reason.clone());
-        Some((cause_of_workstream(workstream), Miss { name, state, reason }))
-    };
-    let misses = known.into_iter().chain(new).filter_map(|id| of_task(id).or_else(|| of_workstream(id)));
-    misses.min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, miss)| miss)
-}
-
 /// Cancels what a run that winds down will not do any more.
 pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    let missed = critical_miss(draft, run).map(|missed| format!("{} is critical and {}", missed.name, missed.state));
-    let Some(cause) = missed.or_else(|| budget::is_spent(draft, run)) else { return Ok(false) };
-    let reason = format!("the run ends: {cause}");
+    let Some(reason) = winding::winding_down(draft, run) else { return Ok(false) };
+    let reason = format!("the run ends: {reason}");
     let idle: Vec<TaskId> = draft
         .unfinished::<Task>(run)
         .into_iter()
@@ -197,15 +167,7 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
     if stops(Guard::EndNeedsDrained, !is_drained(draft, id)) {
         return Ok(false);
     }
-    if let Some(missed) = critical_miss(draft, id).filter(|_| stops(Guard::CriticalMissFails, true)) {
-        let why = missed.reason.as_deref().unwrap_or("no reason was given");
-        let first_line = why.lines().next().unwrap_or(why);
-        let reason = format!("{} is critical and {}: {first_line}", missed.name, missed.state);
-        draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
-        return Ok(true);
-    }
-    let is_missed = draft.of_run::<Task>(id).into_iter().any(Task::is_missed);
-    if let Some(reason) = budget::is_spent(draft, id).filter(|_| is_missed) {
+    if let Some(reason) = winding::failure(draft, id).filter(|_| stops(Guard::CriticalMissFails, true)) {
         draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
         return Ok(true);
     }

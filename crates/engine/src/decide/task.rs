@@ -5,12 +5,11 @@ use tollhouse_core::lifecycle::{AttemptEvent, DecideTo, RetryOr, TaskEvent, Task
 use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
-use super::run::critical_miss;
-use super::{budget, ending, retry, worker};
+use super::{budget, ending, retry, winding, worker};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
-/// Looks at the clock: backoffs that are over, attempts past their deadline.
+/// Looks at the clock: backoffs that are over, attempts past their deadline, a run that stood still for too long.
 pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
     draft.run(run)?;
     let now = draft.now;
@@ -35,6 +34,10 @@ pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
             }
             _ => {}
         }
+    }
+    if draft.changes.is_empty() {
+        let stuck = winding::stuck(draft.view(), run, now);
+        draft.note_stuck(stuck);
     }
     Ok(())
 }
@@ -103,8 +106,7 @@ pub(super) fn retry_or_fail(draft: &mut Draft<'_>, task: &Task, class: ErrorClas
 
 /// Whether the run of a task tries anything again.
 fn may_try(draft: &Draft<'_>, task: &Task) -> bool {
-    let winds_down = critical_miss(draft, task.run).is_some() || budget::is_spent(draft, task.run).is_some();
-    lets(Guard::NoRetryWhenWindingDown, !winds_down)
+    lets(Guard::NoRetryWhenWindingDown, winding::winding_down(draft, task.run).is_none())
         && lets(Guard::NoRetryInEndedWorkstream, !super::workstream::is_over(draft, task))
         && budget::may_try_again(draft, task)
 }

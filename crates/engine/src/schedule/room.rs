@@ -1,6 +1,6 @@
 //! Whether a queued task may begin beside what is under way, and what is in its way where it may not.
 
-use tollhouse_core::entity::{Breaker, Budget, Run, Task};
+use tollhouse_core::entity::{Breaker, Budget, Patch, Run, Task};
 use tollhouse_core::lifecycle::{BreakerState, TaskState};
 use tollhouse_core::spec::OnExhausted;
 use tollhouse_core::{Money, Timestamp, limits};
@@ -44,20 +44,34 @@ pub(crate) enum Obstacle<'t> {
     },
 }
 
+/// The states of tasks that may be under way.
+pub(crate) const MAY_BE_UNDER_WAY: &[TaskState] = &[TaskState::Running, TaskState::Validating, TaskState::Waiting];
+
+/// Whether what a task changes is not settled yet, so that nothing which clashes with it begins: it is worked on, its change is
+/// judged, or its change is ready and waits for a person. `patch` is the task's own.
+pub(crate) fn is_under_way(task: &Task, patch: Option<&Patch>) -> bool {
+    match task.state {
+        TaskState::Running => true,
+        TaskState::Validating => stops(Guard::ValidatingClashes, true),
+        TaskState::Waiting => stops(Guard::ValidatingClashes, patch.is_some_and(|patch| !patch.state.is_finished())),
+        _ => false,
+    }
+}
+
 /// Whether a run has as many attempts alive as it allows.
 pub(crate) fn is_full(run: &Run, alive: usize) -> bool {
     stops(Guard::RoomInTheRun, alive >= limit(run.spec.max_parallel))
 }
 
-/// The limit of an agent that is at as many tasks as it may be.
+/// The limit of an agent that is at as many tasks of a run as it may be.
 pub(crate) fn agent_is_full(run: &Run, agent: &str, others: &[&Task]) -> Option<u32> {
     let most = run.spec.agents.iter().find(|known| known.name == agent)?.max_parallel?;
-    let at_work = others.iter().filter(|other| is_at_work(other, agent)).count();
+    let at_work = others.iter().filter(|other| is_at_work(run, agent, other)).count();
     stops(Guard::RoomAtTheAgent, at_work >= limit(most)).then_some(most)
 }
 
-fn is_at_work(task: &Task, agent: &str) -> bool {
-    task.state == TaskState::Running && task.agent() == agent
+fn is_at_work(run: &Run, agent: &str, task: &Task) -> bool {
+    task.run == run.id && task.state == TaskState::Running && task.agent() == agent
 }
 
 fn limit(most: u32) -> usize {
@@ -71,7 +85,7 @@ pub(crate) fn obstacle<'t>(run: &Run, task: &Task, others: &[&'t Task], alive: u
         return Some(Obstacle::Full { most: run.spec.max_parallel });
     }
     if let Some(most) = agent_is_full(run, task.agent(), others) {
-        let with = others.iter().filter(|other| is_at_work(other, task.agent())).copied().collect();
+        let with = others.iter().filter(|other| is_at_work(run, task.agent(), other)).copied().collect();
         return Some(Obstacle::AgentBusy { most, with });
     }
     others.iter().filter(|other| other.id != task.id).find_map(|other| {

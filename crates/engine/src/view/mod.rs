@@ -1,5 +1,7 @@
 //! The records that a decision looks at, in memory, with the indexes that it needs.
 
+#[cfg(feature = "testing")]
+mod check;
 mod queue;
 mod states;
 mod streams;
@@ -55,6 +57,8 @@ pub struct View {
     by_state: ByState,
     /// What the tasks of a run mean for each other.
     schedules: BTreeMap<RunId, Tasks>,
+    /// Whether it holds every shared worker.
+    is_fleet: bool,
     /// What hangs on a record.
     children: BTreeMap<RecordId, BTreeSet<RecordId>>,
 }
@@ -317,11 +321,30 @@ impl View {
         self.in_states::<Budget>(run, BudgetState::ALL).find(|budget| budget.scope == BudgetScope::Run)
     }
 
-    /// The next time that a run waits for: a task's, or that from which a trial of an agent may go.
-    pub(crate) fn next_deadline(&self, run: RunId) -> Option<Timestamp> {
-        let of_tasks = self.schedules.get(&run).and_then(Tasks::next_deadline);
-        let of_trials = next_trial(self, run);
-        of_tasks.into_iter().chain(of_trials).min()
+    /// The next time from which a trial of an agent of a run may go.
+    pub(crate) fn next_trial(&self, run: RunId) -> Option<Timestamp> {
+        next_trial(self, run)
+    }
+
+    /// Whether a run has a record of a kind that is unfinished.
+    pub(crate) fn has_unfinished<T: Viewed>(&self, run: RunId) -> bool {
+        let mut states = T::State::EVERY.iter().filter(|state| !state.is_over());
+        states.any(|state| self.ids_in_state::<T>(run, *state).next().is_some())
+    }
+
+    /// Whether it holds every shared worker, so that it can say that there is none.
+    pub(crate) const fn is_fleet(&self) -> bool {
+        self.is_fleet
+    }
+
+    /// Says that it holds every shared worker.
+    pub(crate) fn note_fleet(&mut self) {
+        self.is_fleet = true;
+    }
+
+    /// The next time that a task of a run waits for.
+    pub(crate) fn next_task_deadline(&self, run: RunId) -> Option<Timestamp> {
+        self.schedules.get(&run).and_then(Tasks::next_deadline)
     }
 
     /// What the tasks of a run mean for each other; nothing where it has none.

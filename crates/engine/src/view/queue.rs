@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use tollhouse_core::entity::Task;
 use tollhouse_core::lifecycle::TaskState;
+use tollhouse_core::spec::TaskSpec;
 use tollhouse_core::{Money, RecordId, Timestamp};
 
 use super::Table;
@@ -70,8 +71,14 @@ impl Queue {
 /// them is worth looking at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum OneAtATime {
-    /// Agent, conflict group, declared scope, and what an attempt sets aside.
-    Alike { agent: String, group: Option<String>, scope: Vec<String>, reserve: Option<Money> },
+    /// Agent, what a worker must be able to do, conflict group, declared scope, and what an attempt sets aside.
+    Alike {
+        agent: String,
+        capabilities: BTreeSet<String>,
+        group: Option<String>,
+        scope: Vec<String>,
+        reserve: Option<Money>,
+    },
     /// It stands in nobody's way.
     Alone(RecordId),
 }
@@ -83,7 +90,9 @@ impl OneAtATime {
         if group.is_none() && scope.is_empty() {
             return Self::Alone(task.id.into());
         }
-        Self::Alike { agent: task.agent().to_owned(), group, scope, reserve: task.spec.reserve }
+        let TaskSpec { capabilities, reserve, .. } = &task.spec;
+        let (agent, capabilities) = (task.agent().to_owned(), capabilities.clone());
+        Self::Alike { agent, capabilities, group, scope, reserve: *reserve }
     }
 }
 
@@ -123,6 +132,18 @@ impl Order {
             Some(first) => drop(firsts.insert(first, key)),
             None => drop(self.sets.remove(&key)),
         }
+    }
+
+    /// Whether both hold the same tasks in the same order, however they came to it.
+    #[cfg(feature = "testing")]
+    pub(super) fn agrees_with(&self, other: &Self) -> bool {
+        // An agent of which nothing waits any more may be left with nothing.
+        let filled = |order: &Self| {
+            let agents = order.first.clone().into_iter();
+            agents.filter(|(_, firsts)| !firsts.is_empty()).collect::<BTreeMap<_, _>>()
+        };
+        let rest = (&self.ranks, &self.sets, &self.by_age) == (&other.ranks, &other.sets, &other.by_age);
+        rest && filled(self) == filled(other)
     }
 
     /// Where a task stands among the queued.

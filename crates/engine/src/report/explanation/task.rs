@@ -6,7 +6,7 @@ use tollhouse_core::{BreakerId, Kind, Timestamp};
 
 use super::{Explanation, Scene};
 use crate::plan::Clash;
-use crate::schedule::{Obstacle, breaker_obstacle, money_obstacle, obstacle};
+use crate::schedule::{MAY_BE_UNDER_WAY, Obstacle, breaker_obstacle, is_under_way, money_obstacle, obstacle};
 use crate::scope::Meeting;
 
 pub(super) fn explain(scene: Scene<'_>, task: &Task) -> Explanation {
@@ -97,8 +97,12 @@ fn blocked(scene: Scene<'_>, task: &Task, status: String) -> Step {
 }
 
 fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
-    let others: Vec<&Task> =
-        scene.view.in_states::<Task>(task.run, &[TaskState::Running, TaskState::Validating]).collect();
+    let patch_of = |task: &Task| task.patch.and_then(|patch| scene.view.get::<Patch>(patch));
+    let others: Vec<&Task> = scene
+        .view
+        .in_states::<Task>(task.run, MAY_BE_UNDER_WAY)
+        .filter(|other| is_under_way(other, patch_of(other)))
+        .collect();
     let alive = scene.view.all::<Effect>().filter(|effect| {
         effect.run == Some(task.run) && matches!(effect.work, Work::Spawn { .. }) && !effect.state.is_finished()
     });
@@ -149,7 +153,11 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
                     format!("both may write {path}, where {glob} and {other} meet")
                 }
             };
-            Step::new(format!("it waits for {name}, which is {}: {why}", with.state), explain(with))
+            let what = match with.state {
+                TaskState::Waiting => "whose change is ready and waits for a person".to_owned(),
+                state => format!("which is {state}"),
+            };
+            Step::new(format!("it waits for {name}, {what}: {why}"), explain(with))
         }
     }
 }
