@@ -115,7 +115,7 @@ impl World {
         assert!(matches!(effect.work, Work::Spawn { .. }), "a try that failed asks for nothing else");
         let by = Claimant { owner: "local".to_owned(), conductor: 1, process: None, worker: None };
         self.execute(&Command::Claim { effect: effect.id, by, until: self.at.now.after(Span::from_secs(60)) });
-        let outcome = Box::new(Outcome::Failed { class: ErrorClass::ToolFailure, reason: "exit status 1".to_owned() });
+        let outcome = Box::new(Outcome::Failed { class: ErrorClass::GateFailure, reason: "exit status 1".to_owned() });
         Command::Report { effect: effect.id, epoch: 1, outcome }
     }
 }

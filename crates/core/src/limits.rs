@@ -44,6 +44,9 @@ pub const LEASE: Span = Span::from_secs(30);
 /// After so many crashes under one name a worker waits for a person.
 pub const CRASHES_MAX: u32 = 3;
 
+/// A crash counts for so long: a name that is used for months crashes now and then.
+pub const CRASHES_COUNT_FOR: Span = Span::from_secs(24 * 60 * 60);
+
 /// A conductor on another machine, or a worker, that was silent for longer is gone.
 pub const SILENT_MAX: Span = Span::from_secs(60);
 
@@ -52,6 +55,28 @@ pub const STALL_TIMEOUT_DEFAULT: Span = Span::from_secs(10 * 60);
 
 /// A budget warns once so many hundredths of it are spent: early enough to raise it before work stops.
 pub const BUDGET_WARNS_AT_PERCENT: u8 = 80;
+
+/// How many failures of its own in a row open an agent's circuit breaker: fewer are bad luck.
+pub const BREAKER_TRIPS_AFTER: u32 = 5;
+
+/// How long a breaker stays open before a trial may go; each trial that does not end well doubles it.
+pub const BREAKER_OPEN: Span = Span::from_secs(60);
+
+/// No breaker stays open for longer before a trial may go, but where its agent's provider asks for it.
+pub const BREAKER_OPEN_MAX: Span = Span::from_secs(10 * 60);
+
+/// A trial of which nobody heard for so long is given up, and another may go: the run that it was of may never go on.
+pub const TRIAL_FORGOTTEN_AFTER: Span = Span::from_secs(60 * 60);
+
+/// How long a rate limit lasts where the provider does not say.
+pub const RATE_LIMIT_DEFAULT: Span = Span::from_secs(60);
+
+/// No rate limit is believed for longer: then the provider is asked again.
+pub const RATE_LIMIT_MAX: Span = Span::from_secs(24 * 60 * 60);
+
+/// A task that fails in the same way, or makes the same patch, so many times in a row is not tried again: once may be chance, twice a
+/// lesson not yet learned, the third time is what the fourth would be.
+pub const SAME_ENDS_MAX: usize = 3;
 
 /// How often a gate that could not be judged is run again.
 pub const GATE_ERROR_RETRIES_MAX: u32 = 2;

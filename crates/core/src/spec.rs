@@ -249,6 +249,15 @@ pub enum Crew {
     Shared,
 }
 
+/// Another agent for a task that was tried before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Escalation {
+    /// Once so many attempts were used.
+    pub after: u32,
+    /// The agent that does it from then on.
+    pub agent: String,
+}
+
 /// One task of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskSpec {
@@ -292,6 +301,9 @@ pub struct TaskSpec {
     /// What an attempt at it reserves of its budgets; absent: what is estimated.
     #[serde(default)]
     pub reserve: Option<Money>,
+    /// The agents that take over once it was tried in vain; where several could, the one that comes last in attempts.
+    #[serde(default)]
+    pub escalate: Vec<Escalation>,
     /// The person's own words on it.
     pub labels: BTreeMap<String, String>,
 }
@@ -317,6 +329,7 @@ impl Default for TaskSpec {
             kind: None,
             risk: Risk::default(),
             reserve: None,
+            escalate: Vec::new(),
             labels: BTreeMap::new(),
         }
     }
@@ -423,7 +436,7 @@ mod tests {
 
     #[test]
     fn what_an_older_version_wrote_is_read_as_if_it_said_nothing() {
-        let fields = ["workstream", "priority", "capabilities", "kind", "risk", "reserve"];
+        let fields = ["workstream", "priority", "capabilities", "kind", "risk", "reserve", "escalate"];
         let task = without(TaskSpec::default(), &fields);
         assert_eq!(serde_json::from_value::<TaskSpec>(task).unwrap(), TaskSpec::default());
         let fields = ["workstreams", "acceptance", "budget", "crew", "deadline", "stall_timeout"];

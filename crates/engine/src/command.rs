@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Candidate, ErrorClass, ExitStatus, Fork, Output, Process};
+use tollhouse_core::entity::{Candidate, ErrorClass, Evidence, ExitStatus, Fork, Output, Process};
 use tollhouse_core::spec::{GateSpec, RunSpec};
 use tollhouse_core::{
-    Description, EffectId, GateRunId, PatchId, RepoPath, RunId, TaskId, Timestamp, TreeFacts, WorkerId,
+    BudgetId, Description, EffectId, GateRunId, Money, PatchId, RepoPath, RunId, Span, TaskId, Timestamp, TreeFacts,
+    WorkerId, WorkstreamId,
 };
 
 /// The time and the randomness of a decision. The same view, command and `At` give the same decision.
@@ -20,7 +21,7 @@ pub struct At {
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Make a run and its tasks. Given again with the same id and the same content, nothing changes.
+    /// Make a run, its workstreams and its tasks. Given again with the same id and the same content, nothing changes.
     CreateRun {
         /// The id it gets.
         run: RunId,
@@ -93,6 +94,16 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// A person sets how much may be spent. Said again, nothing changes. A run that paused for it is let go on with
+    /// [`ResumeRun`](Self::ResumeRun).
+    ChangeBudget {
+        /// Which budget.
+        budget: BudgetId,
+        /// How much may be spent, all in all.
+        limit: Money,
+        /// Why.
+        reason: String,
+    },
     /// A person's word on a task.
     OverrideTask {
         /// Which task.
@@ -108,6 +119,15 @@ pub enum Command {
         patch: PatchId,
         /// What they want.
         wish: PatchWish,
+        /// Why.
+        reason: String,
+    },
+    /// A person's word on a workstream.
+    OverrideWorkstream {
+        /// Which workstream.
+        workstream: WorkstreamId,
+        /// What they want.
+        wish: WorkstreamWish,
         /// Why.
         reason: String,
     },
@@ -192,8 +212,10 @@ impl Command {
             Self::PauseRun { .. } => "pause_run",
             Self::ResumeRun { .. } => "resume_run",
             Self::CancelRun { .. } => "cancel_run",
+            Self::ChangeBudget { .. } => "change_budget",
             Self::OverrideTask { .. } => "override_task",
             Self::OverridePatch { .. } => "override_patch",
+            Self::OverrideWorkstream { .. } => "override_workstream",
             Self::CreateGateRun { .. } => "create_gate_run",
             Self::RegisterWorker { .. } => "register_worker",
             Self::LookAtWorker { .. } => "look_at_worker",
@@ -346,6 +368,15 @@ pub enum PatchWish {
     },
 }
 
+/// What a person wants of a workstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkstreamWish {
+    /// Leave it out: what needs it may go on. Nobody may be at work on it.
+    Skip,
+    /// End it: what needs it is missed.
+    Cancel,
+}
+
 /// What was seen of an effect whose runner is gone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {
@@ -419,6 +450,22 @@ pub enum Outcome {
     },
 }
 
+/// What a try cost, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// How much, in US dollars; absent, or below zero: nobody knows.
+    pub amount: Option<Money>,
+    /// How that is known.
+    pub evidence: Evidence,
+}
+
+/// An agent's provider asked to slow down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RateLimit {
+    /// For how long; absent where it did not say.
+    pub retry_after: Option<Span>,
+}
+
 /// What an agent's try gave.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttemptFacts {
@@ -434,6 +481,10 @@ pub struct AttemptFacts {
     pub change: Option<NewPatch>,
     /// Why what it changed cannot be read, where it cannot.
     pub trouble: Option<String>,
+    /// What it cost; absent where nothing is known of that.
+    pub cost: Option<Cost>,
+    /// Why it did not end well, where its provider asked to slow down.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// A patch as it comes in.

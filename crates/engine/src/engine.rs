@@ -1,13 +1,15 @@
 //! The loop that every embedding shares: catch up, decide, commit; again when somebody was faster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
+use tollhouse_core::entity::Run;
 use tollhouse_core::{Actor, Commit, Event, RecordId, RunId, Stream, Timestamp};
 use tollhouse_state::{CommitError, Cursor, Order, Store, StoreError};
 
 use crate::command::{At, Command};
-use crate::decide::decide;
+use crate::decide::{self, Decision, decide};
+use crate::fleet;
 use crate::refusal::Refusal;
 use crate::view::{View, ViewError};
 
@@ -63,15 +65,28 @@ impl From<StoreError> for EngineError {
     }
 }
 
-/// The engine over a store: one run's view, kept up to date.
+/// What the view of an engine holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// One run.
+    Run(RunId),
+    /// Some of what belongs to no run.
+    Project,
+    /// The shared workers and the runs that share them.
+    Fleet,
+}
+
+/// The engine over a store: one run's view, or that of all shared workers, kept up to date.
 #[derive(Debug)]
 pub struct Engine<S> {
     store: S,
-    stream: Stream,
+    scope: Scope,
     view: View,
     position: u64,
-    /// The place of the newest event of the stream that the view has.
-    seq: u64,
+    /// The place of the newest event of each stream that the view has.
+    seqs: BTreeMap<Stream, u64>,
+    /// The position up to which the breakers of the run's agents are up to date; absent while the run is not known.
+    breakers: Option<u64>,
     /// When the newest event was: no decision is made before it, whatever a clock that was set back says.
     newest_at: Timestamp,
     /// What came and was not told yet, because a call ended with an error.
@@ -94,15 +109,36 @@ impl<S: Store> Engine<S> {
     /// The ledger cannot be read.
     pub fn open(store: S, run: RunId) -> Result<Self, EngineError> {
         // The position first: an event that comes between the two reads is seen twice, and passed over.
-        let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
-        let position = newest.last().map_or(0, |event| event.position);
-        let stream = Stream::Run(run);
-        let own = Cursor { stream: Some(stream), limit: Some(1), order: Order::Newest, ..Cursor::default() };
-        let own = store.events(&own)?;
-        let seq = own.last().filter(|event| event.position <= position).map_or(0, |event| event.seq);
-        let view = View::load(&store, run)?;
-        let newest_at = latest(&newest, &own);
-        Ok(Self { store, stream, view, position, seq, newest_at, untold: Vec::new(), unsure: BTreeMap::new() })
+        let (position, newest_at) = newest(&store)?;
+        let mut engine = Self::at(store, Scope::Run(run), position, newest_at);
+        engine.know(Stream::Run(run))?;
+        engine.view = View::load(&engine.store, run)?;
+        engine.breakers = engine.view.knows(run.into()).then_some(position);
+        Ok(engine)
+    }
+
+    /// Opens the engine for all shared workers and the runs that share them: for [`Command::RegisterWorker`],
+    /// [`Command::LookAtWorker`], [`Command::OverrideWorker`] and [`Command::Work`], for what shared workers claim and report, and
+    /// for a [`Command::Tick`] that may find a run stuck. Its view takes in runs that are made later; it keeps what is finished
+    /// until it is opened anew.
+    ///
+    /// Each commit follows only what its decision rests on as a set: a registration the project's stream, for the name has to be
+    /// free; what is settled in a run the stream of that run. A lease follows none. It relies on the worker, the task and every run
+    /// that shares workers, and that is enough: under way in a run is only ever more after another lease, which moves the run, and
+    /// what takes a task out of the queue moves the task. So workers in several programs get work without waiting for what
+    /// else goes on in their runs.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn open_fleet(store: S) -> Result<Self, EngineError> {
+        let (position, newest_at) = newest(&store)?;
+        let mut engine = Self::at(store, Scope::Fleet, position, newest_at);
+        engine.view = fleet::load(&engine.store, newest_at)?;
+        let runs: Vec<RunId> = engine.view.all::<Run>().map(|run| run.id).collect();
+        for stream in runs.into_iter().map(Stream::Run).chain([Stream::Project]) {
+            engine.know(stream)?;
+        }
+        Ok(engine)
     }
 
     /// Opens the engine for what belongs to no run. Its view begins empty and holds what this engine makes.
@@ -110,12 +146,27 @@ impl<S: Store> Engine<S> {
     /// # Errors
     /// The ledger cannot be read.
     pub fn open_project(store: S) -> Result<Self, EngineError> {
-        let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
-        let position = newest.last().map_or(0, |event| event.position);
-        let own = Cursor { stream: Some(Stream::Project), limit: Some(1), order: Order::Newest, ..Cursor::default() };
-        let newest_at = latest(&newest, &store.events(&own)?);
-        let (stream, view) = (Stream::Project, View::default());
-        Ok(Self { store, stream, view, position, seq: 0, newest_at, untold: Vec::new(), unsure: BTreeMap::new() })
+        let (position, newest_at) = newest(&store)?;
+        let mut engine = Self::at(store, Scope::Project, position, newest_at);
+        engine.know(Stream::Project)?;
+        Ok(engine)
+    }
+
+    fn at(store: S, scope: Scope, position: u64, newest_at: Timestamp) -> Self {
+        let (view, seqs, breakers) = (View::default(), BTreeMap::new(), None);
+        Self { store, scope, view, position, seqs, breakers, newest_at, untold: Vec::new(), unsure: BTreeMap::new() }
+    }
+
+    /// Notes where a stream stands, of what does not lie behind the position, and when its newest event was: that may be later
+    /// than the newest of all where a clock was set back meanwhile.
+    fn know(&mut self, stream: Stream) -> Result<(), EngineError> {
+        let own = Cursor { stream: Some(stream), limit: Some(1), order: Order::Newest, ..Cursor::default() };
+        let newest = self.store.events(&own)?.pop();
+        self.newest_at = newest.as_ref().map_or(self.newest_at, |event| self.newest_at.max(event.at));
+        // One that lies behind it comes when the view catches up.
+        let seq = newest.filter(|event| event.position <= self.position).map_or(0, |event| event.seq);
+        self.seqs.insert(stream, seq);
+        Ok(())
     }
 
     /// Opens the engine for some records that belong to no run.
@@ -149,7 +200,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// Brings the view up to date; the answer is the events that came since a call last told any. What came before a call ended
-    /// with an error is told by the next one.
+    /// with an error is told by the next one. Where one of them is of a circuit breaker, which other runs move, too, something may
+    /// be free to begin: [`Command::Tick`] has it begun.
     ///
     /// # Errors
     /// The ledger cannot be read, or an event does not follow from what is known.
@@ -159,27 +211,79 @@ impl<S: Store> Engine<S> {
     }
 
     fn read_on(&mut self) -> Result<(), EngineError> {
-        let stream = Some(self.stream);
+        let stream = match self.scope {
+            Scope::Run(run) => Some(Stream::Run(run)),
+            Scope::Project => Some(Stream::Project),
+            Scope::Fleet => None,
+        };
         for event in self.store.events(&Cursor { after: self.position, stream, ..Cursor::default() })? {
-            // Of what belongs to no run, only what this engine saw from its beginning is in its view.
-            if self.stream != Stream::Project || event.version == 1 || self.view.knows(event.record) {
+            let is_of_view = match self.scope {
+                Scope::Run(_) => true,
+                // Of what belongs to no run, only what this engine saw from its beginning is in its view.
+                Scope::Project => event.version == 1 || self.view.knows(event.record),
+                Scope::Fleet => fleet::takes_in(&self.view, &event),
+            };
+            if is_of_view {
                 self.view.apply(&event)?;
             }
             self.position = event.position;
-            self.seq = event.seq;
+            self.seqs.insert(event.stream, event.seq);
             self.newest_at = self.newest_at.max(event.at);
             if let Some(came) = self.unsure.get_mut(&event.commit) {
                 *came = Came::Already;
             }
             self.untold.push(event);
         }
+        self.follow_breakers()
+    }
+
+    /// Brings the breakers of the run's agents up to date.
+    fn follow_breakers(&mut self) -> Result<(), EngineError> {
+        let Scope::Run(run) = self.scope else { return Ok(()) };
+        let Some(after) = self.breakers else {
+            if self.view.knows(run.into()) {
+                // The run was just made: its agents may have been at work for others.
+                self.view.load_breakers(&self.store, run)?;
+                let newest =
+                    Cursor { stream: Some(Stream::Project), limit: Some(1), order: Order::Newest, ..Cursor::default() };
+                let newest = self.store.events(&newest)?;
+                self.newest_at = newest.last().map_or(self.newest_at, |event| self.newest_at.max(event.at));
+                self.breakers = Some(self.position);
+            }
+            return Ok(());
+        };
+        // Also of what is none: a decision that moves a breaker comes after all that the project's stream holds.
+        let events = self.store.events(&Cursor { after, stream: Some(Stream::Project), ..Cursor::default() })?;
+        self.newest_at = events.iter().map(|event| event.at).fold(self.newest_at, Timestamp::max);
+        let own = if events.is_empty() { BTreeSet::new() } else { self.view.breaker_ids(run) };
+        // Whatever came before the newest event of the run's own, which was read first, was read here.
+        self.breakers = Some(events.last().map_or(after, |event| event.position).max(self.position));
+        for event in events.into_iter().filter(|event| own.contains(&event.record)) {
+            self.view.apply(&event)?;
+            self.untold.push(event);
+        }
         Ok(())
     }
 
     /// What a decision on this view rests on as a whole. A run is decided on as a set; what belongs to no run stands alone,
-    /// and each decision names the records that it read.
-    fn follows(&self) -> Option<(Stream, u64)> {
-        matches!(self.stream, Stream::Run(_)).then_some((self.stream, self.seq))
+    /// and each decision names the records that it read. Over the fleet, the decision says it.
+    fn follows(&self, decision: &Decision) -> Option<(Stream, u64)> {
+        let stream = match self.scope {
+            Scope::Run(run) => Some(Stream::Run(run)),
+            Scope::Project => None,
+            Scope::Fleet => decision.follows,
+        };
+        stream.map(|stream| (stream, self.seqs.get(&stream).copied().unwrap_or(0)))
+    }
+
+    /// The run that a decision is about, if it is about one.
+    fn stream(&self, decision: &Decision) -> Stream {
+        let run = decision.changes.iter().find_map(|change| change.record.run);
+        match self.scope {
+            Scope::Run(run) => Stream::Run(run),
+            Scope::Project => Stream::Project,
+            Scope::Fleet => run.map_or(Stream::Project, Stream::Run),
+        }
     }
 
     /// Carries out a command: all that follows from it is on the ledger when this returns. The answer is the events that came
@@ -233,9 +337,9 @@ impl<S: Store> Engine<S> {
                 id: id.clone(),
                 at: at.now,
                 actor: actor.clone(),
-                trace: Some(trace_of(self.stream)),
+                trace: Some(trace_of(self.stream(&decision))),
+                follows: self.follows(&decision),
                 relies_on: decision.relies_on,
-                follows: self.follows(),
                 changes: decision.changes,
             };
             let came_before = self.unsure.insert(id.clone(), Came::NotYet).is_some();
@@ -265,9 +369,10 @@ impl<S: Store> Engine<S> {
     }
 }
 
-/// When the newest event was: of all, and of the stream, whose newest may be later where a clock was set back meanwhile.
-fn latest(newest: &[Event], own: &[Event]) -> Timestamp {
-    newest.iter().chain(own).map(|event| event.at).max().unwrap_or(Timestamp::EPOCH)
+/// The newest position of a ledger, and when that was.
+fn newest(store: &impl Store) -> Result<(u64, Timestamp), StoreError> {
+    let newest = store.events(&Cursor { limit: Some(1), order: Order::Newest, ..Cursor::default() })?;
+    Ok(newest.last().map_or((0, Timestamp::EPOCH), |event| (event.position, event.at)))
 }
 
 /// The W3C trace id of a stream: made from its name, so that whoever knows the run knows the trace.
@@ -277,7 +382,9 @@ pub fn trace_of(stream: Stream) -> String {
     digest[..16].iter().fold(String::with_capacity(32), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// The next time at which a run wants to be looked at, if nothing else happens: a deadline or the end of a backoff.
+/// The next time at which a run wants to be looked at, if nothing else happens: a deadline, its own included, the end of a
+/// backoff, that from which a trial of an agent may go, or when it counts as stuck.
 pub fn next_deadline(view: &View, run: RunId) -> Option<Timestamp> {
-    view.next_deadline(run)
+    let of_tasks = view.next_task_deadline(run).into_iter();
+    of_tasks.chain(view.next_trial(run)).chain(decide::next_deadline(view, run)).min()
 }

@@ -2,7 +2,7 @@
 
 use tollhouse_core::entity::UnreadableRecord;
 use tollhouse_core::lifecycle::IllegalTransition;
-use tollhouse_core::{Kind, RecordId, Timestamp, examples};
+use tollhouse_core::{Kind, Money, RecordId, Timestamp, examples};
 use tollhouse_state::{CommitError, StoreError};
 
 use crate::engine::EngineError;
@@ -17,6 +17,7 @@ fn id(kind: Kind) -> RecordId {
 pub fn refusals() -> Vec<Refusal> {
     type R = Refusal;
     let text = |text: &str| text.to_owned();
+    let dollars = |dollars: i64| Money::from_nanos(dollars * 1_000_000_000);
     let (run, task, patch, effect) = (id(Kind::Run), id(Kind::Task), id(Kind::Patch), id(Kind::Effect));
     let illegal = IllegalTransition { kind: Kind::Patch, state: "committed", event: "drop" };
     examples!(R {
@@ -39,11 +40,19 @@ pub fn refusals() -> Vec<Refusal> {
         R::WorkerNotIdle { .. } => [R::WorkerNotIdle { id: id(Kind::Worker), state: "busy" }],
         R::NotDriven { .. } => [R::NotDriven { id: run }],
         R::RunOver { .. } => [R::RunOver { id: run, state: "failed" }, R::RunOver { id: task, state: "failed" }],
+        R::BudgetSpent { .. } => [R::BudgetSpent { id: run, spent: dollars(24), limit: dollars(25) }],
         R::NotOver { .. } => [R::NotOver { id: run, state: "running" }],
         R::NothingLeft { .. } => [R::NothingLeft { id: run }],
         R::NoSuchTask { .. } => [R::NoSuchTask { id: run, task: text("backof") }],
         R::NotWaivable { .. } => [R::NotWaivable { rule: text("git_directory") }],
         R::BadGlob { .. } => [R::BadGlob { glob: text("src/[a"), what: text("unclosed character class; missing ']'") }],
+        R::BadSpec { .. } => [
+            R::BadSpec { problems: vec![text("task `b` needs unknown task `a`"), text("two tasks are named `c`")] },
+        ],
+        R::TaskAtWork { .. } => [R::TaskAtWork { id: id(Kind::Workstream), task: text("backoff"), state: "running" }],
+        R::WorkstreamOver { .. } => [
+            R::WorkstreamOver { id: task, workstream: text("core"), state: "failed" },
+        ],
         R::WrongOutcome { .. } => [R::WrongOutcome { id: effect, work: "gate", outcome: "landed" }],
     })
 }

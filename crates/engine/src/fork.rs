@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::entity::{Fork, Patch, Run, Task};
 use tollhouse_core::lifecycle::PatchState;
-use tollhouse_core::spec::{RunSpec, TaskSpec};
+use tollhouse_core::spec::{RunSpec, TaskSpec, WorkstreamSpec};
 use tollhouse_core::{RunId, TaskId};
 
 use crate::command::Legacy;
@@ -28,7 +28,7 @@ pub fn fork_of(view: &View, id: RunId, from: Option<&str>) -> Result<(RunSpec, L
     {
         return Err(Refusal::NoSuchTask { id: id.into(), task: from.to_owned() });
     }
-    let again = from.map(|from| after(&tasks, from)).unwrap_or_default();
+    let again = from.map(|from| after(&tasks, &run.spec.workstreams, from)).unwrap_or_default();
     let landed: BTreeSet<TaskId> = view
         .all::<Patch>()
         .filter(|patch| patch.state == PatchState::Committed)
@@ -47,16 +47,36 @@ pub fn fork_of(view: &View, id: RunId, from: Option<&str>) -> Result<(RunSpec, L
     Ok((spec, Legacy { fork, done }))
 }
 
-/// A task and all that needs it, directly or not.
-fn after<'t>(tasks: &[&'t Task], from: &'t str) -> BTreeSet<&'t str> {
-    let mut found = BTreeSet::from([from]);
-    loop {
-        let known = found.len();
-        let next = tasks.iter().filter(|task| task.spec.needs.iter().any(|need| found.contains(need.as_str())));
-        let names: Vec<&str> = next.map(|task| task.spec.name.as_str()).collect();
-        found.extend(names);
-        if found.len() == known {
-            return found;
+/// A task and all that needs it, directly or not; who needs the workstream of a task needs the task.
+fn after<'t>(tasks: &[&'t Task], workstreams: &'t [WorkstreamSpec], from: &'t str) -> BTreeSet<&'t str> {
+    let mut needed_by: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
+    let mut members: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
+    let mut workstream_of: BTreeMap<&str, &str> = BTreeMap::new();
+    for task in tasks {
+        for need in &task.spec.needs {
+            needed_by.entry(need).or_default().push(task);
+        }
+        if let Some(own) = &task.spec.workstream {
+            members.entry(own).or_default().push(task);
+            workstream_of.insert(&task.spec.name, own);
         }
     }
+    let mut that_need: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for workstream in workstreams {
+        for need in &workstream.needs {
+            that_need.entry(need).or_default().push(&workstream.name);
+        }
+    }
+    let mut found = BTreeSet::from([from]);
+    let mut told = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(name) = open.pop() {
+        let mut next: Vec<&Task> = needed_by.get(name).cloned().unwrap_or_default();
+        if let Some(own) = workstream_of.get(name).filter(|own| told.insert(**own)) {
+            let dependents = that_need.get(own).into_iter().flatten();
+            next.extend(dependents.filter_map(|dependent| members.get(dependent)).flatten());
+        }
+        open.extend(next.into_iter().map(|task| task.spec.name.as_str()).filter(|name| found.insert(*name)));
+    }
+    found
 }

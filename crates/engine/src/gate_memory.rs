@@ -62,6 +62,7 @@ mod tests {
             id: GateRunId::from_parts(at, 1),
             run: None,
             patch: None,
+            workstream: None,
             gate: gate.clone(),
             tree: tree.to_owned(),
             parent: "parent".to_owned(),

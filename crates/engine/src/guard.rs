@@ -56,12 +56,44 @@ guards! {
     RetryNeedsAttemptsLeft,
     /// Some kinds of failure are not tried again.
     RetryNeedsRetryableClass,
+    /// What a rule refused is tried again only with a refused patch to learn from.
+    PolicyRetryNeedsPatch,
+    /// What ends in the same way again and again is not tried again.
+    SameEndsAreCounted,
+    /// A provider that asked to slow down is not asked before its time.
+    RateLimitIsWaitedFor,
     /// A run that winds down tries nothing again.
     NoRetryWhenWindingDown,
     /// Lost attempts have a limit, too.
     RetryNeedsLossesLeft,
     /// A refusal moves only a task that validates.
     RefusalNeedsValidating,
+    /// An agent whose breaker is open gets nothing before its time is over.
+    OpenKeepsOut,
+    /// While a trial is out, its agent gets nothing else.
+    TrialIsAlone,
+    /// Only failures of the agent's own count against it.
+    OnlyOwnFailuresCount,
+    /// So many failures in a row open a breaker.
+    FailuresInARowTrip,
+    /// A rate limit opens a breaker at once.
+    RateLimitTrips,
+    /// Of a half open breaker its trial alone decides.
+    TrialDecides,
+    /// What an attempt may cost has to be free in its run's budget.
+    LeaseNeedsMoney,
+    /// What was set aside is free again once its attempt ended.
+    EndSettlesReservation,
+    /// An attempt that cost more than its task may has failed.
+    TaskLimitHolds,
+    /// A task whose money is spent is not tried again.
+    RetryNeedsMoney,
+    /// A run pauses once its budget is used up, where that was asked for.
+    SpentBudgetPauses,
+    /// A run winds down once its budget is used up, where that was asked for.
+    SpentBudgetEnds,
+    /// A run does not begin, nor go on, while its budget is used up.
+    GoingOnNeedsMoney,
     /// A run that winds down leases nothing.
     NoLeaseWhenWindingDown,
     /// What is stopped and begun is killed.
@@ -186,6 +218,22 @@ guards! {
     CapabilitiesFit,
     /// A run in which something was missed says so.
     MissesAreTold,
+    /// A workstream is completed once its own gates passed.
+    WorkstreamNeedsItsGates,
+    /// What was not begun of a workstream that is over ends with it.
+    EndedWorkstreamEndsTasks,
+    /// Nothing is tried again in a workstream that is over.
+    NoRetryInEndedWorkstream,
+    /// A person takes up again only a task whose workstream goes on.
+    RetryNeedsOpenWorkstream,
+    /// Until a landing is settled, nothing ends the workstream of its task.
+    LandingHoldsWorkstream,
+    /// A workstream is left out while nobody is at work on it.
+    SkipNeedsNobodyAtWork,
+    /// A run is accepted once its own gates passed.
+    AcceptNeedsGates,
+    /// What a gate says of what is not judged any more moves nothing.
+    OwnAnswerNeedsJudging,
 }
 
 #[cfg(feature = "testing")]

@@ -72,6 +72,7 @@ mod decide;
 mod engine;
 #[cfg(feature = "testing")]
 pub mod examples;
+mod fleet;
 mod fork;
 mod gate_memory;
 mod guard;
@@ -87,11 +88,12 @@ pub mod secret;
 #[cfg(feature = "testing")]
 pub mod simulator;
 mod view;
+mod workstream;
 
 pub use apply::Apply;
 pub use command::{
-    At, AttemptFacts, Claimant, Command, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer, Outcome, PatchWish,
-    Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish,
+    At, AttemptFacts, Claimant, Command, Cost, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer, Outcome,
+    PatchWish, RateLimit, Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish, WorkstreamWish,
 };
 pub use decide::{Decision, decide, next_task};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};

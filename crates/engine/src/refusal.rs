@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use tollhouse_core::lifecycle::IllegalTransition;
-use tollhouse_core::{Kind, RecordId};
+use tollhouse_core::{Kind, Money, RecordId};
 
 /// A command turned down.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -107,6 +107,16 @@ pub enum Refusal {
         /// How the run ended.
         state: &'static str,
     },
+    /// Its money is gone: whatever it did next could not be paid.
+    #[error("{id} cannot go on: ${spent} of ${limit} were spent")]
+    BudgetSpent {
+        /// Which run.
+        id: RecordId,
+        /// What was spent.
+        spent: Money,
+        /// How much may be.
+        limit: Money,
+    },
     /// It goes on, so there is nothing to go on from.
     #[error("{id} is not over: it is {state}")]
     NotOver {
@@ -165,6 +175,32 @@ pub enum Refusal {
         /// Which run.
         id: RecordId,
     },
+    /// What a run is asked for contradicts itself.
+    #[error("the run cannot be made: {}", problems.join("; "))]
+    BadSpec {
+        /// Every problem, in words.
+        problems: Vec<String>,
+    },
+    /// Somebody is at work on it, or its change is on its way.
+    #[error("{id} cannot be left out while its task {task} is {state}")]
+    TaskAtWork {
+        /// Which workstream.
+        id: RecordId,
+        /// The task's plan id.
+        task: String,
+        /// Where the task is.
+        state: &'static str,
+    },
+    /// Its workstream is over, or its own gates run.
+    #[error("{id} cannot be tried again: its workstream {workstream} is {state}")]
+    WorkstreamOver {
+        /// Which task.
+        id: RecordId,
+        /// The workstream's name.
+        workstream: String,
+        /// Where the workstream is.
+        state: &'static str,
+    },
     /// The outcome is not one that the effect can have.
     #[error("{id} is a {work}; it cannot end as {outcome}")]
     WrongOutcome {
@@ -199,6 +235,7 @@ impl Refusal {
             Self::PatchInTheWay { .. } => "patch_in_the_way",
             Self::DependentsMissed { .. } => "dependents_missed",
             Self::RunOver { .. } => "run_over",
+            Self::BudgetSpent { .. } => "budget_spent",
             Self::NotOver { .. } => "not_over",
             Self::NothingLeft { .. } => "nothing_left",
             Self::NoSuchTask { .. } => "no_such_task",
@@ -207,6 +244,9 @@ impl Refusal {
             Self::NameTaken { .. } => "name_taken",
             Self::WorkerNotIdle { .. } => "worker_not_idle",
             Self::NotDriven { .. } => "not_driven",
+            Self::BadSpec { .. } => "bad_spec",
+            Self::TaskAtWork { .. } => "task_at_work",
+            Self::WorkstreamOver { .. } => "workstream_over",
             Self::WrongOutcome { .. } => "wrong_outcome",
         }
     }
@@ -234,6 +274,7 @@ impl Refusal {
                 "once the run is over, `toll fork --from TASK` does it again in a new one, with all that comes after it"
             }
             Self::RunOver { .. } => "`toll fork` goes on from it in a new run",
+            Self::BudgetSpent { .. } => "raise what it may spend, and resume it then",
             Self::NotOver { .. } => "`toll resume` lets it go on; `toll cancel` ends it",
             Self::NothingLeft { .. } => "`toll fork --from TASK` does a task again, with all that comes after it",
             Self::NoSuchTask { .. } => "`toll task list` shows the tasks of a run",
@@ -244,6 +285,13 @@ impl Refusal {
             Self::NameTaken { .. } => "register it under another name, or end the other one first",
             Self::WorkerNotIdle { .. } => "it is given something once it is idle again",
             Self::NotDriven { .. } => "`toll resume` drives it",
+            Self::BadSpec { .. } => "mend the plan: `toll check` shows where",
+            Self::TaskAtWork { .. } => {
+                "`toll pause` stops who is at work; a change on its way lands or is refused soon"
+            }
+            Self::WorkstreamOver { .. } => {
+                "once the run is over, `toll fork --from TASK` does it again in a new one, with all that comes after it"
+            }
             Self::WrongOutcome { .. } => "report the outcome of the effect that was claimed",
         }
     }

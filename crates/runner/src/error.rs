@@ -166,6 +166,7 @@ impl RunnerError {
         }
         match self {
             Self::Engine(EngineError::Refused(Refusal::NotWaivable { .. } | Refusal::BadGlob { .. })) => Trouble::Usage,
+            Self::Engine(EngineError::Refused(Refusal::BudgetSpent { .. })) => Trouble::Refused,
             Self::Engine(EngineError::Refused(Refusal::NotFound { .. } | Refusal::NoSuchTask { .. }))
             | Self::NoTarget { .. }
             | Self::NotKept { .. } => Trouble::NotFound,

@@ -80,6 +80,10 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
     let handed_in = status.patches.iter().filter(|patch| patch.task.is_none());
     rows.extend(handed_in.map(|patch| patch_row(patch, &ids, printer)));
     lines.push(table(&rows));
+    for workstream in &status.workstreams {
+        let why = workstream.reason.as_deref().map(|why| format!(": {}", brief(why, 90))).unwrap_or_default();
+        lines.push(format!("  workstream {} is {}{why}", workstream.name, workstream.state));
+    }
     if let Some(next) = &status.next {
         lines.push(String::new());
         lines.push(format!("  next  {next}"));

@@ -21,6 +21,9 @@ pub struct Breaker {
     pub state: BreakerState,
     /// How many attempts of the agent failed since one last ended well.
     pub failures_in_a_row: u32,
+    /// How many trials did not end well since it last closed.
+    #[serde(default)]
+    pub reopened: u32,
     /// From when a trial may go: there exactly while it is open.
     pub until: Option<Timestamp>,
     /// The trial that decides: there exactly while it is half open.

@@ -44,6 +44,9 @@ pub struct CostEntry {
     pub amount: Option<Money>,
     /// How that is known.
     pub evidence: Evidence,
+    /// What budgets count it as: the amount, or what was set aside for it where that is unknown.
+    #[serde(default)]
+    pub settled_at: Money,
     /// The entry that it stands in for.
     pub corrects: Option<CostEntryId>,
     /// What a reader should know of it.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Entity, ExitStatus, Output};
-use crate::id::{GateRunId, Kind, PatchId, RecordId, RunId};
+use crate::id::{GateRunId, Kind, PatchId, RecordId, RunId, WorkstreamId};
 use crate::lifecycle::GateRunState;
 use crate::spec::GateSpec;
 use crate::time::Timestamp;
@@ -32,13 +32,16 @@ pub struct GateRun {
     pub id: GateRunId,
     /// The run that it belongs to; absent where a person ran it by hand.
     pub run: Option<RunId>,
-    /// The patch whose candidate it judges.
+    /// The patch whose candidate it judges; absent where it judges what landed.
     pub patch: Option<PatchId>,
+    /// The workstream that it is a gate of; absent for a gate of a patch, or of the run itself.
+    #[serde(default)]
+    pub workstream: Option<WorkstreamId>,
     /// The gate as it was defined then.
     pub gate: GateSpec,
-    /// The tree that it ran on.
+    /// The tree that it ran on; the commit itself where nothing landed on it yet.
     pub tree: String,
-    /// The commit that the tree was, or would be, put on top of.
+    /// The commit that the tree was, or would be, put on top of; for what landed, the commit that is of the tree.
     pub parent: String,
     /// The how-manieth run of this gate on this tree for this patch: 1, 2, 3.
     pub number: u32,
@@ -70,7 +73,8 @@ impl Entity for GateRun {
     }
 
     fn parent_id(&self) -> Option<RecordId> {
-        self.patch.map(RecordId::from)
+        let hangs_on = self.patch.map(RecordId::from).or(self.workstream.map(RecordId::from));
+        hangs_on.or(self.run.map(RecordId::from))
     }
 
     fn state_name(&self) -> &'static str {

@@ -95,6 +95,9 @@ pub struct Run {
     pub created_at: Timestamp,
     /// When it began.
     pub started_at: Option<Timestamp>,
+    /// When it last went on after a pause.
+    #[serde(default)]
+    pub resumed_at: Option<Timestamp>,
     /// When it was finished.
     pub finished_at: Option<Timestamp>,
 }

@@ -40,7 +40,7 @@ pub struct Task {
     pub spec: TaskSpec,
     /// Where it is.
     pub state: TaskState,
-    /// The plan ids of the tasks it waits for.
+    /// The plan ids of the tasks it waits for, and `workstream NAME` for each workstream that its own waits for.
     pub blocked_by: Vec<String>,
     /// The right to work on it: there exactly while it is running.
     pub lease: Option<Lease>,
@@ -77,6 +77,19 @@ impl Task {
     /// How many attempts it may use.
     pub const fn attempts_limit(&self) -> u32 {
         self.spec.attempts.saturating_add(self.attempts_granted)
+    }
+
+    /// The agent that is at it, or that its next attempt goes to: its own, until so many attempts were used that another takes over.
+    pub fn agent(&self) -> &str {
+        let under_way = matches!(self.state, TaskState::Running | TaskState::Validating);
+        let used = self.attempts_used.saturating_sub(u32::from(under_way));
+        let due = self.spec.escalate.iter().filter(|step| step.after <= used).max_by_key(|step| step.after);
+        due.map_or(&self.spec.agent, |step| &step.agent)
+    }
+
+    /// Every agent that it may go to.
+    pub fn agents(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.spec.agent.as_str()).chain(self.spec.escalate.iter().map(|step| step.agent.as_str()))
     }
 
     /// Whether it is missed: failed, canceled, or skipped because something it needs was missed.

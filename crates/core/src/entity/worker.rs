@@ -64,6 +64,20 @@ pub struct Worker {
     pub finished_at: Option<Timestamp>,
 }
 
+impl Worker {
+    /// Which part of its life it held something: from 0 to 1. Until `now`, or until its end where that was before.
+    pub fn utilisation(&self, now: Timestamp) -> f64 {
+        let end = self.finished_at.unwrap_or(now);
+        let life = end.since(self.registered_at).as_duration();
+        let holding = self.holds.as_ref().map_or(Span::default(), |holding| end.since(holding.since)).as_duration();
+        if life.is_zero() {
+            0.0
+        } else {
+            ((self.busy.as_duration() + holding).as_secs_f64() / life.as_secs_f64()).min(1.0)
+        }
+    }
+}
+
 impl Entity for Worker {
     const KIND: Kind = Kind::Worker;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Entity;
+use super::{Entity, ErrorClass};
 use crate::id::{Kind, RecordId, RunId, WorkstreamId};
 use crate::lifecycle::WorkstreamState;
 use crate::spec::WorkstreamSpec;
@@ -38,12 +38,26 @@ pub struct Workstream {
     pub ended: Option<Ending>,
     /// Why it is where it is, where that needs words.
     pub reason: Option<String>,
+    /// What kind of miss ended it, where one did.
+    #[serde(default)]
+    pub error_class: Option<ErrorClass>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When work on it began.
     pub started_at: Option<Timestamp>,
     /// When it was finished.
     pub finished_at: Option<Timestamp>,
+}
+
+impl Workstream {
+    /// Whether it is missed: failed, canceled, or skipped because something needed was missed.
+    pub fn is_missed(&self) -> bool {
+        match self.state {
+            WorkstreamState::Failed | WorkstreamState::Canceled => true,
+            WorkstreamState::Skipped => self.error_class == Some(ErrorClass::DependencyMissed),
+            _ => false,
+        }
+    }
 }
 
 impl Entity for Workstream {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{IllegalTransition, states};
-use crate::entity::Workstream;
+use crate::entity::{ErrorClass, Workstream};
 use crate::id::Kind;
 
 states! {
@@ -47,6 +47,9 @@ pub enum WorkstreamEvent {
         to: WorkstreamState,
         /// Why, where that needs words.
         reason: Option<String>,
+        /// What kind of miss put it there, where one did.
+        #[serde(default)]
+        class: Option<ErrorClass>,
     },
     /// A person ends it.
     Cancel {

@@ -19,6 +19,7 @@ impl Apply for Breaker {
             }
             BreakerEvent::Succeed | BreakerEvent::Close => {
                 breaker.failures_in_a_row = 0;
+                breaker.reopened = 0;
                 breaker.trial = None;
                 breaker.reason = None;
             }
@@ -29,6 +30,9 @@ impl Apply for Breaker {
             BreakerEvent::Trip { until, reason }
             | BreakerEvent::Reopen { until, reason }
             | BreakerEvent::Extend { until, reason } => {
+                if matches!(event, BreakerEvent::Reopen { .. }) {
+                    breaker.reopened = breaker.reopened.saturating_add(1);
+                }
                 breaker.until = Some(*until);
                 breaker.trial = None;
                 breaker.reason = Some(reason.clone());
@@ -73,6 +77,7 @@ mod tests {
             agent: "script".to_owned(),
             state: BreakerState::Closed,
             failures_in_a_row: 0,
+            reopened: 0,
             until: None,
             trial: None,
             reason: None,

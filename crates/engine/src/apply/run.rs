@@ -29,8 +29,11 @@ impl Apply for Run {
                 run.reason = None;
             }
             RunEvent::Created { .. } | RunEvent::Drained => {}
+            RunEvent::Resume { reason } => {
+                run.resumed_at = Some(at);
+                run.reason = Some(reason.clone());
+            }
             RunEvent::Pause { reason }
-            | RunEvent::Resume { reason }
             | RunEvent::Cancel { reason }
             | RunEvent::Reject { reason }
             | RunEvent::Fix { reason }

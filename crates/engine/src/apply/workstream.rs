@@ -14,7 +14,10 @@ impl Apply for Workstream {
             fold!(current, event, WorkstreamState, WorkstreamEvent::Created { workstream } => workstream);
         match event {
             WorkstreamEvent::Created { .. } => {}
-            WorkstreamEvent::Derive { reason, .. } => workstream.reason.clone_from(reason),
+            WorkstreamEvent::Derive { reason, class, .. } => {
+                workstream.reason.clone_from(reason);
+                workstream.error_class = *class;
+            }
             WorkstreamEvent::Cancel { reason } => {
                 workstream.ended = Some(Ending::Canceled(reason.clone()));
                 workstream.reason = Some(reason.clone());
@@ -66,6 +69,7 @@ mod tests {
             state: WorkstreamState::Planned,
             ended: None,
             reason: None,
+            error_class: None,
             created_at: Timestamp::EPOCH,
             started_at: None,
             finished_at: None,
@@ -78,7 +82,7 @@ mod tests {
     }
 
     fn derive(to: WorkstreamState) -> WorkstreamEvent {
-        WorkstreamEvent::Derive { to, reason: None }
+        WorkstreamEvent::Derive { to, reason: None, class: None }
     }
 
     #[test]

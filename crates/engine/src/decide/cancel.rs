@@ -5,7 +5,7 @@ use tollhouse_core::lifecycle::{RunEvent, RunState, TaskEvent};
 use tollhouse_core::{PatchId, RunId, TaskId};
 
 use super::draft::Draft;
-use super::{patch, run, task};
+use super::{acceptance, patch, run, task};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
@@ -24,7 +24,8 @@ pub(super) fn cancel(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(
 
 /// Ends what may be ended by now; once nothing is left, the run is over.
 pub(super) fn wind_down(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
-    let moved = end_tasks(draft, id)? | drop_patches(draft, id)?;
+    let moved =
+        end_tasks(draft, id)? | drop_patches(draft, id)? | acceptance::skip_all(draft, id, "the run is canceled")?;
     if !moved && lets(Guard::CanceledNeedsDrained, run::is_drained(draft, id)) {
         draft.emit::<Run>(id, &RunEvent::Drained)?;
         return Ok(true);

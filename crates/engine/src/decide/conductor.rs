@@ -41,7 +41,11 @@ fn is_gone(draft: &Draft<'_>, present: &Conductor, seen: Option<Seen>) -> bool {
 }
 
 fn lose_begun(draft: &mut Draft<'_>, run: RunId, reason: &str) -> Result<(), Refusal> {
-    let is_begun = |effect: &&Effect| stops(Guard::BegunIsLostWithConductor, effect.state == EffectState::Started);
+    // What a shared worker does goes on, whoever drives.
+    let is_begun = |effect: &&Effect| {
+        let by_conductor = effect.state == EffectState::Started && !worker::is_for_shared(draft, effect);
+        stops(Guard::BegunIsLostWithConductor, by_conductor)
+    };
     let begun: Vec<EffectId> = draft.unsettled(run).filter(is_begun).map(|effect| effect.id).collect();
     for effect in begun {
         draft.emit::<Effect>(effect, &EffectEvent::Lose { reason: reason.to_owned() })?;

@@ -20,6 +20,8 @@ pub(super) struct Draft<'v> {
     relies_on: BTreeMap<RecordId, Version>,
     pub(super) now: Timestamp,
     random: fastrand::Rng,
+    /// Why its run is stuck, where this decision found that it is.
+    stuck: Option<String>,
 }
 
 impl<'v> Draft<'v> {
@@ -31,7 +33,18 @@ impl<'v> Draft<'v> {
             relies_on: BTreeMap::new(),
             now: at.now,
             random: fastrand::Rng::with_seed(at.seed),
+            stuck: None,
         }
+    }
+
+    /// Notes that the run of this decision is stuck.
+    pub(super) fn note_stuck(&mut self, reason: Option<String>) {
+        self.stuck = reason;
+    }
+
+    /// Why the run of this decision is stuck, where it was found to be.
+    pub(super) fn stuck(&self) -> Option<&str> {
+        self.stuck.as_deref()
     }
 
     /// The record as it is in this decision.
@@ -106,8 +119,7 @@ impl<'v> Draft<'v> {
     /// Every record of a kind that hangs on another, by id.
     pub(super) fn under<T: Viewed>(&self, parent: impl Into<RecordId>) -> Vec<&T> {
         let parent = parent.into();
-        let of_kind = |id: &RecordId| id.kind() == T::KIND;
-        let (old, new) = (self.view.ids_under(parent).filter(of_kind), self.over.ids_under(parent).filter(of_kind));
+        let (old, new) = (self.view.ids_under(parent, T::KIND), self.over.ids_under(parent, T::KIND));
         let ids: std::collections::BTreeSet<RecordId> = old.chain(new).collect();
         ids.into_iter().filter_map(|id| self.peek::<T>(id)).collect()
     }

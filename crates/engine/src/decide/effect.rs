@@ -7,7 +7,7 @@ use tollhouse_core::lifecycle::{
 use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
 
 use super::draft::Draft;
-use super::{conductor, gate, patch, task, worker};
+use super::{budget, conductor, ending, gate, patch, retry, task, worker};
 use crate::command::{AttemptFacts, Claimant, NewPatch, Outcome};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
@@ -21,6 +21,9 @@ pub(super) fn claim(draft: &mut Draft<'_>, id: EffectId, by: &Claimant, until: T
     if let Some(run) = effect.run {
         match by.worker {
             Some(shared) => worker::must_hold(draft, shared, &effect)?,
+            None if stops(Guard::ClaimNeedsTheLease, worker::is_for_shared(draft, &effect)) => {
+                return Err(Refusal::StaleLease { id: id.into(), given: by.conductor, current: effect.epoch });
+            }
             None => conductor::must_drive(draft, run, by.conductor, Guard::ClaimNeedsTheRun)?,
         }
         let state = draft.run(run)?.state;
@@ -85,7 +88,7 @@ fn follow(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(
     match (&effect.work, outcome) {
         (Work::Spawn { attempt }, Outcome::Spawned(facts)) => attempt_ended(draft, *attempt, facts),
         (Work::Spawn { attempt }, Outcome::Failed { class, reason }) => {
-            attempt_failed(draft, *attempt, AttemptEnd::default(), *class, reason)
+            attempt_failed(draft, *attempt, AttemptEnd::default(), (*class, reason), None)
         }
         (Work::Spawn { attempt }, Outcome::Vanished { facts, reason }) => {
             attempt_vanished(draft, *attempt, facts, reason)
@@ -143,15 +146,19 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
         reason: None,
     };
     if stops(Guard::LateAttemptIsRecorded, attempt.state.is_finished()) {
-        return record_late(draft, attempt, end);
+        return record_late(draft, attempt, end, facts);
+    }
+    if let Some(reason) = budget::over_task_limit(draft, &attempt, facts) {
+        drop_evidence(draft, patch, "its attempt cost more than its task may")?;
+        return attempt_failed(draft, id, end, (ErrorClass::Budget, &reason), Some(facts));
     }
     if let Some(trouble) = &facts.trouble {
         let reason = with_tail(trouble, facts.output.as_ref());
-        return attempt_failed(draft, id, end, ErrorClass::ToolFailure, &reason);
+        return attempt_failed(draft, id, end, (class_of(facts), &reason), Some(facts));
     }
     match facts.exit {
         exit if lets(Guard::SuccessNeedsExitZero, exit == Some(ExitStatus::Code(0))) => {
-            draft.emit::<Attempt>(id, &AttemptEvent::Succeed { end: Box::new(end) })?;
+            ending::end(draft, id, &AttemptEvent::Succeed { end: Box::new(end) }, Some(facts))?;
             draft.emit::<Task>(attempt.task, &TaskEvent::ReportSuccess { patch })?;
             if patch.is_none() {
                 let reason = "the agent ended well, but changed nothing that git would see".to_owned();
@@ -163,13 +170,19 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
             let how = exit.map_or("without an exit status".to_owned(), |exit| exit.to_string());
             let reason = with_tail(&format!("the agent ended with {how}"), facts.output.as_ref());
             drop_evidence(draft, patch, "its attempt did not end well")?;
-            attempt_failed(draft, id, end, ErrorClass::ToolFailure, &reason)
+            attempt_failed(draft, id, end, (class_of(facts), &reason), Some(facts))
         }
     }
 }
 
+/// What kind of failure the end of an agent is, where it did not end well.
+const fn class_of(facts: &AttemptFacts) -> ErrorClass {
+    if facts.rate_limit.is_some() { ErrorClass::RateLimited } else { ErrorClass::ToolFailure }
+}
+
 /// Too late: the task went on without it. What it did stays readable as evidence.
-fn record_late(draft: &mut Draft<'_>, attempt: Attempt, end: AttemptEnd) -> Result<(), Refusal> {
+fn record_late(draft: &mut Draft<'_>, attempt: Attempt, end: AttemptEnd, facts: &AttemptFacts) -> Result<(), Refusal> {
+    budget::correct(draft, &attempt, facts)?;
     let (patch, known) = (end.patch, attempt.end.unwrap_or_default());
     let end = Box::new(AttemptEnd { error_class: known.error_class, reason: known.reason, ..end });
     draft.emit::<Attempt>(attempt.id, &AttemptEvent::Record { end })?;
@@ -189,10 +202,10 @@ fn attempt_vanished(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts, 
         ..AttemptEnd::default()
     };
     if stops(Guard::LateLossIsRecorded, attempt.state.is_finished()) {
-        return record_late(draft, attempt, end);
+        return record_late(draft, attempt, end, facts);
     }
     drop_evidence(draft, patch, "its attempt was lost")?;
-    draft.emit::<Attempt>(id, &AttemptEvent::Lose { end: Box::new(end) })?;
+    ending::end(draft, id, &AttemptEvent::Lose { end: Box::new(end) }, Some(facts))?;
     let task = draft.get::<Task>(attempt.task)?;
     let then = task::retry_lost_or_fail(draft, &task);
     draft.emit::<Task>(task.id, &TaskEvent::Lose { then, reason: reason.to_owned() })
@@ -202,18 +215,19 @@ fn attempt_failed(
     draft: &mut Draft<'_>,
     id: AttemptId,
     end: AttemptEnd,
-    class: ErrorClass,
-    reason: &str,
+    (class, reason): (ErrorClass, &str),
+    facts: Option<&AttemptFacts>,
 ) -> Result<(), Refusal> {
     let attempt = draft.get::<Attempt>(id)?;
     if stops(Guard::LateFailureMovesNothing, attempt.state.is_finished()) {
         return Ok(());
     }
     let end = AttemptEnd { error_class: Some(class), reason: Some(reason.to_owned()), ..end };
-    draft.emit::<Attempt>(id, &AttemptEvent::Fail { end: Box::new(end) })?;
+    ending::end(draft, id, &AttemptEvent::Fail { end: Box::new(end) }, facts)?;
     let task = draft.get::<Task>(attempt.task)?;
-    let then = task::retry_or_fail(draft, &task, class);
-    draft.emit::<Task>(task.id, &TaskEvent::ReportFailure { then, class, reason: reason.to_owned() })
+    let rate_limit = facts.and_then(|facts| facts.rate_limit);
+    let (then, reason) = retry::judge(draft, &task, class, reason.to_owned(), rate_limit);
+    draft.emit::<Task>(task.id, &TaskEvent::ReportFailure { then, class, reason })
 }
 
 fn drop_evidence(draft: &mut Draft<'_>, patch: Option<PatchId>, reason: &str) -> Result<(), Refusal> {

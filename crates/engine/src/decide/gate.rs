@@ -1,13 +1,17 @@
-//! Gates: which ones a patch must pass, in which order, and what their answers mean.
+//! Gates: which ones a patch must pass, in which order, and what their answers mean. Those of a workstream or a run are
+//! asked for and understood in `acceptance`, and go the same way here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{GlobBuilder, GlobSetBuilder};
-use tollhouse_core::entity::{Candidate, ErrorClass, ExitStatus, GateEnd, GateRun, Patch, Run, Task, Work};
-use tollhouse_core::lifecycle::{GateRunEvent, GateRunState, PatchEvent, PatchState};
+use tollhouse_core::entity::{
+    Candidate, Entity, ErrorClass, ExitStatus, GateEnd, GateRun, Patch, Run, Task, Work, Workstream,
+};
+use tollhouse_core::lifecycle::{GateRunEvent, GateRunState, PatchEvent, PatchState, RunState, WorkstreamState};
 use tollhouse_core::spec::{GateSpec, Requirement};
-use tollhouse_core::{Description, GateRunId, PatchId, RunId, limits};
+use tollhouse_core::{Description, GateRunId, PatchId, RecordId, RunId, WorkstreamId, limits};
 
+use super::acceptance;
 use super::draft::Draft;
 use super::effect::with_tail;
 use super::patch::set_aside;
@@ -15,16 +19,40 @@ use crate::command::GateFacts;
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
+/// What a gate run is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// A patch's candidate.
+    Patch(PatchId),
+    /// What landed, at the end of a workstream.
+    Workstream(WorkstreamId),
+    /// What landed, at the end of a run.
+    Run(RunId),
+}
+
+impl Judged {
+    /// What its gate runs hang on.
+    pub(super) fn record(self) -> RecordId {
+        match self {
+            Self::Patch(id) => id.into(),
+            Self::Workstream(id) => id.into(),
+            Self::Run(id) => id.into(),
+        }
+    }
+}
+
 /// Asks for every gate that a patch must pass on its candidate. What passed on this very candidate before, when the branch
 /// moved away and came back, is not asked again.
 pub(super) fn create_for(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
+    let Some(on) = &patch.candidate else { return Ok(()) };
     for gate in gates_for(draft, &patch) {
         let known = newest(draft, id).get(gate.name.as_str()).map(|known| (known.state, known.number));
+        let of = (patch.run, Judged::Patch(id));
         match known {
             Some((GateRunState::Passed, _)) => {}
-            Some((_, number)) => create(draft, &patch, gate, number + 1)?,
-            None => create(draft, &patch, gate, 1)?,
+            Some((_, number)) => create(draft, of, gate, (on.clone(), number + 1))?,
+            None => create(draft, of, gate, (on.clone(), 1))?,
         }
     }
     Ok(())
@@ -70,13 +98,21 @@ fn touches(globs: &[String], description: &Description) -> bool {
     description.paths().any(|path| set.is_match(&*path.to_text()))
 }
 
-fn create(draft: &mut Draft<'_>, patch: &Patch, gate: GateSpec, number: u32) -> Result<(), Refusal> {
-    let Some(candidate) = draft.peek::<Patch>(patch.id).and_then(|patch| patch.candidate.clone()) else {
-        return Ok(());
-    };
+/// Makes a gate run: which one it is of its gate, and on what.
+pub(super) fn create(
+    draft: &mut Draft<'_>,
+    (run, judged): (Option<RunId>, Judged),
+    gate: GateSpec,
+    (on, number): (Candidate, u32),
+) -> Result<(), Refusal> {
     let id = GateRunId::from_parts(draft.now, draft.random_id_bits());
-    let gate_run = GateRun { run: patch.run, patch: Some(patch.id), number, ..pending(draft, id, gate, candidate) };
-    draft.emit::<GateRun>(id, &GateRunEvent::Created { gate_run: Box::new(gate_run) })
+    let (patch, workstream) = match judged {
+        Judged::Patch(id) => (Some(id), None),
+        Judged::Workstream(id) => (None, Some(id)),
+        Judged::Run(_) => (None, None),
+    };
+    let gate_run = Box::new(GateRun { run, patch, workstream, number, ..pending(draft, id, gate, on) });
+    draft.emit::<GateRun>(id, &GateRunEvent::Created { gate_run })
 }
 
 /// A gate run as it is made: the first of its gate, and of nobody.
@@ -85,6 +121,7 @@ fn pending(draft: &Draft<'_>, id: GateRunId, gate: GateSpec, on: Candidate) -> G
         id,
         run: None,
         patch: None,
+        workstream: None,
         gate,
         tree: on.tree,
         parent: on.parent,
@@ -120,12 +157,19 @@ pub(super) fn create_by_hand(
 
 /// The newest gate run of each gate on a patch's present candidate, by the gate's name.
 fn newest<'d>(draft: &'d Draft<'_>, patch: PatchId) -> BTreeMap<&'d str, &'d GateRun> {
-    let tree = draft.peek::<Patch>(patch).and_then(|patch| patch.candidate.as_ref());
+    let on = draft.peek::<Patch>(patch).and_then(|patch| patch.candidate.as_ref());
+    let is_present = |gate_run: &GateRun| on.is_some_and(|on| on.tree == gate_run.tree && on.parent == gate_run.parent);
+    newest_of(draft, Judged::Patch(patch), is_present)
+}
+
+/// The newest gate run of each gate that counts, by the gate's name.
+pub(super) fn newest_of<'d>(
+    draft: &'d Draft<'_>,
+    judged: Judged,
+    counts: impl Fn(&GateRun) -> bool,
+) -> BTreeMap<&'d str, &'d GateRun> {
     let mut newest: BTreeMap<&str, &GateRun> = BTreeMap::new();
-    for gate_run in draft.under::<GateRun>(patch) {
-        if tree.is_none_or(|tree| tree.tree != gate_run.tree || tree.parent != gate_run.parent) {
-            continue;
-        }
+    for gate_run in draft.under::<GateRun>(judged.record()).into_iter().filter(|gate_run| counts(gate_run)) {
         let known = newest.entry(gate_run.gate.name.as_str()).or_insert(gate_run);
         if gate_run.number > known.number {
             *known = gate_run;
@@ -135,7 +179,7 @@ fn newest<'d>(draft: &'d Draft<'_>, patch: PatchId) -> BTreeMap<&'d str, &'d Gat
 }
 
 /// Whether a gate's answer is only told.
-fn is_advisory(gate: &GateSpec) -> bool {
+pub(super) fn is_advisory(gate: &GateSpec) -> bool {
     lets(Guard::OnlyAdvisoryMayMiss, gate.requirement == Requirement::Advisory)
 }
 
@@ -146,14 +190,15 @@ pub(super) fn all_passed(draft: &Draft<'_>, patch: PatchId) -> bool {
     })
 }
 
-/// Moves the gate runs of a run's patches: holds, releases, skips and starts.
+/// Moves the gate runs of what is judged in a run: holds, releases, skips and starts.
 pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    let applied: Vec<PatchId> =
-        draft.in_states::<Patch>(run, &[PatchState::Applied]).into_iter().map(|patch| patch.id).collect();
     let mut moved = false;
-    for patch in applied {
+    for judged in under_judgement(draft, run) {
         let steps: Vec<(GateRunId, Move)> = {
-            let gate_runs = newest(draft, patch);
+            let gate_runs = match judged {
+                Judged::Patch(patch) => newest(draft, patch),
+                _ => newest_of(draft, judged, |_| true),
+            };
             gate_runs.values().filter_map(|one| Some((one.id, next_move(draft, run, one, &gate_runs)?))).collect()
         };
         for (id, step) in steps {
@@ -162,7 +207,7 @@ pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal>
                 Move::Event(event) => draft.emit::<GateRun>(id, &event)?,
                 Move::Request => draft.request(Some(run), Work::Gate { gate_run: id })?,
                 Move::Skip(reason) => {
-                    if skip(draft, patch, id, reason)? == PatchFate::SetAside {
+                    if skip(draft, judged, id, reason)? == Fate::SetAside {
                         break;
                     }
                 }
@@ -172,6 +217,16 @@ pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal>
     Ok(moved)
 }
 
+/// What waits for the answers of gates.
+fn under_judgement(draft: &Draft<'_>, run: RunId) -> Vec<Judged> {
+    let patches = draft.in_states::<Patch>(run, &[PatchState::Applied]);
+    let workstreams = draft.in_states::<Workstream>(run, &[WorkstreamState::Validating]);
+    let verifies = draft.peek::<Run>(run).is_some_and(|run| run.state == RunState::Verifying);
+    let patches = patches.into_iter().map(|patch| Judged::Patch(patch.id));
+    let workstreams = workstreams.into_iter().map(|workstream| Judged::Workstream(workstream.id));
+    patches.chain(workstreams).chain(verifies.then_some(Judged::Run(run))).collect()
+}
+
 enum Move {
     Event(GateRunEvent),
     Request,
@@ -179,22 +234,23 @@ enum Move {
 }
 
 #[derive(PartialEq, Eq)]
-enum PatchFate {
+enum Fate {
     GoesOn,
     SetAside,
 }
 
 /// Skips a gate run. A required one that is skipped never passes, so its patch is set aside.
-fn skip(draft: &mut Draft<'_>, patch: PatchId, id: GateRunId, reason: String) -> Result<PatchFate, Refusal> {
+fn skip(draft: &mut Draft<'_>, judged: Judged, id: GateRunId, reason: String) -> Result<Fate, Refusal> {
     let gate = draft.get::<GateRun>(id)?.gate;
     let told = format!("gate {} was skipped: {reason}", gate.name);
     draft.emit::<GateRun>(id, &GateRunEvent::Skip { reason })?;
+    let Judged::Patch(patch) = judged else { return Ok(Fate::GoesOn) };
     if is_advisory(&gate) {
-        return Ok(PatchFate::GoesOn);
+        return Ok(Fate::GoesOn);
     }
     let event = PatchEvent::Quarantine { rule: format!("gate:{}", gate.name), reason: told, verdicts: Vec::new() };
     set_aside(draft, patch, &event, ErrorClass::GateFailure)?;
-    Ok(PatchFate::SetAside)
+    Ok(Fate::SetAside)
 }
 
 fn next_move(draft: &Draft<'_>, run: RunId, gate_run: &GateRun, all: &BTreeMap<&str, &GateRun>) -> Option<Move> {
@@ -225,21 +281,21 @@ fn next_move(draft: &Draft<'_>, run: RunId, gate_run: &GateRun, all: &BTreeMap<&
     }
 }
 
-/// Skips what was not started yet of a patch's gates.
-pub(super) fn skip_rest(draft: &mut Draft<'_>, patch: PatchId, reason: &str) -> Result<(), Refusal> {
+/// Skips what was not started yet of the gates of a record; the answer is whether there was any.
+pub(super) fn skip_rest(draft: &mut Draft<'_>, of: RecordId, reason: &str) -> Result<bool, Refusal> {
     let waiting: Vec<(GateRunId, Option<RunId>)> = draft
-        .under::<GateRun>(patch)
+        .under::<GateRun>(of)
         .into_iter()
         .filter(|gate_run| matches!(gate_run.state, GateRunState::Pending | GateRunState::Blocked))
         .map(|gate_run| (gate_run.id, gate_run.run))
         .collect();
-    for (id, run) in waiting {
-        draft.emit::<GateRun>(id, &GateRunEvent::Skip { reason: reason.to_owned() })?;
+    for (id, run) in &waiting {
+        draft.emit::<GateRun>(*id, &GateRunEvent::Skip { reason: reason.to_owned() })?;
         if let Some(run) = run {
-            draft.withdraw(run, id.into(), reason)?;
+            draft.withdraw(*run, (*id).into(), reason)?;
         }
     }
-    Ok(())
+    Ok(!waiting.is_empty())
 }
 
 /// A gate's program ended, or could not be run to an end of its own.
@@ -278,33 +334,31 @@ pub(super) fn stopped(draft: &mut Draft<'_>, id: GateRunId, reason: &str) -> Res
     judge(draft, &gate_run, &event)
 }
 
-/// How often a gate could not be judged on a patch's present candidate, by its own doing.
-fn errors(draft: &Draft<'_>, patch: &Patch, gate: &str) -> u32 {
-    let Some(on) = &patch.candidate else { return 0 };
-    let counts = |gate_run: &&GateRun| {
-        let own = lets(Guard::StoppedGateIsNoTry, gate_run.end.as_ref().is_none_or(|end| !end.stopped));
-        let here = gate_run.tree == on.tree && gate_run.parent == on.parent;
-        gate_run.gate.name == gate && here && own && gate_run.state == GateRunState::Error
+/// Whether a gate may be run again there: it could not be judged there at most so often, by its own doing.
+pub(super) fn may_run_again(draft: &Draft<'_>, gate_run: &GateRun, on: &Candidate) -> bool {
+    let counts = |other: &&GateRun| {
+        let own = lets(Guard::StoppedGateIsNoTry, other.end.as_ref().is_none_or(|end| !end.stopped));
+        let here = other.tree == on.tree && other.parent == on.parent;
+        other.gate.name == gate_run.gate.name && here && own && other.state == GateRunState::Error
     };
-    u32::try_from(draft.under::<GateRun>(patch.id).into_iter().filter(counts).count()).unwrap_or(u32::MAX)
-}
-
-fn may_run_again(errors: u32) -> bool {
+    let others = gate_run.parent_id().map(|parent| draft.under::<GateRun>(parent)).unwrap_or_default();
+    let errors = u32::try_from(others.into_iter().filter(counts).count()).unwrap_or(u32::MAX);
     lets(Guard::GateErrorsAreCounted, errors <= limits::GATE_ERROR_RETRIES_MAX)
 }
 
 /// What a gate's answer means for its patch.
 fn judge(draft: &mut Draft<'_>, gate_run: &GateRun, event: &GateRunEvent) -> Result<(), Refusal> {
-    let Some(id) = gate_run.patch else { return Ok(()) };
+    let Some(id) = gate_run.patch else { return acceptance::judge(draft, gate_run, event) };
     let patch = draft.get::<Patch>(id)?;
-    let current = patch.candidate.as_ref().is_some_and(|candidate| candidate.tree == gate_run.tree);
-    if stops(Guard::GateAnswerNeedsApplied, patch.state != PatchState::Applied || !current) {
+    let Some(on) = &patch.candidate else { return Ok(()) };
+    if stops(Guard::GateAnswerNeedsApplied, patch.state != PatchState::Applied || on.tree != gate_run.tree) {
         return Ok(());
     }
     let name = &gate_run.gate.name;
     let (said, end) = match event {
-        GateRunEvent::Break { .. } if may_run_again(errors(draft, &patch, name)) => {
-            return create(draft, &patch, gate_run.gate.clone(), gate_run.number + 1);
+        GateRunEvent::Break { .. } if may_run_again(draft, gate_run, on) => {
+            let of = (patch.run, Judged::Patch(id));
+            return create(draft, of, gate_run.gate.clone(), (on.clone(), gate_run.number + 1));
         }
         GateRunEvent::Break { end } => ("could not be judged", end),
         GateRunEvent::Fail { end } => ("failed", end),

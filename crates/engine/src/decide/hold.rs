@@ -8,13 +8,18 @@ use tollhouse_core::{PatchId, RunId, limits};
 use super::draft::Draft;
 use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
+use crate::schedule::{MAY_BE_UNDER_WAY, Obstacle, is_under_way, obstacle};
 
 /// Whether a patch is ready to land, and a person has to say so.
 pub(super) fn is_held(draft: &Draft<'_>, id: PatchId) -> bool {
     let Some(patch) = draft.peek::<Patch>(id) else { return false };
     let mode = patch.run.and_then(|run| draft.peek::<Run>(run)).map(|run| run.spec.land);
-    let waits = patch.state == PatchState::Verified && mode == Some(LandMode::Hold) && !patch.approved;
-    stops(Guard::HeldWaits, waits)
+    stops(Guard::HeldWaits, mode.is_some_and(|mode| waits_for_word(patch, mode)))
+}
+
+/// Whether a patch of a run that lands like this is ready, and a person has to say so.
+pub(super) fn waits_for_word(patch: &Patch, mode: LandMode) -> bool {
+    patch.state == PatchState::Verified && mode == LandMode::Hold && !patch.approved
 }
 
 /// Has the task of a held patch wait for a person; the answer is whether that is new.
@@ -36,11 +41,12 @@ pub(super) fn rest(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     let is_in = |states: &[TaskState]| draft.any_order::<Task>(id, states).next().is_some();
     let held = draft.any_order::<Patch>(id, &[PatchState::Verified]).filter(|patch| is_held(draft, patch.id)).count();
     let waits = held > 0 || is_in(&[TaskState::Waiting]);
-    let busy = [TaskState::Pending, TaskState::Queued, TaskState::Running, TaskState::Validating, TaskState::Retrying];
+    let busy = [TaskState::Pending, TaskState::Running, TaskState::Validating, TaskState::Retrying];
     let quiet = !is_in(&busy)
         && draft.any_unfinished::<Patch>(id).all(|patch| is_held(draft, patch.id))
         && draft.any_unfinished::<GateRun>(id).next().is_none()
-        && draft.any_unfinished::<Effect>(id).next().is_none();
+        && draft.any_unfinished::<Effect>(id).next().is_none()
+        && all_queued_wait_for_held(draft, id);
     if !waits || stops(Guard::RestNeedsQuiet, !quiet) {
         return Ok(false);
     }
@@ -52,4 +58,14 @@ pub(super) fn rest(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     };
     draft.emit::<Run>(id, &RunEvent::Pause { reason })?;
     Ok(true)
+}
+
+/// Whether nothing that is queued may begin before a person has spoken of what it clashes with.
+fn all_queued_wait_for_held(draft: &Draft<'_>, id: RunId) -> bool {
+    let Some(run) = draft.peek::<Run>(id) else { return true };
+    let patch_of = |task: &Task| task.patch.and_then(|patch| draft.peek::<Patch>(patch));
+    let mut held = draft.in_states::<Task>(id, MAY_BE_UNDER_WAY);
+    held.retain(|task| is_under_way(task, patch_of(task)));
+    let mut queued = draft.any_order::<Task>(id, &[TaskState::Queued]);
+    queued.all(|task| matches!(obstacle(run, task, &held, 0), Some(Obstacle::Clash { .. })))
 }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use tollhouse_core::entity::{Attempt, Lease, Run, Task, Work, Worker};
+use tollhouse_core::entity::{Attempt, Lease, Patch, Run, Task, Work, Worker};
 use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, RunEvent, TaskEvent, TaskState};
 use tollhouse_core::spec::Crew;
 use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, WorkerId, limits};
 
 use super::draft::Draft;
-use super::run::critical_miss;
-use super::worker;
+use super::{breaker, budget, winding, worker};
 use crate::command::At;
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
-use crate::schedule::{Obstacle, Rank, agent_is_full, is_full, obstacle};
+use crate::schedule::{
+    MAY_BE_UNDER_WAY, Obstacle, Rank, agent_is_full, is_full, is_under_way, money_obstacle, obstacle,
+};
 use crate::view::{Order, View};
 
 /// How many of the tasks that have waited longest are looked at when it is their turn.
@@ -26,7 +27,7 @@ pub(super) fn lease(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
         return Ok(false);
     }
     let mut leased = false;
-    while let Some(next) = next(draft, id, &BTreeSet::new()) {
+    while let Some(next) = next_own(draft, id) {
         let task = draft.get::<Task>(next)?;
         let run = draft.run(id)?;
         let worker = worker::own(draft, &run, task.spec.workstream.as_deref())?;
@@ -36,76 +37,102 @@ pub(super) fn lease(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     Ok(leased)
 }
 
-/// Gives a shared worker the next task, of the run that has the fewest under way; the answer is that run.
-pub(super) fn work(draft: &mut Draft<'_>, id: WorkerId) -> Result<Option<RunId>, Refusal> {
+/// Gives a shared worker the next task, of the run that has the fewest under way.
+///
+/// It rests on every run that shares workers: each of them may have given out what clashes, or have fewer under way by now.
+/// That is all, for under way in a run is only ever more after a lease, and a lease moves its run. Nothing follows from a lease
+/// in its run either: it only takes room from others.
+pub(super) fn work(draft: &mut Draft<'_>, id: WorkerId) -> Result<(), Refusal> {
     let worker = worker::idle(draft, id)?;
-    let share = |run: RunId| {
-        let task = next(draft, run, &worker.capabilities)?;
-        let under_way = draft.any_order::<Task>(run, &[TaskState::Running]).count();
-        let leased = draft.peek::<Run>(run).map_or(0, |run| run.epoch);
-        // Where all have as many, whoever was given least so far.
-        Some((under_way, leased, run, task))
-    };
-    let chosen = worker::runs_that_share(draft).into_iter().filter_map(share).min();
-    let Some((_, _, run, task)) = chosen else { return Ok(None) };
+    let runs = worker::runs_that_share(draft);
+    for run in &runs {
+        draft.run(*run)?;
+    }
+    let Some(task) = next_shared(draft, &runs, &worker.capabilities) else { return Ok(()) };
     let task = draft.get::<Task>(task)?;
-    grant(draft, &task, id)?;
-    Ok(Some(run))
+    grant(draft, &task, id)
 }
 
-/// The task of a run that begins next, if one may at this time: what a decision would lease to a worker that can do no more than
-/// any. `None` where the run is full, winds down, or all that is queued waits for others.
+/// The task of a run with workers of its own that begins next, if one may at this time. `None` where the run is full, winds
+/// down, or all that is queued waits for others.
 pub fn next_task(view: &View, run: RunId, at: At) -> Option<TaskId> {
-    next(&Draft::new(view, at), run, &BTreeSet::new())
+    next_own(&Draft::new(view, at), run)
 }
 
-/// The queued task that may begin and stands first, of those that a worker can do: by rank, but every so often by how long it
-/// has waited.
-fn next(draft: &Draft<'_>, id: RunId, capabilities: &BTreeSet<String>) -> Option<TaskId> {
-    if stops(Guard::NoLeaseWhenWindingDown, critical_miss(draft, id).is_some()) {
-        return None;
+/// What begins next in a run with workers of its own.
+fn next_own(draft: &Draft<'_>, id: RunId) -> Option<TaskId> {
+    let mut floor = Floor::of(draft, id)?;
+    floor.reserved = floor.held_up_for_long();
+    floor.next(&BTreeSet::new())
+}
+
+/// What begins next in one of these runs, of what a worker can do.
+fn next_shared(draft: &Draft<'_>, runs: &[RunId], capabilities: &BTreeSet<String>) -> Option<TaskId> {
+    let running = |run: &RunId| draft.in_states::<Task>(*run, &[TaskState::Running]);
+    let all: Vec<&Task> = runs.iter().flat_map(running).collect();
+    let mut floors: Vec<Floor<'_>> = runs.iter().filter_map(|run| Floor::of(draft, *run)).collect();
+    for floor in &mut floors {
+        let run = floor.run.id;
+        floor.under_way.extend(all.iter().copied().filter(|task| task.run != run));
     }
-    let floor = Floor::of(draft, id)?;
-    let may = |task: &&Task| {
-        lets(Guard::CapabilitiesFit, task.spec.capabilities.is_subset(capabilities)) && floor.lets_begin(task)
+    // One at a time: two that clash would keep out each other.
+    let can_be_done = |task: &&Task| winding::can_be_done(draft.view(), task);
+    let held_up = floors.iter().filter_map(Floor::held_up_for_long).filter(can_be_done);
+    let reserved = held_up.min_by_key(|task| (task.queued_at, task.id));
+    for floor in &mut floors {
+        floor.reserved = reserved;
+    }
+    let share = |floor: &Floor<'_>| {
+        let task = floor.next(capabilities)?;
+        let running = all.iter().filter(|task| task.run == floor.run.id).count();
+        // Where all have as many, whoever was given least so far.
+        Some((running, floor.run.epoch, floor.run.id, task))
     };
-    if floor.run.epoch % limits::LEASES_PER_TURN_OF_THE_OLDEST == limits::LEASES_PER_TURN_OF_THE_OLDEST - 1
-        && let Some(oldest) = floor.oldest().find(may)
-    {
-        return Some(oldest.id);
-    }
-    floor.by_rank().find(may).map(|task| task.id)
+    floors.iter().filter_map(share).min().map(|(_, _, _, task)| task)
 }
 
-/// What is under way in a run, and who waits to be.
+/// What is under way beside the queued tasks of a run, and who waits to be.
 struct Floor<'d> {
     draft: &'d Draft<'d>,
     run: &'d Run,
     order: Option<&'d Order>,
+    /// In the run itself; where workers are shared, also what runs elsewhere.
     under_way: Vec<&'d Task>,
-    /// How many attempts may still have processes.
+    /// How many attempts of the run may still have processes.
     alive: usize,
     /// One that has waited so long that nothing which would hold it up further may begin before it.
     reserved: Option<&'d Task>,
 }
 
 impl<'d> Floor<'d> {
-    /// None where the run is full, or nothing waits.
+    /// None where nothing may begin: the run winds down or is full, or nothing waits.
     fn of(draft: &'d Draft<'_>, id: RunId) -> Option<Self> {
         let run = draft.peek::<Run>(id)?;
         draft.any_order::<Task>(id, &[TaskState::Queued]).next()?;
         let alive = draft.unsettled(id).filter(|effect| matches!(effect.work, Work::Spawn { .. })).count();
-        if is_full(run, alive) {
+        let winds_down = || stops(Guard::NoLeaseWhenWindingDown, winding::winding_down(draft, id).is_some());
+        if is_full(run, alive) || winds_down() {
             return None;
         }
-        let validates = |task: &Task| stops(Guard::ValidatingClashes, task.state == TaskState::Validating);
-        let mut under_way = draft.in_states::<Task>(id, &[TaskState::Running, TaskState::Validating]);
-        under_way.retain(|task| task.state == TaskState::Running || validates(task));
+        let mut under_way = draft.in_states::<Task>(id, MAY_BE_UNDER_WAY);
+        under_way.retain(|task| is_under_way(task, task.patch.and_then(|patch| draft.peek::<Patch>(patch))));
         let order = draft.view().queue_order(id);
-        let mut floor = Self { draft, run, order, under_way, alive, reserved: None };
-        let reserved = floor.oldest().find(|task| floor.has_waited_for_others(task));
-        floor.reserved = reserved;
-        Some(floor)
+        Some(Self { draft, run, order, under_way, alive, reserved: None })
+    }
+
+    /// The queued task that may begin and stands first, of those that a worker can do: by rank, but every so often by how long
+    /// it has waited.
+    fn next(&self, capabilities: &BTreeSet<String>) -> Option<TaskId> {
+        let may = |task: &&Task| {
+            lets(Guard::CapabilitiesFit, task.spec.capabilities.is_subset(capabilities)) && self.lets_begin(task)
+        };
+        let turn = self.run.epoch % limits::LEASES_PER_TURN_OF_THE_OLDEST;
+        if turn == limits::LEASES_PER_TURN_OF_THE_OLDEST - 1
+            && let Some(oldest) = self.oldest().find(may)
+        {
+            return Some(oldest.id);
+        }
+        self.by_rank().find(may).map(|task| task.id)
     }
 
     fn lets_begin(&self, task: &Task) -> bool {
@@ -113,12 +140,27 @@ impl<'d> Floor<'d> {
             Some(reserved) if reserved.id != task.id => self.under_way.iter().copied().chain([reserved]).collect(),
             _ => self.under_way.clone(),
         };
-        obstacle(self.run, task, &others, self.alive).is_none()
+        obstacle(self.run, task, &others, self.alive).is_none() && !self.is_withheld(task)
     }
 
-    fn has_waited_for_others(&self, task: &Task) -> bool {
-        let long = task.queued_at.is_some_and(|since| since.after(limits::QUEUE_RESERVES_AFTER) <= self.draft.now);
-        long && matches!(obstacle(self.run, task, &self.under_way, self.alive), Some(Obstacle::Clash { .. }))
+    /// Whether no room beside others would help it.
+    fn is_withheld(&self, task: &Task) -> bool {
+        let keeps_out = breaker::obstacle(self.draft, task.agent()).is_some();
+        keeps_out || money_obstacle(self.run, budget::of_run(self.draft, self.run.id), task).is_some()
+    }
+
+    /// The one that has waited longest of those that wait for long for others which go on. Whatever clashes with one that waits
+    /// for a person's word is not held up any longer by others that begin before it.
+    fn held_up_for_long(&self) -> Option<&'d Task> {
+        let (held, moving): (Vec<&Task>, Vec<&Task>) =
+            self.under_way.iter().partition(|task| task.state == TaskState::Waiting);
+        let clashes = |task: &Task, others: &[&Task]| {
+            matches!(obstacle(self.run, task, others, self.alive), Some(Obstacle::Clash { .. }))
+        };
+        self.oldest().find(|task| {
+            let long = task.queued_at.is_some_and(|since| since.after(limits::QUEUE_RESERVES_AFTER) <= self.draft.now);
+            long && clashes(task, &moving) && !clashes(task, &held) && !self.is_withheld(task)
+        })
     }
 
     /// The queued task with this id, as this decision sees it.
@@ -142,7 +184,9 @@ impl<'d> Floor<'d> {
             .collect();
         touched.sort_unstable();
         let over = self.draft.over();
-        let has_room = |agent: &str| agent_is_full(self.run, agent, &self.under_way).is_none();
+        let has_room = |agent: &str| {
+            agent_is_full(self.run, agent, &self.under_way).is_none() && breaker::obstacle(self.draft, agent).is_none()
+        };
         let known = self.order.into_iter().flat_map(move |order| order.by_rank(has_room, |id| over.knows(id)));
         merged(touched.into_iter(), known).filter_map(|rank| self.queued(rank.task))
     }
@@ -173,7 +217,7 @@ fn grant(draft: &mut Draft<'_>, task: &Task, by: WorkerId) -> Result<(), Refusal
         run: task.run,
         task: task.id,
         number,
-        agent: task.spec.agent.clone(),
+        agent: task.agent().to_owned(),
         worker,
         by: Some(by),
         epoch,
@@ -187,6 +231,8 @@ fn grant(draft: &mut Draft<'_>, task: &Task, by: WorkerId) -> Result<(), Refusal
     });
     worker::assign(draft, by, &record)?;
     draft.emit::<Attempt>(attempt, &AttemptEvent::Created { attempt: record })?;
+    budget::reserve(draft, task, attempt)?;
+    breaker::admit(draft, task.agent(), attempt)?;
     draft.request(Some(task.run), Work::Spawn { attempt })
 }
 

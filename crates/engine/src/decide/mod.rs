@@ -1,9 +1,13 @@
 //! The decision: from records, a command, a time and a seed to changes. A function, and nothing else.
 
+mod acceptance;
+mod breaker;
+mod budget;
 mod cancel;
 mod conductor;
 mod draft;
 mod effect;
+mod ending;
 mod gate;
 mod hold;
 mod lease;
@@ -12,18 +16,22 @@ mod patch;
 mod person;
 mod recovery;
 mod redaction;
+mod retry;
 mod run;
 mod settle;
 mod submit;
 mod task;
+mod winding;
 mod worker;
+mod workstream;
 
-use tollhouse_core::{Change, RecordId, RunId, Version};
+use tollhouse_core::{Change, RecordId, RunId, Stream, Version};
 
 use crate::command::{At, Command};
 use crate::refusal::Refusal;
 use crate::view::View;
 use draft::Draft;
+pub(crate) use winding::next_deadline;
 
 pub use lease::next_task;
 
@@ -35,6 +43,9 @@ pub struct Decision {
     pub changes: Vec<Change>,
     /// What it rests on.
     pub relies_on: Vec<(RecordId, Version)>,
+    /// The stream whose newest event it follows: it rests on the set of all that belongs to that stream. Absent where the
+    /// records that it names say all.
+    pub follows: Option<Stream>,
 }
 
 /// Decides one command, and everything that follows from it in other lifecycles.
@@ -53,11 +64,25 @@ pub struct Decision {
 /// ```
 pub fn decide(view: &View, command: &Command, at: At) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(view, at);
-    if let Some(run) = handle(&mut draft, &redaction::redacted(command))? {
+    let settled = handle(&mut draft, &redaction::redacted(command))?;
+    if let Some(run) = settled {
         settle::settle(&mut draft, run)?;
     }
+    let follows = followed(command, settled);
     let (changes, relies_on) = draft.finish();
-    Ok(if changes.is_empty() { Decision::default() } else { Decision { changes, relies_on } })
+    Ok(if changes.is_empty() { Decision::default() } else { Decision { changes, relies_on, follows } })
+}
+
+/// The stream that a decision follows, where it rests on more than the records that it names.
+fn followed(command: &Command, settled: Option<RunId>) -> Option<Stream> {
+    match command {
+        // That no living worker has its name.
+        Command::RegisterWorker { .. } => Some(Stream::Project),
+        Command::Drive { run, .. } | Command::StepDown { run, .. } | Command::PauseRun { run, .. } => {
+            Some(Stream::Run(*run))
+        }
+        _ => settled.map(Stream::Run),
+    }
 }
 
 /// Does what the command says; the answer is the run in which something may follow from it.
@@ -73,18 +98,22 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::StepDown { run, epoch } => conductor::step_down(draft, *run, *epoch).map(|()| None),
         Command::StartRun { run, base } => run::start(draft, *run, base).map(|()| Some(*run)),
         Command::Tick { run } => task::tick(draft, *run).map(|()| Some(*run)),
-        Command::PauseRun { run, reason } => run::pause(draft, *run, reason).map(|()| None),
+        Command::PauseRun { run, reason } => run::pause(draft, *run, reason).map(|()| Some(*run)),
         Command::ResumeRun { run, reason } => run::resume(draft, *run, reason).map(|()| Some(*run)),
         Command::CancelRun { run, reason } => cancel::cancel(draft, *run, reason).map(|()| Some(*run)),
+        Command::ChangeBudget { budget, limit, reason } => budget::change(draft, *budget, *limit, reason),
         Command::OverrideTask { task, wish, reason } => person::task(draft, *task, wish, reason).map(Some),
         Command::OverridePatch { patch, wish, reason } => person::patch(draft, *patch, wish, reason),
+        Command::OverrideWorkstream { workstream, wish, reason } => {
+            workstream::person(draft, *workstream, *wish, reason).map(Some)
+        }
         Command::CreateGateRun { gate_run, gate, tree, parent } => {
             gate::create_by_hand(draft, *gate_run, gate, tree, parent).map(|()| None)
         }
         Command::RegisterWorker { worker, newcomer } => worker::register(draft, *worker, newcomer).map(|()| None),
         Command::LookAtWorker { worker, seen } => worker::look(draft, *worker, seen),
         Command::OverrideWorker { worker, wish, reason } => worker::word(draft, *worker, *wish, reason).map(|()| None),
-        Command::Work { worker } => lease::work(draft, *worker),
+        Command::Work { worker } => lease::work(draft, *worker).map(|()| None),
         Command::Claim { effect, by, until } => effect::claim(draft, *effect, by, *until).map(|()| None),
         Command::Settle { effect, by, found } => recovery::settle(draft, *effect, *by, found),
         Command::Report { effect, epoch, outcome } => effect::report(draft, *effect, *epoch, outcome),

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::Task;
+use tollhouse_core::entity::{Task, Workstream};
 use tollhouse_core::lifecycle::{MissedTo, TaskEvent, TaskState};
 use tollhouse_core::spec::OnDependencyFailure;
 use tollhouse_core::{RecordId, RunId, TaskId};
 
 use super::draft::Draft;
+use super::workstream;
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 use crate::view::{Needed, Standing};
@@ -42,6 +43,15 @@ fn candidates(draft: &Draft<'_>, run: RunId) -> BTreeMap<RecordId, Needed> {
             }
         }
     }
+    for workstream in draft.over().all::<Workstream>().filter(|workstream| workstream.run == run) {
+        let before = draft.view().get::<Workstream>(workstream.id).map(Standing::of_workstream);
+        let is = Standing::of_workstream(workstream);
+        if before != Some(is) {
+            for held in known.streams().held_by(&workstream.spec.name) {
+                shifts.entry(held).or_default().shift(before, is);
+            }
+        }
+    }
     let touched = waiting(draft, run).map(|task| RecordId::from(task.id));
     let ids: BTreeSet<RecordId> = known.movable().chain(touched).chain(shifts.keys().copied()).collect();
     let needed = |id: RecordId| {
@@ -58,11 +68,14 @@ fn waiting<'d>(draft: &'d Draft<'_>, run: RunId) -> impl Iterator<Item = &'d Tas
     draft.over().in_states::<Task>(run, &[TaskState::Pending, TaskState::Blocked])
 }
 
-/// How those stand that a task needs, asked of each.
+/// How those stand that a task needs, the workstreams that its own needs included, asked of each.
 fn count(draft: &Draft<'_>, task: &Task) -> Needed {
     let mut needed = Needed::default();
     for need in needs(draft, task) {
         needed.shift(None, Standing::of(need));
+    }
+    for need in workstream::needed_for(draft, task) {
+        needed.shift(None, Standing::of_workstream(need));
     }
     needed
 }
@@ -90,7 +103,10 @@ fn event(draft: &Draft<'_>, task: &Task, needed: Needed) -> Option<TaskEvent> {
         (TaskState::Pending, true) => Some(TaskEvent::Release),
         (TaskState::Pending, false) => {
             let open = needs(draft, task).filter(|need| !need.is_done());
-            Some(TaskEvent::Hold { blocked_by: open.map(|need| need.spec.name.clone()).collect() })
+            let workstreams = workstream::needed_for(draft, task).filter(|need| !need.state.is_finished());
+            let names = open.map(|need| need.spec.name.clone());
+            let blocked_by = names.chain(workstreams.map(|need| format!("workstream {}", need.spec.name))).collect();
+            Some(TaskEvent::Hold { blocked_by })
         }
         (_, true) => Some(TaskEvent::Unblock),
         (_, false) => None,

@@ -140,7 +140,7 @@ pub(super) fn set_aside(
     class: ErrorClass,
 ) -> Result<(), Refusal> {
     draft.emit::<Patch>(id, event)?;
-    gate::skip_rest(draft, id, "its patch was set aside")?;
+    gate::skip_rest(draft, id.into(), "its patch was set aside")?;
     let task = draft.peek::<Patch>(id).and_then(|patch| patch.task);
     match task {
         Some(task) => task::refuse(draft, task, class, event.reason().unwrap_or_default().to_owned()),
@@ -197,7 +197,7 @@ pub(super) fn drop_unfinished(draft: &mut Draft<'_>, id: PatchId, reason: &str) 
         draft.withdraw(run, id.into(), reason)?;
     }
     draft.emit::<Patch>(id, &PatchEvent::Drop { reason: reason.to_owned() })?;
-    gate::skip_rest(draft, id, reason)
+    gate::skip_rest(draft, id.into(), reason).map(|_| ())
 }
 
 fn has_effect(draft: &Draft<'_>, run: RunId, patch: PatchId) -> bool {

@@ -1,22 +1,22 @@
 //! A person's word on a task or a patch: an ordinary event with a reason, never a way around the gate.
 
-use tollhouse_core::entity::{ErrorClass, Patch, Run, Task};
-use tollhouse_core::lifecycle::{DecideTo, PatchEvent, PatchState, RunState, TaskEvent, TaskState};
-use tollhouse_core::spec::Weight;
+use tollhouse_core::entity::{ErrorClass, Patch, Run, Task, Workstream};
+use tollhouse_core::lifecycle::{DecideTo, PatchEvent, PatchState, RunState, TaskEvent, TaskState, WorkstreamState};
 use tollhouse_core::{PatchId, RecordId, RunId, TaskId};
 
 use super::draft::Draft;
-use super::{hold, patch, task};
+use super::{hold, patch, task, workstream};
 use crate::command::{PatchWish, TaskWish};
 use crate::guard::{Guard, lets, stops};
 use crate::policy::{RULES, Waiver, glob_problem};
 use crate::refusal::Refusal;
+use crate::view::{cause, cause_of_workstream};
 
 /// Does what a person wants of a task; the answer is its run.
 pub(super) fn task(draft: &mut Draft<'_>, id: TaskId, wish: &TaskWish, reason: &str) -> Result<RunId, Refusal> {
     let task = draft.get::<Task>(id)?;
     let run = draft.run(task.run)?;
-    let is_over = run.state.is_finished() || run.state == RunState::Canceling;
+    let is_over = run.state.is_finished() || matches!(run.state, RunState::Canceling | RunState::Verifying);
     if stops(Guard::WordNeedsLivingRun, is_over) {
         return Err(Refusal::RunOver { id: id.into(), state: run.state.as_str() });
     }
@@ -54,18 +54,28 @@ fn no_patch_in_the_way(draft: &Draft<'_>, id: RecordId, task: TaskId) -> Result<
 }
 
 /// Refuses to take up again what others were given up for, or what was given up for another, and what would be given up at once
-/// because the run ends. In a paused run, others that failed may be taken up, too.
+/// because its workstream or its run ends. In a paused run, others that failed may be taken up, too.
 fn nothing_ended_with(draft: &Draft<'_>, task: &Task) -> Result<(), Refusal> {
+    let own = task.spec.workstream.as_ref().and_then(|name| workstream::named(draft, task.run, name));
+    let is_over = |own: &&Workstream| own.state.is_finished() || own.state == WorkstreamState::Validating;
+    if let Some(own) = own.filter(is_over).filter(|_| stops(Guard::RetryNeedsOpenWorkstream, true)) {
+        let (workstream, state) = (own.spec.name.clone(), own.state.as_str());
+        return Err(Refusal::WorkstreamOver { id: task.id.into(), workstream, state });
+    }
     let pauses = draft.peek::<Run>(task.run).is_some_and(|run| run.state == RunState::Paused);
-    let ends_the_run =
-        |other: &Task| other.spec.weight == Weight::Critical && !(pauses && other.state == TaskState::Failed);
-    let dependents: Vec<&str> = draft
+    let ends_the_run = |other: &Task| cause(other).is_some() && !(pauses && other.state == TaskState::Failed);
+    let tasks = draft
         .of_run::<Task>(task.run)
         .into_iter()
         .filter(|other| other.id != task.id && other.is_missed())
         .filter(|other| is_between(task, other) || ends_the_run(other))
-        .map(|other| other.spec.name.as_str())
-        .collect();
+        .map(|other| other.spec.name.clone());
+    let workstreams = draft
+        .of_run::<Workstream>(task.run)
+        .into_iter()
+        .filter(|other| cause_of_workstream(other).is_some())
+        .map(|other| format!("workstream {}", other.spec.name));
+    let dependents: Vec<String> = tasks.chain(workstreams).collect();
     if lets(Guard::RetryNeedsDependents, dependents.is_empty()) {
         return Ok(());
     }

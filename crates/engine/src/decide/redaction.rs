@@ -26,9 +26,11 @@ pub(super) fn redacted(command: &Command) -> Command {
         Command::PauseRun { reason, .. }
         | Command::ResumeRun { reason, .. }
         | Command::CancelRun { reason, .. }
+        | Command::ChangeBudget { reason, .. }
         | Command::OverrideTask { reason, .. }
         | Command::OverridePatch { reason, .. }
         | Command::OverrideWorker { reason, .. }
+        | Command::OverrideWorkstream { reason, .. }
         | Command::Settle { found: Found::NotDone { reason }, .. } => text(reason),
         Command::StartRun { .. }
         | Command::Tick { .. }

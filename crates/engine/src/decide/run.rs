@@ -1,17 +1,19 @@
 //! Runs: made, begun, wound down, ended.
 
-use tollhouse_core::entity::{Effect, GateRun, Patch, Run, RunOutcome, Task};
+use tollhouse_core::entity::{Effect, GateRun, Patch, Run, RunOutcome, Task, Workstream};
 use tollhouse_core::lifecycle::{PatchState, RunEvent, RunState, TaskEvent, TaskState};
 use tollhouse_core::spec::{RunSpec, TaskSpec};
 use tollhouse_core::{RunId, TaskId};
 
 use super::draft::Draft;
+use super::{acceptance, budget, winding, workstream};
 use crate::command::Legacy;
 use crate::guard::{Guard, lets, stops};
+use crate::plan::spec_problems;
 use crate::refusal::Refusal;
-use crate::view::{Tasks, cause};
+use crate::workstream::Say;
 
-/// Makes a run and its tasks.
+/// Makes a run, its workstreams and its tasks.
 pub(super) fn create(
     draft: &mut Draft<'_>,
     id: RunId,
@@ -30,6 +32,10 @@ pub(super) fn create(
             && tasks.iter().map(|task| &task.spec).eq(&spec.tasks);
         return if same { Ok(()) } else { Err(Refusal::IdReused { id: id.into() }) };
     }
+    let problems = spec_problems(spec);
+    if !problems.is_empty() {
+        return Err(Refusal::BadSpec { problems });
+    }
     let run = Box::new(Run {
         id,
         state: RunState::Pending,
@@ -45,14 +51,19 @@ pub(super) fn create(
         fork: legacy.map(|legacy| legacy.fork.clone()),
         created_at: draft.now,
         started_at: None,
+        resumed_at: None,
         finished_at: None,
     });
     draft.emit::<Run>(id, &RunEvent::Created { run })?;
+    budget::create(draft, id, spec)?;
+    for (place, workstream) in (0..).zip(&spec.workstreams) {
+        workstream::create(draft, (id, place), workstream)?;
+    }
     for (place, task) in (0..).zip(&spec.tasks) {
         let source = legacy.and_then(|legacy| legacy.done.get(&task.name).copied());
         create_task(draft, (id, place), task, source)?;
     }
-    Ok(())
+    workstream::settle(draft, id).map(|_| ())
 }
 
 fn create_task(
@@ -95,6 +106,7 @@ pub(super) fn start(draft: &mut Draft<'_>, id: RunId, base: &str) -> Result<(), 
     if run.state == RunState::Running && run.base.as_deref() == Some(base) {
         return Ok(());
     }
+    budget::lets_begin(draft, id)?;
     draft.emit::<Run>(id, &RunEvent::Start { base: base.to_owned() })
 }
 
@@ -119,23 +131,17 @@ pub(super) fn resume(draft: &mut Draft<'_>, id: RunId, reason: &str) -> Result<(
     match run.state {
         RunState::Running => Ok(()),
         state if state.is_finished() => Err(Refusal::RunOver { id: id.into(), state: state.as_str() }),
-        _ => draft.emit::<Run>(id, &RunEvent::Resume { reason: reason.to_owned() }),
+        _ => {
+            budget::lets_go_on(draft, id)?;
+            draft.emit::<Run>(id, &RunEvent::Resume { reason: reason.to_owned() })
+        }
     }
-}
-
-/// The critical task that was missed first, if one was: from then on the run only winds down. One that failed is the
-/// cause, one that was canceled or skipped a victim.
-pub(super) fn critical_miss<'d>(draft: &'d Draft<'_>, run: RunId) -> Option<&'d Task> {
-    let mut known = draft.view().schedule(run).into_iter().flat_map(Tasks::causes);
-    let known = known.find(|id| !draft.over().knows(*id));
-    let new = draft.over().schedule(run).and_then(|tasks| tasks.causes().next());
-    known.into_iter().chain(new).filter_map(|id| draft.peek::<Task>(id)).min_by_key(|task| cause(task))
 }
 
 /// Cancels what a run that winds down will not do any more.
 pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    let Some(missed) = critical_miss(draft, run) else { return Ok(false) };
-    let reason = format!("the run ends: {} is critical and {}", missed.spec.name, missed.state);
+    let Some(reason) = winding::winding_down(draft, run) else { return Ok(false) };
+    let reason = format!("the run ends: {reason}");
     let idle: Vec<TaskId> = draft
         .unfinished::<Task>(run)
         .into_iter()
@@ -152,7 +158,7 @@ pub(super) fn wind_down(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refus
     Ok(!idle.is_empty())
 }
 
-fn ends_by_itself(state: TaskState) -> bool {
+pub(super) fn ends_by_itself(state: TaskState) -> bool {
     stops(Guard::WindingDownLetsEnd, matches!(state, TaskState::Running | TaskState::Validating))
 }
 
@@ -161,10 +167,7 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
     if stops(Guard::EndNeedsDrained, !is_drained(draft, id)) {
         return Ok(false);
     }
-    if let Some(missed) = critical_miss(draft, id).filter(|_| stops(Guard::CriticalMissFails, true)) {
-        let why = missed.reason.as_deref().unwrap_or("no reason was given");
-        let first_line = why.lines().next().unwrap_or(why);
-        let reason = format!("{} is critical and {}: {first_line}", missed.spec.name, missed.state);
+    if let Some(reason) = winding::failure(draft, id).filter(|_| stops(Guard::CriticalMissFails, true)) {
         draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
         return Ok(true);
     }
@@ -179,28 +182,36 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
         draft.emit::<Run>(id, &RunEvent::Fail { reason })?;
         return Ok(true);
     }
-    let is_missed = draft.of_run::<Task>(id).into_iter().any(Task::is_missed);
-    let outcome = if stops(Guard::MissesAreTold, is_missed) { RunOutcome::WithFailures } else { RunOutcome::Clean };
-    let commit = newest_commit(draft, id);
+    let commit = acceptance::newest_landed(draft, id).map(|landed| landed.parent);
     draft.emit::<Run>(id, &RunEvent::TasksDone { commit })?;
-    // A run has no gates of its own yet, so nothing is left to judge.
-    draft.emit::<Run>(id, &RunEvent::Accept { outcome })?;
+    acceptance::create_for_run(draft, id)?;
+    // Where it has no gates of its own, nothing is left to judge.
+    verify(draft, id).map(|_| true)
+}
+
+/// Ends a run whose own gates have given their answer.
+pub(super) fn verify(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    let event = match acceptance::say_of_run(draft, id) {
+        Say::Passed => RunEvent::Accept { outcome: outcome(draft, id) },
+        _ if lets(Guard::AcceptNeedsGates, false) => RunEvent::Accept { outcome: outcome(draft, id) },
+        Say::Missed(reason) => RunEvent::Reject { reason },
+        Say::Open => return Ok(false),
+    };
+    draft.emit::<Run>(id, &event)?;
     Ok(true)
+}
+
+fn outcome(draft: &Draft<'_>, id: RunId) -> RunOutcome {
+    let is_missed = draft.of_run::<Task>(id).into_iter().any(Task::is_missed)
+        || draft.of_run::<Workstream>(id).into_iter().any(Workstream::is_missed);
+    if stops(Guard::MissesAreTold, is_missed) { RunOutcome::WithFailures } else { RunOutcome::Clean }
 }
 
 /// Whether nothing of a run is on its way any more.
 pub(super) fn is_drained(draft: &Draft<'_>, run: RunId) -> bool {
     draft.any_unfinished::<Task>(run).next().is_none()
+        && draft.any_unfinished::<Workstream>(run).next().is_none()
         && draft.any_unfinished::<Patch>(run).next().is_none()
         && draft.any_unfinished::<GateRun>(run).next().is_none()
         && draft.any_unfinished::<Effect>(run).next().is_none()
-}
-
-fn newest_commit(draft: &Draft<'_>, id: RunId) -> Option<String> {
-    let landed = draft
-        .in_states::<Patch>(id, &[PatchState::Committed])
-        .into_iter()
-        .max_by_key(|patch| patch.finished_at)
-        .and_then(|patch| patch.commit.clone());
-    landed.or_else(|| draft.peek::<Run>(id).and_then(|run| run.base.clone()))
 }

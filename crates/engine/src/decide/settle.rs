@@ -5,7 +5,7 @@ use tollhouse_core::entity::Run;
 use tollhouse_core::lifecycle::RunState;
 
 use super::draft::Draft;
-use super::{cancel, gate, hold, lease, needs, patch, run, worker};
+use super::{budget, cancel, gate, hold, lease, needs, patch, run, worker, workstream};
 use crate::refusal::Refusal;
 
 /// Applies every rule of a run until nothing follows any more.
@@ -18,13 +18,14 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: RunId) -> Result<(), Refusal> {
         let Some(state) = draft.peek::<Run>(id).map(|run| run.state) else { return Ok(()) };
         let moved = match state {
             RunState::Running => run_goes_on(draft, id)?,
-            RunState::Canceling => cancel::wind_down(draft, id)?,
+            RunState::Canceling => workstream::settle(draft, id)? || cancel::wind_down(draft, id)?,
+            RunState::Verifying => gate::settle(draft, id)? || run::verify(draft, id)?,
             // What a person let in again after the end of its run lands for itself.
             finished if finished.is_finished() => {
                 worker::dismiss(draft, id)?;
-                patch::settle(draft, id)? | gate::settle(draft, id)?
+                patch::settle(draft, id)? | gate::settle(draft, id)? | workstream::settle(draft, id)?
             }
-            _ => false,
+            _ => workstream::settle(draft, id)?,
         };
         if !moved {
             return Ok(());
@@ -33,12 +34,19 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: RunId) -> Result<(), Refusal> {
 }
 
 fn run_goes_on(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
-    // Landing goes first: what follows from it opens the way for others. Leasing goes last: it takes what is free.
+    if budget::watch(draft, id)? {
+        return Ok(true);
+    }
+    // Landing goes first: what follows from it opens the way for others. Leasing goes last: it takes what is free, once it is
+    // clear what is over.
     let moved = patch::settle(draft, id)?
         | gate::settle(draft, id)?
+        | workstream::settle(draft, id)?
         | run::wind_down(draft, id)?
-        | needs::unblock(draft, id)?
-        | lease::lease(draft, id)?
-        | run::conclude(draft, id)?;
+        | needs::unblock(draft, id)?;
+    if moved {
+        return Ok(true);
+    }
+    let moved = lease::lease(draft, id)? | run::conclude(draft, id)?;
     Ok(moved || hold::rest(draft, id)?)
 }

@@ -1,16 +1,15 @@
 //! Tasks: deadlines, retries, ends.
 
-use tollhouse_core::entity::{Attempt, AttemptEnd, ErrorClass, Task, Work};
+use tollhouse_core::entity::{AttemptEnd, ErrorClass, Task, Work};
 use tollhouse_core::lifecycle::{AttemptEvent, DecideTo, RetryOr, TaskEvent, TaskState};
 use tollhouse_core::{AttemptId, RunId, TaskId, limits};
 
 use super::draft::Draft;
-use super::run::critical_miss;
-use super::worker;
+use super::{budget, ending, retry, winding, worker};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
 
-/// Looks at the clock: backoffs that are over, attempts past their deadline.
+/// Looks at the clock: backoffs that are over, attempts past their deadline, a run that stood still for too long.
 pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
     draft.run(run)?;
     let now = draft.now;
@@ -36,16 +35,20 @@ pub(super) fn tick(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
             _ => {}
         }
     }
+    if draft.changes.is_empty() {
+        let stuck = winding::stuck(draft.view(), run, now);
+        draft.note_stuck(stuck);
+    }
     Ok(())
 }
 
 /// Ends an attempt that took too long, or of which nothing comes any more.
 pub(super) fn overdue(draft: &mut Draft<'_>, task: &Task, attempt: AttemptId, reason: &str) -> Result<(), Refusal> {
-    let then = retry_or_fail(draft, task, ErrorClass::Timeout);
-    draft.emit::<Task>(task.id, &TaskEvent::Overdue { then, reason: reason.to_owned() })?;
     let end =
         AttemptEnd { error_class: Some(ErrorClass::Timeout), reason: Some(reason.to_owned()), ..AttemptEnd::default() };
-    draft.emit::<Attempt>(attempt, &AttemptEvent::TimeOut { end: Box::new(end) })?;
+    ending::end(draft, attempt, &AttemptEvent::TimeOut { end: Box::new(end) }, None)?;
+    let (then, why) = retry::judge(draft, task, ErrorClass::Timeout, reason.to_owned(), None);
+    draft.emit::<Task>(task.id, &TaskEvent::Overdue { then, reason: why })?;
     // Where nobody began it, or it was asked for again after its runner was gone, nobody will begin it.
     stop(draft, task.run, attempt, reason)
 }
@@ -64,7 +67,7 @@ pub(super) fn end(draft: &mut Draft<'_>, id: TaskId, event: &TaskEvent) -> Resul
     let reason = event.reason().unwrap_or_default().to_owned();
     if let Some(lease) = &task.lease {
         let end = Box::new(AttemptEnd { reason: Some(reason.clone()), ..AttemptEnd::default() });
-        draft.emit::<Attempt>(lease.attempt, &AttemptEvent::Cancel { end })?;
+        ending::end(draft, lease.attempt, &AttemptEvent::Cancel { end }, None)?;
         stop(draft, task.run, lease.attempt, &reason)?;
     }
     if let Some(patch) = task.patch {
@@ -103,7 +106,9 @@ pub(super) fn retry_or_fail(draft: &mut Draft<'_>, task: &Task, class: ErrorClas
 
 /// Whether the run of a task tries anything again.
 fn may_try(draft: &Draft<'_>, task: &Task) -> bool {
-    lets(Guard::NoRetryWhenWindingDown, critical_miss(draft, task.run).is_none())
+    lets(Guard::NoRetryWhenWindingDown, winding::winding_down(draft, task.run).is_none())
+        && lets(Guard::NoRetryInEndedWorkstream, !super::workstream::is_over(draft, task))
+        && budget::may_try_again(draft, task)
 }
 
 /// Sends a validating task back or ends it, with the reason as the next attempt's feedback.
@@ -112,7 +117,7 @@ pub(super) fn refuse(draft: &mut Draft<'_>, id: TaskId, class: ErrorClass, reaso
     if stops(Guard::RefusalNeedsValidating, task.state != TaskState::Validating) {
         return Ok(());
     }
-    let then = retry_or_fail(draft, &task, class);
+    let (then, reason) = retry::judge(draft, &task, class, reason, None);
     draft.emit::<Task>(id, &TaskEvent::Refuse { then, class, reason })
 }
 
@@ -139,7 +144,7 @@ pub(super) fn interrupt_all(draft: &mut Draft<'_>, run: RunId, reason: &str) -> 
     for (task, attempt) in leased {
         draft.emit::<Task>(task, &TaskEvent::Interrupt { reason: reason.to_owned() })?;
         let end = Box::new(AttemptEnd { reason: Some(reason.to_owned()), ..AttemptEnd::default() });
-        draft.emit::<Attempt>(attempt, &AttemptEvent::Interrupt { end })?;
+        ending::end(draft, attempt, &AttemptEvent::Interrupt { end }, None)?;
         stop(draft, run, attempt, reason)?;
     }
     Ok(())

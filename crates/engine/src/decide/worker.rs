@@ -6,10 +6,11 @@ use tollhouse_core::entity::{Attempt, AttemptEnd, Effect, ErrorClass, Holding, R
 use tollhouse_core::lifecycle::{
     AttemptEvent, EffectEvent, EffectState, ResumeTo, RunState, TaskEvent, WokenTo, WorkerEvent, WorkerState,
 };
-use tollhouse_core::{AttemptId, RunId, Span, Timestamp, WorkerId, limits};
+use tollhouse_core::spec::Crew;
+use tollhouse_core::{AttemptId, EffectId, RunId, Span, Timestamp, WorkerId, limits};
 
 use super::draft::Draft;
-use super::task;
+use super::{ending, task};
 use crate::command::{Liveness, Newcomer, WorkerSeen, WorkerWish};
 use crate::guard::{Guard, lets, stops};
 use crate::refusal::Refusal;
@@ -28,9 +29,13 @@ pub(super) fn register(draft: &mut Draft<'_>, id: WorkerId, newcomer: &Newcomer)
     if let Some(taken) = namesakes.iter().find(|other| stops(Guard::NameIsFree, !other.state.is_finished())) {
         return Err(Refusal::NameTaken { name: name.clone(), by: taken.id.into() });
     }
-    // A person who resumed one of them has looked at what came before.
+    // A person who resumed one of them has looked at what came before, and what is long ago says nothing of today.
     let resumed = namesakes.iter().filter_map(|other| other.resumed_at).max();
-    let is_recent_crash = |other: &&&Worker| other.state == WorkerState::Crashed && other.finished_at > resumed;
+    let is_of_today = |at: Timestamp| draft.now.since(at) <= limits::CRASHES_COUNT_FOR;
+    let is_recent_crash = |other: &&&Worker| {
+        let crashed = other.finished_at.filter(|_| other.state == WorkerState::Crashed);
+        crashed > resumed && crashed.is_some_and(is_of_today)
+    };
     let crashes = u32::try_from(namesakes.iter().filter(is_recent_crash).count()).unwrap_or(u32::MAX);
     create(draft, id, None, newcomer.clone())?;
     if stops(Guard::CrashesPause, crashes >= limits::CRASHES_MAX) {
@@ -93,7 +98,8 @@ pub(super) fn assign(draft: &mut Draft<'_>, id: WorkerId, attempt: &Attempt) -> 
     draft.emit::<Worker>(id, &WorkerEvent::Assign { holding, workstream })
 }
 
-/// The processes of an attempt are over, or never were: its worker is free for something else.
+/// The processes of an attempt are over, or never were: its worker is free for something else. Where a shared one is not known,
+/// it lets go once it is looked at.
 pub(super) fn let_go(draft: &mut Draft<'_>, id: AttemptId) -> Result<(), Refusal> {
     let Some(attempt) = draft.peek::<Attempt>(id) else { return Ok(()) };
     let ended = attempt.state;
@@ -110,8 +116,9 @@ pub(super) fn let_go(draft: &mut Draft<'_>, id: AttemptId) -> Result<(), Refusal
 
 /// Lets the workers of a run go that hold nothing: nobody drives it any more.
 pub(super) fn dismiss(draft: &mut Draft<'_>, run: RunId) -> Result<(), Refusal> {
+    let idle = draft.in_states::<Worker>(run, &[WorkerState::Idle, WorkerState::Paused]);
     let idle: Vec<WorkerId> =
-        draft.in_states::<Worker>(run, &[WorkerState::Idle]).into_iter().map(|worker| worker.id).collect();
+        idle.into_iter().filter(|worker| worker.holds.is_none()).map(|worker| worker.id).collect();
     for worker in idle {
         draft.emit::<Worker>(worker, &WorkerEvent::Terminate { reason: "its run needs it no more".to_owned() })?;
     }
@@ -155,7 +162,7 @@ fn wake(draft: &mut Draft<'_>, worker: &Worker) -> Result<(), Refusal> {
         let to = match worker.was {
             Some(WorkerState::Paused) => WokenTo::Paused,
             Some(WorkerState::Draining) => WokenTo::Draining,
-            Some(WorkerState::Busy) if over.is_none() => WokenTo::Busy,
+            Some(WorkerState::Busy) => WokenTo::Busy,
             _ => WokenTo::Idle,
         };
         draft.emit::<Worker>(worker.id, &WorkerEvent::Heartbeat { to })?;
@@ -212,12 +219,10 @@ fn lose_held(draft: &mut Draft<'_>, worker: &Worker, reason: &str) -> Result<(),
     let Some(holding) = &worker.holds else { return Ok(()) };
     let (attempt, run) = (holding.attempt, holding.run);
     draft.withdraw(run, attempt.into(), reason)?;
-    let begun = draft
-        .any_unfinished::<Effect>(run)
-        .find(|effect| effect.work == Work::Spawn { attempt } && effect.state == EffectState::Started)
-        .map(|effect| effect.id);
-    if let Some(spawn) = begun {
-        draft.emit::<Effect>(spawn, &EffectEvent::Lose { reason: reason.to_owned() })?;
+    let is_begun = |effect: &&Effect| effect.work.subject() == attempt.into() && effect.state == EffectState::Started;
+    let begun: Vec<EffectId> = draft.unsettled(run).filter(is_begun).map(|effect| effect.id).collect();
+    for effect in begun {
+        draft.emit::<Effect>(effect, &EffectEvent::Lose { reason: reason.to_owned() })?;
     }
     let held = draft.get::<Task>(holding.task)?;
     if held.lease.as_ref().is_none_or(|lease| lease.attempt != attempt) {
@@ -228,7 +233,7 @@ fn lose_held(draft: &mut Draft<'_>, worker: &Worker, reason: &str) -> Result<(),
         reason: Some(reason.to_owned()),
         ..AttemptEnd::default()
     };
-    draft.emit::<Attempt>(attempt, &AttemptEvent::Lose { end: Box::new(end) })?;
+    ending::end(draft, attempt, &AttemptEvent::Lose { end: Box::new(end) }, None)?;
     let then = task::retry_lost_or_fail(draft, &held);
     draft.emit::<Task>(held.id, &TaskEvent::Lose { then, reason: reason.to_owned() })
 }
@@ -262,12 +267,19 @@ pub(super) fn word(draft: &mut Draft<'_>, id: WorkerId, wish: WorkerWish, reason
 /// Refuses who was not given what it wants to begin.
 pub(super) fn must_hold(draft: &mut Draft<'_>, id: WorkerId, effect: &Effect) -> Result<(), Refusal> {
     let worker = draft.get::<Worker>(id)?;
-    let holds = |holding: &Holding| effect.work == Work::Spawn { attempt: holding.attempt };
+    // What it runs, it ends, too: nobody else can reach it.
+    let holds = |holding: &Holding| effect.work.subject() == holding.attempt.into();
     let is_its_own = !worker.state.is_finished() && worker.holds.as_ref().is_some_and(holds);
     if lets(Guard::ClaimNeedsTheLease, is_its_own) {
         return Ok(());
     }
     Err(Refusal::StaleLease { id: effect.id.into(), given: 0, current: effect.epoch })
+}
+
+/// Whether an effect is for the shared worker that holds its attempt, and so for nobody else.
+pub(super) fn is_for_shared(draft: &Draft<'_>, effect: &Effect) -> bool {
+    let is_shared = |run| draft.peek::<Run>(run).is_some_and(|run: &Run| run.spec.crew == Crew::Shared);
+    matches!(effect.work, Work::Spawn { .. } | Work::Kill { .. }) && effect.run.is_some_and(is_shared)
 }
 
 /// A worker that any run may use and that is idle.
@@ -284,6 +296,6 @@ pub(super) fn idle(draft: &mut Draft<'_>, id: WorkerId) -> Result<Worker, Refusa
 
 /// The runs whose tasks shared workers take.
 pub(super) fn runs_that_share(draft: &Draft<'_>) -> Vec<RunId> {
-    let shares = |run: &&Run| run.state == RunState::Running && run.spec.crew == tollhouse_core::spec::Crew::Shared;
+    let shares = |run: &&Run| run.state == RunState::Running && run.spec.crew == Crew::Shared;
     draft.view().all::<Run>().filter(shares).map(|run| run.id).collect()
 }

@@ -20,7 +20,9 @@ mod read;
 mod resolve;
 mod scope;
 mod single;
+mod sound;
 mod tasks;
+mod workstreams;
 
 pub use absence::target_missing;
 pub use check::branch_problem;
@@ -34,4 +36,5 @@ pub use resolve::{Defaults, PromptTexts, bare, resolve, without_tasks};
 pub(crate) use scope::Claim;
 pub use scope::{Clash, clash, scopes_may_overlap};
 pub use single::{SingleTask, single};
+pub(crate) use sound::spec_problems;
 pub use tasks::{PlanDraft, read_plan};

@@ -12,6 +12,7 @@ use super::policy::Levels;
 use super::problem::{Place, Problem, Problems};
 use super::read::At;
 use super::tasks::{AgentChoice, PlanDraft, Prompt, TaskDraft};
+use super::workstreams::WorkstreamDraft;
 
 /// What each prompt file holds, or why it could not be read.
 pub type PromptTexts = BTreeMap<String, Result<String, String>>;
@@ -49,6 +50,9 @@ pub fn resolve(
     }
     let resolver = Resolver { project, prompts, levels: Levels::new(&policy) };
     let tasks: Vec<TaskSpec> = plan.tasks.iter().map(|task| resolver.task(task, &mut problems)).collect();
+    for gates in plan.workstreams.iter().map(|draft| &draft.gates).chain([&plan.acceptance]) {
+        resolver.tell_own_gates(gates, &mut problems);
+    }
     if !problems.is_empty() {
         return Err(problems.finish(&plan.source));
     }
@@ -59,6 +63,8 @@ pub fn resolve(
     let used: BTreeSet<&str> = tasks.iter().map(|task| task.agent.as_str()).collect();
     run.agents.retain(|agent| used.contains(agent.name.as_str()));
     run.tasks = tasks;
+    run.workstreams = plan.workstreams.iter().map(WorkstreamDraft::spec).collect();
+    run.acceptance = plan.acceptance.iter().map(|gate| gate.value.clone()).collect();
     Ok(run)
 }
 
@@ -117,6 +123,8 @@ impl Resolver<'_> {
             weight: task.weight,
             conflict_group: task.conflict_group.clone(),
             on_dependency_failure: task.on_dependency_failure,
+            workstream: task.workstream.as_ref().map(|name| name.value.clone()),
+            priority: task.priority,
             labels: task.labels.clone(),
             ..TaskSpec::default()
         }
@@ -150,6 +158,15 @@ impl Resolver<'_> {
             }
             AgentChoice::Only => only_agent(self.project, &task.place, problems),
             AgentChoice::Wrong => String::new(),
+        }
+    }
+
+    /// Tells gates of a workstream or of the run that are not there. Those that they need come by themselves.
+    fn tell_own_gates(&self, chosen: &[At<String>], problems: &mut Problems) {
+        let known = || self.project.gates.iter().map(|gate| gate.name.as_str());
+        for name in chosen.iter().filter(|name| !known().any(|gate| gate == name.value)) {
+            let (message, hint) = unknown("gate", &name.value, known(), problems);
+            problems.wrong(&name.place, message, hint);
         }
     }
 

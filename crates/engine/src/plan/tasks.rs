@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tollhouse_core::Span;
 use tollhouse_core::limits::ATTEMPTS_MAX;
-use tollhouse_core::spec::{OnDependencyFailure, Weight};
+use tollhouse_core::spec::{OnDependencyFailure, Priority, Weight};
 
 use super::check;
 use super::config::{PARALLEL_MAX, unknown_value};
@@ -13,18 +13,19 @@ use super::node;
 use super::policy::{PolicyDraft, source_of};
 use super::problem::{Lines, Place, Problem, Problems, Source};
 use super::read::{At, Field, Table};
+use super::workstreams::{self, WorkstreamDraft};
 
 /// A longer time is a slip of the finger.
 pub(super) const TIMEOUT_MAX: Span = Span::from_secs(30 * 24 * 60 * 60);
 
 /// The keys of a plan.
-const KEYS: [&str; 5] = ["plan", "objective", "max_parallel", "policy", "task"];
+const KEYS: [&str; 7] = ["plan", "objective", "max_parallel", "policy", "workstream", "task", "acceptance"];
 
 /// Promised, and not there yet.
-const LATER: [&str; 3] = ["budget", "workstream", "acceptance"];
+const LATER: [&str; 1] = ["budget"];
 
 /// The keys of a task.
-const TASK_KEYS: [&str; 13] = [
+const TASK_KEYS: [&str; 15] = [
     "id",
     "prompt",
     "prompt_file",
@@ -37,12 +38,17 @@ const TASK_KEYS: [&str; 13] = [
     "critical",
     "conflict_group",
     "on_dependency_failure",
+    "workstream",
+    "priority",
     "labels",
 ];
 
+/// The priorities, as they are written.
+const PRIORITIES: [(&str, Priority); 4] =
+    [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High), ("urgent", Priority::Urgent)];
+
 /// Promised, and not there yet.
-const TASK_LATER: [&str; 7] =
-    ["route", "budget_usd", "workstream", "priority", "risk", "capabilities", "context_tokens"];
+const TASK_LATER: [&str; 5] = ["route", "budget_usd", "risk", "capabilities", "context_tokens"];
 
 /// A plan as it was written, with all that is wrong with it on its own. [`resolve`](super::resolve) makes a run of it.
 #[derive(Debug, Clone)]
@@ -53,6 +59,8 @@ pub struct PlanDraft {
     pub(super) objective: Option<String>,
     pub(super) max_parallel: Option<u32>,
     pub(super) policy: Option<PolicyDraft>,
+    pub(super) workstreams: Vec<WorkstreamDraft>,
+    pub(super) acceptance: Vec<At<String>>,
     pub(super) tasks: Vec<TaskDraft>,
 }
 
@@ -73,6 +81,8 @@ pub(super) struct TaskDraft {
     pub(super) weight: Weight,
     pub(super) conflict_group: Option<String>,
     pub(super) on_dependency_failure: OnDependencyFailure,
+    pub(super) workstream: Option<At<String>>,
+    pub(super) priority: Priority,
     pub(super) labels: BTreeMap<String, String>,
 }
 
@@ -105,6 +115,8 @@ pub fn read_plan(source: &Source) -> PlanDraft {
         objective: None,
         max_parallel: None,
         policy: None,
+        workstreams: Vec::new(),
+        acceptance: Vec::new(),
         tasks: Vec::new(),
     };
     if let Some(table) = Field::root(&root).table(&mut problems) {
@@ -167,6 +179,12 @@ fn fill(draft: &mut PlanDraft, root: &Table<'_>, problems: &mut Problems) {
     let named = draft.tasks.iter().filter(|task| !task.id.value.is_empty());
     let needy: Vec<Needy<'_>> = named.map(|task| Needy { name: &task.id, needs: &task.needs }).collect();
     tell_needs("task", &needy, &lines, problems);
+    if let Some(field) = root.field("workstream") {
+        draft.workstreams = workstreams::read(&field, &lines, problems);
+    }
+    let acceptance = root.field("acceptance").and_then(|field| field.table(problems));
+    draft.acceptance = acceptance.map(|table| workstreams::acceptance(&table, problems)).unwrap_or_default();
+    workstreams::tell_members(&draft.tasks, &draft.workstreams, problems);
 }
 
 fn task(table: &Table<'_>, file: &str, lines: &Lines, problems: &mut Problems) -> TaskDraft {
@@ -195,6 +213,8 @@ fn task(table: &Table<'_>, file: &str, lines: &Lines, problems: &mut Problems) -
         },
         conflict_group: table.field("conflict_group").and_then(|field| check::line(&field, problems)),
         on_dependency_failure: on_dependency_failure(table, problems),
+        workstream: table.field("workstream").and_then(|field| field.words(problems).map(|name| field.at(name))),
+        priority: priority(table, problems),
         labels: labels.into_iter().map(|(key, value)| (key, value.value)).collect(),
         id,
     }
@@ -245,7 +265,18 @@ fn agent(table: &Table<'_>, problems: &mut Problems) -> AgentChoice {
     field.words(problems).map_or(AgentChoice::Wrong, |name| AgentChoice::Named(field.at(name)))
 }
 
-fn on_dependency_failure(table: &Table<'_>, problems: &mut Problems) -> OnDependencyFailure {
+fn priority(table: &Table<'_>, problems: &mut Problems) -> Priority {
+    let Some(field) = table.field("priority") else { return Priority::default() };
+    let Some(text) = field.text(problems) else { return Priority::default() };
+    if let Some((_, priority)) = PRIORITIES.iter().find(|(name, _)| *name == text) {
+        return *priority;
+    }
+    unknown_value(&text, &PRIORITIES.map(|(name, _)| name), &field.place, problems);
+    Priority::default()
+}
+
+/// What happens when something needed is missed, of a task or a workstream.
+pub(super) fn on_dependency_failure(table: &Table<'_>, problems: &mut Problems) -> OnDependencyFailure {
     let Some(field) = table.field("on_dependency_failure") else { return OnDependencyFailure::default() };
     match field.text(problems).as_deref() {
         Some("fail") => OnDependencyFailure::Fail,

@@ -2,10 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tollhouse_core::entity::{GateRun, Patch, Run, RunOutcome, Task};
-use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::entity::{GateRun, Patch, Run, RunOutcome, Task, Workstream};
+use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState, WorkstreamState};
 use tollhouse_core::{
-    Actor, AttemptId, Event, GateRunId, Kind, PatchId, RecordId, RunId, Severity, Span, TaskId, Timestamp,
+    Actor, AttemptId, Event, GateRunId, Kind, PatchId, RecordId, RunId, Severity, Span, TaskId, Timestamp, WorkstreamId,
 };
 
 /// How many characters of an id are shown at least.
@@ -59,6 +59,26 @@ impl From<&Run> for RunRow {
     }
 }
 
+/// One workstream in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct WorkstreamRow {
+    /// Its id.
+    pub id: WorkstreamId,
+    /// Its id in the plan.
+    pub name: String,
+    /// Where it is.
+    pub state: WorkstreamState,
+    /// Why it is where it is, where that needs words.
+    pub reason: Option<String>,
+}
+
+impl From<&Workstream> for WorkstreamRow {
+    fn from(workstream: &Workstream) -> Self {
+        let (name, reason) = (workstream.spec.name.clone(), workstream.reason.clone());
+        Self { id: workstream.id, name, state: workstream.state, reason }
+    }
+}
+
 /// One task in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TaskRow {
@@ -96,7 +116,7 @@ impl From<&Task> for TaskRow {
             id: task.id,
             name: task.spec.name.clone(),
             run: task.run,
-            agent: task.spec.agent.clone(),
+            agent: task.agent().to_owned(),
             state: task.state,
             attempts_used: task.attempts_used,
             attempts_limit: task.attempts_limit(),

@@ -12,5 +12,5 @@ pub use check::{
 };
 pub use doctor::{Check, CheckState, Finding};
 pub use explanation::{Explanation, explain};
-pub use lists::{EventRow, GateRow, PatchRow, RunRow, TaskRow, short_id};
+pub use lists::{EventRow, GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow, short_id};
 pub use status::{RunCounts, RunStatus, run_status, waits_to_land};

@@ -2,12 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tollhouse_core::entity::{Attempt, GateRun, Patch, Run, Task};
+use tollhouse_core::entity::{Attempt, GateRun, Patch, Run, Task, Workstream};
 use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
 use tollhouse_core::spec::LandMode;
 use tollhouse_core::{RunId, Span, Timestamp};
 
-use super::lists::{GateRow, PatchRow, RunRow, TaskRow};
+use super::lists::{GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow};
 use crate::view::View;
 
 /// How many of a run's tasks are where.
@@ -53,6 +53,9 @@ pub struct RunStatus {
     pub elapsed: Span,
     /// How many tasks are where.
     pub counts: RunCounts,
+    /// Its workstreams, in the order of the plan; left out where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workstreams: Vec<WorkstreamRow>,
     /// Its tasks, in the order of the plan.
     pub tasks: Vec<TaskRow>,
     /// Its patches, in the order they came in.
@@ -112,6 +115,8 @@ pub fn run_status(view: &View, id: RunId, now: Timestamp) -> Option<RunStatus> {
     let run = view.get::<Run>(id)?;
     let mut tasks: Vec<&Task> = view.all::<Task>().filter(|task| task.run == id).collect();
     tasks.sort_by_key(|task| task.place);
+    let mut workstreams: Vec<&Workstream> = view.all::<Workstream>().filter(|one| one.run == id).collect();
+    workstreams.sort_by_key(|workstream| workstream.place);
     let patches: Vec<&Patch> = view.all::<Patch>().filter(|patch| patch.run == Some(id)).collect();
     let gate_runs: Vec<&GateRun> = view.all::<GateRun>().filter(|gate_run| gate_run.run == Some(id)).collect();
     let count = |states: &[TaskState]| tasks.iter().filter(|task| states.contains(&task.state)).count() as u64;
@@ -146,6 +151,7 @@ pub fn run_status(view: &View, id: RunId, now: Timestamp) -> Option<RunStatus> {
         next: next_for_run(view, run),
         elapsed: run.finished_at.unwrap_or(now).since(from),
         counts,
+        workstreams: workstreams.into_iter().map(WorkstreamRow::from).collect(),
         tasks: tasks.into_iter().map(TaskRow::from).collect(),
         patches: patches.into_iter().map(PatchRow::from).collect(),
         gate_runs: gate_runs.into_iter().map(GateRow::from).collect(),

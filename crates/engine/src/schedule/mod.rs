@@ -2,6 +2,11 @@
 
 mod rank;
 mod room;
+mod trial;
 
 pub(crate) use rank::{Rank, ranks};
-pub(crate) use room::{Obstacle, agent_is_full, is_full, obstacle};
+pub(crate) use room::{
+    MAY_BE_UNDER_WAY, Obstacle, agent_is_full, breaker_obstacle, is_full, is_under_way, money_obstacle, obstacle,
+    reservation,
+};
+pub(crate) use trial::next_trial;

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use tollhouse_core::RecordId;
 use tollhouse_core::entity::Task;
+use tollhouse_core::spec::Priority;
 
 /// Where a task stands among the queued: by priority, then by how long the chain is that it begins, then by how many wait for
 /// it, then by its place in the plan. The least goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
+    priority: Reverse<Priority>,
     chain: Reverse<u32>,
     dependents: Reverse<u32>,
     place: u32,
@@ -23,7 +25,13 @@ impl Rank {
     }
 
     fn new(task: &Task, chain: u32, dependents: u32) -> Self {
-        Self { chain: Reverse(chain), dependents: Reverse(dependents), place: task.place, task: task.id.into() }
+        Self {
+            priority: Reverse(task.spec.priority),
+            chain: Reverse(chain),
+            dependents: Reverse(dependents),
+            place: task.place,
+            task: task.id.into(),
+        }
     }
 }
 

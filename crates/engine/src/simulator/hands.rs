@@ -4,14 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Attempt, Candidate, Effect, ErrorClass, ExitStatus, GateRun, Patch, Task, Work};
+use tollhouse_core::entity::{
+    Attempt, Candidate, Effect, ErrorClass, Evidence, ExitStatus, GateRun, Patch, Task, Work,
+};
 use tollhouse_core::lifecycle::{AttemptState, EffectState};
-use tollhouse_core::{AttemptId, PatchId, RepoPath, TreeFacts};
+use tollhouse_core::{AttemptId, Money, PatchId, RepoPath, TreeFacts};
 
 use super::branch::Branch;
-use super::luck::Luck;
+use super::luck::{Luck, SLOW_DOWN};
 use super::plan::new_patch;
-use crate::command::{AttemptFacts, Found, GateFacts, Outcome};
+use crate::command::{AttemptFacts, Cost, Found, GateFacts, Outcome, RateLimit};
 use crate::view::View;
 
 /// The world outside of the ledger: a branch, and what luck has in store for each try.
@@ -19,8 +21,14 @@ use crate::view::View;
 pub struct Hands {
     /// The landing branch.
     pub branch: Branch,
-    /// What each try of a task meets, by the task's name; beyond its end: good.
+    /// What each try of a task meets, by the task's name, and each run of a gate that judges no patch, by `gate:NAME`; beyond
+    /// its end: good.
     luck: BTreeMap<String, Vec<Luck>>,
+    /// What each try of a task is said to cost, in nano-dollars, by the task's name; beyond its end, and where there is nothing:
+    /// unknown.
+    pub costs: BTreeMap<String, Vec<Option<i64>>>,
+    /// What every patch adds and removes, where all are the same.
+    pub same_patch: Option<String>,
     /// The patches whose landing met what happens only once.
     met: BTreeSet<PatchId>,
 }
@@ -34,10 +42,10 @@ pub struct Job {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
-    Spawn { attempt: AttemptId, base: String },
+    Spawn { attempt: AttemptId, base: String, cost: Option<Cost> },
     Kill,
     Apply { patch: PatchId },
-    Gate { name: String },
+    Gate { name: String, of: Option<PatchId> },
     Land { patch: PatchId, candidate: Option<Candidate> },
 }
 
@@ -55,7 +63,7 @@ impl Hands {
         match effect.work {
             Work::Spawn { attempt } => {
                 let luck = self.luck_of(view, attempt);
-                Job { luck, what: What::Spawn { attempt, base: self.branch.head() } }
+                Job { luck, what: What::Spawn { attempt, base: self.branch.head(), cost: self.cost_of(view, attempt) } }
             }
             Work::Kill { .. } => Job { luck: Luck::Good, what: What::Kill },
             Work::Apply { patch } => {
@@ -65,8 +73,9 @@ impl Hands {
             Work::Gate { gate_run } => {
                 let gate_run = view.get::<GateRun>(gate_run).expect("an effect has a subject");
                 let patch = gate_run.patch.and_then(|patch| view.get::<Patch>(patch));
-                let luck = patch.map_or(Luck::Good, |patch| self.luck_of_patch(view, patch));
-                Job { luck, what: What::Gate { name: gate_run.gate.name.clone() } }
+                let luck =
+                    patch.map_or_else(|| self.luck_of_own_gate(gate_run), |patch| self.luck_of_patch(view, patch));
+                Job { luck, what: What::Gate { name: gate_run.gate.name.clone(), of: gate_run.patch } }
             }
             Work::Land { patch } => {
                 let held = view.get::<Patch>(patch).expect("an effect has a subject");
@@ -79,12 +88,12 @@ impl Hands {
     /// Does it.
     pub fn carry_out(&mut self, job: &Job) -> Outcome {
         match &job.what {
-            What::Spawn { attempt, base } => spawned(job.luck, *attempt, base),
+            What::Spawn { attempt, base, cost } => self.spawned(job.luck, *attempt, base, *cost),
             What::Kill => Outcome::Killed,
             What::Apply { patch } => self.apply(job.luck, *patch),
-            What::Gate { name } => Outcome::Gated(match job.luck {
-                Luck::GateSaysNo if name == "unit" => gate_facts(Some(1), None),
-                Luck::GateBreaks if name == "lint" => gate_facts(None, Some("it timed out")),
+            What::Gate { name, of } => Outcome::Gated(match job.luck {
+                Luck::GateSaysNo if of.is_none() || name == "unit" => gate_facts(Some(1), None),
+                Luck::GateBreaks if of.is_none() || name == "lint" => gate_facts(None, Some("it timed out")),
                 _ => gate_facts(Some(0), None),
             }),
             What::Land { patch, candidate } => self.land(job.luck, *patch, candidate.as_ref()),
@@ -92,13 +101,14 @@ impl Hands {
     }
 
     /// What the world shows of an effect whose runner is gone. `left`: whether its agent left a change.
-    pub fn look(&self, effect: &Effect, left: LeftBehind) -> Found {
+    pub fn look(&self, view: &View, effect: &Effect, left: LeftBehind) -> Found {
         let reason = "its runner was killed".to_owned();
         match effect.work {
             Work::Spawn { attempt } => {
                 let change = (left == LeftBehind::Change)
                     .then(|| new_patch("src/lib.rs", &attempt.to_string(), &self.branch.head()));
-                Found::outcome(Outcome::Vanished { facts: AttemptFacts { change, ..AttemptFacts::default() }, reason })
+                let facts = AttemptFacts { change, cost: self.cost_of(view, attempt), ..AttemptFacts::default() };
+                Found::outcome(Outcome::Vanished { facts, reason })
             }
             Work::Kill { .. } => Found::outcome(Outcome::Killed),
             Work::Apply { .. } => Found::NotDone { reason },
@@ -125,8 +135,33 @@ impl Hands {
         self.luck.get(name).and_then(|luck| luck.get(number)).copied().unwrap_or(Luck::Good)
     }
 
+    /// What a try is said to cost.
+    fn cost_of(&self, view: &View, attempt: AttemptId) -> Option<Cost> {
+        let attempt = view.get::<Attempt>(attempt)?;
+        let name = &view.get::<Task>(attempt.task)?.spec.name;
+        let said = self.costs.get(name)?.get(usize::try_from(attempt.number).ok()? - 1)?;
+        said.map(|nanos| Cost { amount: Some(Money::from_nanos(nanos)), evidence: Evidence::Reported })
+    }
+
+    /// What a gate of a workstream or of the run meets, by how often it ran.
+    fn luck_of_own_gate(&self, gate_run: &GateRun) -> Luck {
+        let number = usize::try_from(gate_run.number).expect("a small number") - 1;
+        let luck = self.luck.get(&format!("gate:{}", gate_run.gate.name));
+        luck.and_then(|luck| luck.get(number)).copied().unwrap_or(Luck::Good)
+    }
+
     fn luck_of_patch(&self, view: &View, patch: &Patch) -> Luck {
         patch.attempt.map_or(Luck::Good, |attempt| self.luck_of(view, attempt))
+    }
+
+    fn spawned(&self, luck: Luck, attempt: AttemptId, base: &str, cost: Option<Cost>) -> Outcome {
+        let path = if luck == Luck::Forbidden { "secrets/key" } else { "src/lib.rs" };
+        let fails = matches!(luck, Luck::AgentFails | Luck::RateLimited);
+        let exit = Some(ExitStatus::Code(if fails { 3 } else { 0 }));
+        let rate_limit = (luck == Luck::RateLimited).then_some(RateLimit { retry_after: Some(SLOW_DOWN) });
+        let content = self.same_patch.clone().unwrap_or_else(|| attempt.to_string());
+        let change = (luck != Luck::Nothing).then(|| new_patch(path, &content, base));
+        Outcome::Spawned(AttemptFacts { exit, change, cost, rate_limit, ..AttemptFacts::default() })
     }
 
     fn apply(&self, luck: Luck, patch: PatchId) -> Outcome {
@@ -211,16 +246,6 @@ impl Job {
             _ => None,
         }
     }
-}
-
-fn spawned(luck: Luck, attempt: AttemptId, base: &str) -> Outcome {
-    if luck == Luck::RateLimited {
-        return Outcome::Failed { class: ErrorClass::RateLimited, reason: "429: slow down".to_owned() };
-    }
-    let path = if luck == Luck::Forbidden { "secrets/key" } else { "src/lib.rs" };
-    let exit = ExitStatus::Code(if luck == Luck::AgentFails { 3 } else { 0 });
-    let change = (luck != Luck::Nothing).then(|| new_patch(path, &attempt.to_string(), base));
-    Outcome::Spawned(AttemptFacts { exit: Some(exit), change, ..AttemptFacts::default() })
 }
 
 fn gate_facts(code: Option<i32>, trouble: Option<&str>) -> GateFacts {

@@ -11,6 +11,7 @@ use tollhouse_core::spec::LandMode;
 use tollhouse_core::{RecordId, Timestamp};
 
 use super::branch::Branch;
+use super::streams;
 use crate::view::View;
 
 /// A promise that is not kept.
@@ -41,6 +42,7 @@ pub fn hold(view: &View, branch: &Branch) -> Result<(), Broken> {
         }
         no_more_than_may_run_at_once(view, run)?;
         one_at_a_time(view, run)?;
+        streams::hold(view, run)?;
     }
     for attempt in view.all::<Attempt>() {
         attempt_holds(view, attempt)?;

@@ -1,5 +1,10 @@
 //! What happens when something is tried.
 
+use tollhouse_core::Span;
+
+/// How long a provider asks to be left alone.
+pub const SLOW_DOWN: Span = Span::from_secs(90);
+
 /// What a try of a task meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Luck {

@@ -18,13 +18,14 @@ mod luck;
 mod plan;
 mod simulation;
 mod stage;
+mod streams;
 mod world;
 
 pub use branch::Branch;
 pub use coverage::{Coverage, Transition, Weather};
 pub use hands::{Hands, Job, LeftBehind};
 pub use invariants::{Broken, hold};
-pub use luck::Luck;
+pub use luck::{Luck, SLOW_DOWN};
 pub use plan::{claimant, gate, new_patch, process, spec, task};
 pub use simulation::{Report, Violation, simulate};
 pub use world::World;

@@ -1,9 +1,9 @@
 //! A world that a test leads step by step: one engine, whose conductor may die, and effects that end when the test says so.
 
-use tollhouse_core::entity::{Effect, Patch, Run, Task, Work};
+use tollhouse_core::entity::{Budget, Effect, Patch, Run, Task, Work};
 use tollhouse_core::lifecycle::{EffectState, PatchState, RunState, TaskState};
 use tollhouse_core::spec::{LandMode, RunSpec};
-use tollhouse_core::{Actor, RunId, Span, Timestamp};
+use tollhouse_core::{Actor, Money, RunId, Span, Timestamp};
 use tollhouse_state::MemoryStore;
 
 use super::branch::Branch;
@@ -42,13 +42,14 @@ pub struct World {
     pub chaos: u64,
     /// How often the conductor died.
     pub deaths: u32,
+    /// What the world outside of the ledger has in store.
+    pub hands: Hands,
     random: fastrand::Rng,
-    hands: Hands,
 }
 
 impl World {
-    /// A world in which a run begins; each try of a task meets the luck given for it by the task's name, and beyond that good
-    /// luck.
+    /// A world in which a run begins; each try of a task meets the luck given for it by the task's name, each run of a gate that
+    /// judges no patch the one given for `gate:NAME`, and beyond that good luck.
     pub fn new(spec: &RunSpec, luck: &[(&str, &[Luck])], seed: u64) -> Self {
         let run = RunId::from_parts(Timestamp::from_micros(1_700_000_000_000_000), u128::from(seed));
         let create =
@@ -128,6 +129,11 @@ impl World {
         self.view().get::<Run>(self.run).expect("the run was made")
     }
 
+    /// What the run may spend, and what of that is spent and set aside.
+    pub fn budget(&self) -> &Budget {
+        self.view().all::<Budget>().next().expect("the run has one")
+    }
+
     /// The landing branch.
     pub const fn branch(&self) -> &Branch {
         &self.hands.branch
@@ -144,14 +150,14 @@ impl World {
     }
 
     /// The conductor dies, another looks at the world for each effect that nobody knows the end of.
-    fn die_and_recover(&mut self) {
+    pub fn die_and_recover(&mut self) {
         self.deaths += 1;
         self.drive();
         let lost: Vec<Effect> =
             self.view().all::<Effect>().filter(|effect| effect.state == EffectState::Unknown).cloned().collect();
         for effect in lost {
             let left = if self.random.bool() { LeftBehind::Change } else { LeftBehind::Nothing };
-            let found = self.hands.look(&effect, left);
+            let found = self.hands.look(self.engine.view(), &effect, left);
             let settle = Command::Settle { effect: effect.id, by: Witness::Conductor(self.conductor), found };
             self.execute(&settle).expect("what was seen is taken");
         }
@@ -171,12 +177,30 @@ impl World {
             self.execute(&command).expect("what is held may be landed");
         }
         let resume = Command::ResumeRun { run: self.run, reason: "go on".to_owned() };
-        self.execute(&resume).expect("a paused run goes on");
+        match self.execute(&resume) {
+            Err(EngineError::Refused(Refusal::BudgetSpent { .. })) => {
+                let (budget, limit) = (self.budget().id, self.budget().limit.saturating_add(Money::from_nanos(10)));
+                let raise = Command::ChangeBudget { budget, limit, reason: "go on".to_owned() };
+                self.execute(&raise).expect("a limit can be raised");
+            }
+            resumed => resumed.expect("a paused run goes on"),
+        }
     }
 
     /// Lets the world go on until the run is finished; effects end in an order that the seed chooses.
     pub fn go(&mut self) {
         self.go_until(|world| world.run_record().state.is_finished());
+    }
+
+    /// The same, whatever holds or does not on the way.
+    pub fn unchecked_go(&mut self) {
+        for _ in 0..10_000 {
+            if self.run_record().state.is_finished() {
+                return;
+            }
+            self.turn();
+        }
+        panic!("it never ends");
     }
 
     /// Lets the world go on until something holds.

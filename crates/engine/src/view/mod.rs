@@ -1,27 +1,32 @@
 //! The records that a decision looks at, in memory, with the indexes that it needs.
 
+#[cfg(feature = "testing")]
+mod check;
 mod queue;
 mod states;
+mod streams;
 mod tasks;
 
 pub(crate) use queue::Order;
-pub(crate) use tasks::{Needed, Standing, Tasks, cause};
+pub(crate) use streams::Streams;
+pub(crate) use tasks::{Needed, Standing, Tasks, cause, cause_in_workstream, cause_of_workstream};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 use tollhouse_core::entity::{
-    Attempt, Breaker, Budget, CostEntry, Effect, Entity, GateRun, Patch, Run, Task, UnreadableRecord, Worker,
-    Workstream,
+    Attempt, Breaker, Budget, BudgetScope, CostEntry, Effect, Entity, GateRun, Patch, Run, Task, UnreadableRecord,
+    Worker, Workstream,
 };
 use tollhouse_core::lifecycle::{
     AttemptState, BreakerState, BudgetState, CostEntryState, EffectState, GateRunState, IllegalTransition, PatchState,
     RunState, TaskState, WorkerState, WorkstreamState,
 };
-use tollhouse_core::{Event, Kind, Record, RecordId, RunId, Timestamp, Version};
+use tollhouse_core::{BreakerId, Event, Kind, Record, RecordId, RunId, Timestamp, Version};
 use tollhouse_state::{Find, Store, StoreError};
 
 use crate::apply::Apply;
+use crate::schedule::next_trial;
 use states::ByState;
 
 /// A record in a view.
@@ -52,6 +57,8 @@ pub struct View {
     by_state: ByState,
     /// What the tasks of a run mean for each other.
     schedules: BTreeMap<RunId, Tasks>,
+    /// Whether it holds every shared worker.
+    is_fleet: bool,
     /// What hangs on a record.
     children: BTreeMap<RecordId, BTreeSet<RecordId>>,
 }
@@ -122,7 +129,13 @@ viewed! {
     GateRun, GateRunState => gate_runs [],
     Effect, EffectState => effects [],
     Worker, WorkerState => workers [],
-    Workstream, WorkstreamState => workstreams [],
+    Workstream, WorkstreamState => workstreams [
+        fn noted(view: &mut View, before: Option<&Self>, id: RecordId) {
+            if let Some(now) = view.workstreams.get(&id) {
+                view.schedules.entry(now.body.run).or_default().note_workstream(&view.tasks, before, &now.body);
+            }
+        }
+    ],
     Breaker, BreakerState => breakers [],
     CostEntry, CostEntryState => cost_entries [],
     Budget, BudgetState => budgets [],
@@ -174,7 +187,7 @@ impl ViewError {
 }
 
 impl View {
-    /// Reads one run and all that belongs to it.
+    /// Reads one run and all that belongs to it, and the circuit breakers of its agents.
     ///
     /// # Errors
     /// The store cannot be read, or what it holds is damaged.
@@ -183,7 +196,26 @@ impl View {
         for record in store.find(&Find { run: Some(run), ..Find::default() })? {
             view.take(&record)?;
         }
+        view.load_breakers(store, run)?;
         Ok(view)
+    }
+
+    /// Reads the circuit breakers of a run's agents: they are of all runs, and decide about what this one may begin.
+    pub(crate) fn load_breakers(&mut self, store: &impl Store, run: RunId) -> Result<(), ViewError> {
+        let ids: Vec<RecordId> = self.breaker_ids(run).into_iter().collect();
+        for record in store.get(&ids)?.into_iter().flatten() {
+            self.take(&record)?;
+        }
+        Ok(())
+    }
+
+    /// The ids of the circuit breakers of a run's agents, whether there are any yet or not.
+    pub(crate) fn breaker_ids(&self, run: RunId) -> BTreeSet<RecordId> {
+        let listed =
+            self.get::<Run>(run).into_iter().flat_map(|run| run.spec.agents.iter().map(|agent| agent.name.as_str()));
+        let meant = self.in_states::<Task>(run, TaskState::ALL).flat_map(Task::agents);
+        let names: BTreeSet<&str> = listed.chain(meant).collect();
+        names.into_iter().map(|name| BreakerId::of_agent(name).into()).collect()
     }
 
     /// Reads the records with these ids.
@@ -284,8 +316,34 @@ impl View {
         states.iter().flat_map(move |state| self.ids_in_state::<T>(run, *state)).filter_map(|id| self.get::<T>(id))
     }
 
+    /// The budget of a run, if it has one.
+    pub(crate) fn budget(&self, run: RunId) -> Option<&Budget> {
+        self.in_states::<Budget>(run, BudgetState::ALL).find(|budget| budget.scope == BudgetScope::Run)
+    }
+
+    /// The next time from which a trial of an agent of a run may go.
+    pub(crate) fn next_trial(&self, run: RunId) -> Option<Timestamp> {
+        next_trial(self, run)
+    }
+
+    /// Whether a run has a record of a kind that is unfinished.
+    pub(crate) fn has_unfinished<T: Viewed>(&self, run: RunId) -> bool {
+        let mut states = T::State::EVERY.iter().filter(|state| !state.is_over());
+        states.any(|state| self.ids_in_state::<T>(run, *state).next().is_some())
+    }
+
+    /// Whether it holds every shared worker, so that it can say that there is none.
+    pub(crate) const fn is_fleet(&self) -> bool {
+        self.is_fleet
+    }
+
+    /// Says that it holds every shared worker.
+    pub(crate) fn note_fleet(&mut self) {
+        self.is_fleet = true;
+    }
+
     /// The next time that a task of a run waits for.
-    pub(crate) fn next_deadline(&self, run: RunId) -> Option<Timestamp> {
+    pub(crate) fn next_task_deadline(&self, run: RunId) -> Option<Timestamp> {
         self.schedules.get(&run).and_then(Tasks::next_deadline)
     }
 
@@ -300,9 +358,12 @@ impl View {
         self.schedules.get(&run).map(|schedule| schedule.queue.order(&self.tasks, tasks))
     }
 
-    /// The ids of what hangs on a record.
-    pub(crate) fn ids_under(&self, parent: RecordId) -> impl Iterator<Item = RecordId> + '_ {
-        self.children.get(&parent).into_iter().flatten().copied()
+    /// The ids of what hangs on a record and is of a kind.
+    pub(crate) fn ids_under(&self, parent: RecordId, kind: Kind) -> impl Iterator<Item = RecordId> + '_ {
+        // Ids are ordered by kind first.
+        let first = RecordId::from_parts(kind, Timestamp::EPOCH, 0);
+        let children = self.children.get(&parent).into_iter().flat_map(move |children| children.range(first..));
+        children.take_while(move |id| id.kind() == kind).copied()
     }
 
     pub(crate) fn put<T: Viewed>(&mut self, version: Version, body: T) {

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use tollhouse_core::entity::Task;
 use tollhouse_core::lifecycle::TaskState;
-use tollhouse_core::{RecordId, Timestamp};
+use tollhouse_core::spec::TaskSpec;
+use tollhouse_core::{Money, RecordId, Timestamp};
 
 use super::Table;
 use crate::schedule::{Rank, ranks};
@@ -70,8 +71,14 @@ impl Queue {
 /// them is worth looking at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum OneAtATime {
-    /// Agent, conflict group and declared scope.
-    Alike { agent: String, group: Option<String>, scope: Vec<String> },
+    /// Agent, what a worker must be able to do, conflict group, declared scope, and what an attempt sets aside.
+    Alike {
+        agent: String,
+        capabilities: BTreeSet<String>,
+        group: Option<String>,
+        scope: Vec<String>,
+        reserve: Option<Money>,
+    },
     /// It stands in nobody's way.
     Alone(RecordId),
 }
@@ -83,7 +90,9 @@ impl OneAtATime {
         if group.is_none() && scope.is_empty() {
             return Self::Alone(task.id.into());
         }
-        Self::Alike { agent: task.spec.agent.clone(), group, scope }
+        let TaskSpec { capabilities, reserve, .. } = &task.spec;
+        let (agent, capabilities) = (task.agent().to_owned(), capabilities.clone());
+        Self::Alike { agent, capabilities, group, scope, reserve: *reserve }
     }
 }
 
@@ -102,7 +111,7 @@ impl Order {
         let rank = self.rank(task);
         let key = OneAtATime::of(task);
         let set = self.sets.entry(key.clone()).or_default();
-        let firsts = self.first.entry(task.spec.agent.clone()).or_default();
+        let firsts = self.first.entry(task.agent().to_owned()).or_default();
         if let Some(first) = set.first() {
             firsts.remove(first);
         }
@@ -117,12 +126,24 @@ impl Order {
         let key = OneAtATime::of(task);
         let Some(set) = self.sets.get_mut(&key) else { return };
         set.remove(&rank);
-        let firsts = self.first.entry(task.spec.agent.clone()).or_default();
+        let firsts = self.first.entry(task.agent().to_owned()).or_default();
         firsts.remove(&rank);
         match set.first().copied() {
             Some(first) => drop(firsts.insert(first, key)),
             None => drop(self.sets.remove(&key)),
         }
+    }
+
+    /// Whether both hold the same tasks in the same order, however they came to it.
+    #[cfg(feature = "testing")]
+    pub(super) fn agrees_with(&self, other: &Self) -> bool {
+        // An agent of which nothing waits any more may be left with nothing.
+        let filled = |order: &Self| {
+            let agents = order.first.clone().into_iter();
+            agents.filter(|(_, firsts)| !firsts.is_empty()).collect::<BTreeMap<_, _>>()
+        };
+        let rest = (&self.ranks, &self.sets, &self.by_age) == (&other.ranks, &other.sets, &other.by_age);
+        rest && filled(self) == filled(other)
     }
 
     /// Where a task stands among the queued.

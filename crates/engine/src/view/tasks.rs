@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::Task;
-use tollhouse_core::lifecycle::TaskState;
+use tollhouse_core::entity::{Task, Workstream};
+use tollhouse_core::lifecycle::{TaskState, WorkstreamState};
 use tollhouse_core::spec::Weight;
-use tollhouse_core::{RecordId, TaskId, Timestamp};
+use tollhouse_core::{RecordId, TaskId, Timestamp, WorkstreamId};
 
 use super::Table;
 use super::queue::Queue;
+use super::streams::Streams;
 
-/// What a task is to those that need it.
+/// What a task or a workstream is to those that need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It may still be done.
@@ -30,9 +31,17 @@ impl Standing {
             (true, true) => Self::Missed,
         }
     }
+
+    pub(crate) fn of_workstream(workstream: &Workstream) -> Self {
+        match (workstream.state.is_finished(), workstream.is_missed()) {
+            (false, _) => Self::Open,
+            (true, false) => Self::Done,
+            (true, true) => Self::Missed,
+        }
+    }
 }
 
-/// How many of the tasks that a task needs are open, and how many are missed.
+/// How many of the tasks and workstreams that a task needs are open, and how many are missed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Needed {
     pub(crate) open: i64,
@@ -60,8 +69,8 @@ impl Needed {
     }
 }
 
-/// Which critical task was missed first: one that failed is the cause, one that was canceled or skipped a victim.
-type Cause = (bool, Option<Timestamp>, u32, RecordId);
+/// Which critical task or workstream was missed first: one that failed is the cause, one that was canceled or skipped a victim.
+pub(crate) type Cause = (bool, Option<Timestamp>, u32, RecordId);
 
 /// The tasks of one run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -72,6 +81,7 @@ pub(crate) struct Tasks {
     movable: BTreeSet<RecordId>,
     deadlines: BTreeSet<(Timestamp, RecordId)>,
     causes: BTreeSet<Cause>,
+    streams: Streams,
     pub(crate) queue: Queue,
 }
 
@@ -99,7 +109,33 @@ impl Tasks {
         self.deadlines.extend(deadline(now).map(|at| (at, id)));
         self.causes.extend(cause(now));
         self.place(id, now.state);
+        self.streams.note_task(before, now);
         self.queue.note(before, now);
+    }
+
+    /// Notes that a workstream is something else now, and what it was.
+    pub(super) fn note_workstream(&mut self, table: &Table<Task>, before: Option<&Workstream>, now: &Workstream) {
+        let mut shifts: Vec<(RecordId, Option<Standing>, Standing)> = Vec::new();
+        let (was, is) = (before.map(Standing::of_workstream), Standing::of_workstream(now));
+        if before.is_none() {
+            // Its own tasks wait for those that are known.
+            let known = self.streams.learn(now);
+            for standing in known {
+                shifts.extend(self.streams.members(&now.spec.name).map(|member| (member, None, standing)));
+            }
+        }
+        if was != Some(is) {
+            self.streams.stands(&now.spec.name, is);
+            shifts.extend(self.streams.held_by(&now.spec.name).map(|member| (member, was, is)));
+        }
+        for (member, was, is) in shifts {
+            self.needed.entry(member).or_default().shift(was, is);
+            if let Some(held) = table.get(&member) {
+                self.place(member, held.body.state);
+            }
+        }
+        before.and_then(cause_of_workstream).map(|cause| self.causes.remove(&cause));
+        self.causes.extend(cause_of_workstream(now));
     }
 
     /// Takes in the name and the needs of a task that was not known.
@@ -112,6 +148,12 @@ impl Tasks {
             let known = self.by_name.get(name).and_then(|need| table.get(need));
             if let Some(need) = known {
                 needed.shift(None, Standing::of(&need.body));
+            }
+        }
+        if let Some(name) = &task.spec.workstream {
+            self.streams.join(name, id);
+            for standing in self.streams.door(name) {
+                needed.shift(None, standing);
             }
         }
         self.needed.insert(id, needed);
@@ -156,7 +198,12 @@ impl Tasks {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// The critical tasks that were missed, the first cause first.
+    /// The workstreams.
+    pub(crate) const fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// What is critical to the run and was missed, tasks and workstreams, the first cause first.
     pub(crate) fn causes(&self) -> impl Iterator<Item = RecordId> + '_ {
         self.causes.iter().map(|(_, _, _, id)| *id)
     }
@@ -167,8 +214,24 @@ fn deadline(task: &Task) -> Option<Timestamp> {
     task.lease.as_ref().map(|lease| lease.deadline).or(task.due_at)
 }
 
-/// Where a missed critical task stands among the causes of its run's end.
+/// Where a missed critical task of the run's own stands among the causes of its run's end.
 pub(crate) fn cause(task: &Task) -> Option<Cause> {
+    if task.spec.workstream.is_some() {
+        // Its workstream answers for it.
+        return None;
+    }
+    cause_in_workstream(task)
+}
+
+/// Where a missed critical task stands among the causes of its workstream's end.
+pub(crate) fn cause_in_workstream(task: &Task) -> Option<Cause> {
     let missed = task.spec.weight == Weight::Critical && task.is_missed();
     missed.then(|| (task.state != TaskState::Failed, task.finished_at, task.place, TaskId::into(task.id)))
+}
+
+/// Where a missed critical workstream stands among the causes of its run's end.
+pub(crate) fn cause_of_workstream(workstream: &Workstream) -> Option<Cause> {
+    let missed = workstream.spec.weight == Weight::Critical && workstream.is_missed();
+    let is_victim = workstream.state != WorkstreamState::Failed;
+    missed.then(|| (is_victim, workstream.finished_at, workstream.place, WorkstreamId::into(workstream.id)))
 }

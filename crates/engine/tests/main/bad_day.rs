@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use tollhouse_core::PatchId;
 use tollhouse_core::entity::{Attempt, Effect, ErrorClass, Patch, Task, Work};
 use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::{LandMode, OnDependencyFailure, RunSpec, TaskSpec, Weight};
-use tollhouse_core::{RunId, Span};
+use tollhouse_core::spec::{BudgetSpec, LandMode, OnDependencyFailure, RunSpec, TaskSpec, Weight, WorkstreamSpec};
+use tollhouse_core::{Money, RunId, Span};
 use tollhouse_engine::{
     AttemptFacts, Command, EngineError, Found, Liveness, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View,
     Witness, fork_of,
@@ -419,6 +419,63 @@ fn plan(edges: &[(usize, usize)], count: usize, critical: &[bool]) -> Vec<TaskSp
     tasks
 }
 
+/// What is drawn of workstreams: which one each task is in, what they need, and how they are judged.
+#[derive(Debug, Clone)]
+struct DrawnStreams {
+    of_tasks: Vec<Option<u8>>,
+    edges: Vec<(u8, u8)>,
+    critical: [bool; 3],
+    skip: [bool; 3],
+    gated: [bool; 3],
+    accepted: bool,
+    fails: [bool; 3],
+    own_gates: Vec<Luck>,
+}
+
+fn any_streams() -> impl Strategy<Value = DrawnStreams> {
+    let of_tasks = proptest::collection::vec(proptest::option::of(0_u8..3), 8);
+    let edges = proptest::collection::vec((0_u8..3, 0_u8..3), 0..4);
+    let flags = any::<([bool; 3], [bool; 3], [bool; 3], [bool; 3], [bool; 3], bool)>();
+    let luck = proptest::sample::select(vec![Luck::Good, Luck::Good, Luck::GateSaysNo, Luck::GateBreaks]);
+    (of_tasks, edges, flags, proptest::collection::vec(luck, 0..4)).prop_map(|(of_tasks, edges, flags, own_gates)| {
+        let (critical, skip, and, gated, fails, accepted) = flags;
+        let skip = [skip[0] && and[0], skip[1] && and[1], skip[2] && and[2]];
+        DrawnStreams { of_tasks, edges, critical, skip, gated, accepted, fails, own_gates }
+    })
+}
+
+impl DrawnStreams {
+    /// Puts the tasks into workstreams. Those of earlier workstreams come first, so that nothing waits for itself.
+    fn put_into(&self, plan: &mut RunSpec) {
+        let mut newest = 0;
+        for (task, drawn) in plan.tasks.iter_mut().zip(&self.of_tasks) {
+            newest = newest.max(drawn.unwrap_or_default());
+            task.workstream = drawn.map(|_| format!("s{newest}"));
+        }
+        plan.workstreams = (0..3_u8)
+            .map(|n| {
+                let at = usize::from(n);
+                let needs = self.edges.iter().filter(|(from, to)| from < to && *to == n);
+                WorkstreamSpec {
+                    name: format!("s{n}"),
+                    needs: needs.map(|(from, _)| format!("s{from}")).collect(),
+                    weight: if self.critical[at] { Weight::Critical } else { Weight::Optional },
+                    gates: if self.gated[at] { vec!["unit".to_owned()] } else { Vec::new() },
+                    on_dependency_failure: if self.fails[at] {
+                        OnDependencyFailure::Fail
+                    } else {
+                        OnDependencyFailure::Skip
+                    },
+                    skip: self.skip[at],
+                }
+            })
+            .collect();
+        if self.accepted {
+            plan.acceptance = vec!["unit".to_owned()];
+        }
+    }
+}
+
 fn any_edges() -> impl Strategy<Value = Vec<(usize, usize)>> {
     proptest::collection::vec((0_usize..8, 0_usize..8), 0..8)
 }
@@ -445,7 +502,7 @@ proptest! {
         prop_assert_eq!(world.branch().len(), count);
     }
 
-    /// Any plan with any luck, deaths and pauses, held or not: the invariants hold at every step, the run ends, and folding
+    /// Any plan with any luck, deaths and pauses, held or not, with any money: the invariants hold at every step, the run ends, and folding
     /// its events gives its records.
     #[test]
     fn any_run_ends_on_any_day(
@@ -453,15 +510,24 @@ proptest! {
         parallel in 1_u32..5,
         chaos in 0_u64..25,
         hold: bool,
+        limit in proptest::option::of(1_i64..40),
+        costs in proptest::collection::vec(proptest::option::of(0_i64..20), 0..4),
         luck in proptest::collection::vec(proptest::collection::vec(proptest::sample::select(ALL_LUCK.to_vec()), 0..3), 1..8),
         critical in proptest::collection::vec(any::<bool>(), 8),
         edges in any_edges(),
+        streams in proptest::option::weighted(0.8, any_streams()),
     ) {
         let names: Vec<String> = (0..luck.len()).map(|n| format!("t{n}")).collect();
-        let luck: Vec<(&str, &[Luck])> = names.iter().map(String::as_str).zip(luck.iter().map(Vec::as_slice)).collect();
-        let land = if hold { LandMode::Hold } else { LandMode::Auto };
-        let plan = RunSpec { land, ..spec(plan(&edges, luck.len(), &critical), parallel) };
+        let mut plan = spec(plan(&edges, luck.len(), &critical), parallel);
+        plan.land = if hold { LandMode::Hold } else { LandMode::Auto };
+        plan.budget = Some(BudgetSpec { per_run: limit.map(Money::from_nanos), ..BudgetSpec::default() });
+        let mut luck: Vec<(&str, &[Luck])> = names.iter().map(String::as_str).zip(luck.iter().map(Vec::as_slice)).collect();
+        if let Some(streams) = &streams {
+            streams.put_into(&mut plan);
+            luck.push(("gate:unit", &streams.own_gates));
+        }
         let mut world = World::new(&plan, &luck, seed);
+        world.hands.costs = names.iter().map(|name| (name.clone(), costs.clone())).collect();
         world.chaos = chaos;
         world.go();
         let mut folded = View::default();
@@ -469,6 +535,7 @@ proptest! {
             folded.apply(&event).unwrap();
         }
         prop_assert_eq!(&folded, world.view());
+        prop_assert_eq!(&View::load(world.engine.store(), world.run).unwrap(), world.view());
     }
 }
 

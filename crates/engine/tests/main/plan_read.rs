@@ -178,14 +178,10 @@ fn what_a_plan_cannot_do_yet_is_refused() {
     for line in [
         "route = {}",
         "budget_usd = \"1.00\"",
-        "workstream = \"a\"",
-        "priority = 1",
         "risk = \"low\"",
         "capabilities = []",
         "context_tokens = 1",
         "[budget]\nper_run_usd = \"1\"",
-        "[[workstream]]\nname = \"a\"",
-        "[acceptance]\ngates = []",
     ] {
         // What stands below the task is the task's own only where it is no header.
         let text = if line.starts_with('[') { format!("{line}\n") } else { String::new() };

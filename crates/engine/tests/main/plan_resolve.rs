@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
 use tollhouse_core::Span;
-use tollhouse_core::spec::{CommitAuthor, Program, RunSpec, Weight};
+use tollhouse_core::spec::{CommitAuthor, OnDependencyFailure, Priority, Program, RunSpec, Weight};
 use tollhouse_engine::plan::{
     Defaults, Problem, ProjectSpec, PromptTexts, SingleTask, Source, read_configuration, read_plan, read_project,
     resolve, single,
@@ -171,7 +171,7 @@ agent = "script"
 needs = ["b", "c"]
 "#,
         &expect![[r#"
-            plan.toml:1:1: unknown key `colour`; known here: plan, objective, max_parallel, policy, task [/colour]
+            plan.toml:1:1: unknown key `colour`; known here: plan, objective, max_parallel, policy, workstream, task, acceptance [/colour]
             plan.toml:5:9: unknown agent `cluade`; did you mean `claude`? [/task/0/agent]
             plan.toml:6:10: gate `unit` needs gate `lint`, which the task leaves out; add "lint" [/task/0/gates/0]
             plan.toml:6:18: unknown gate `lnt`; did you mean `lint`? [/task/0/gates/1]
@@ -408,5 +408,77 @@ fn problems_of_both_files_are_told_at_once() {
     assert_eq!(
         problems.iter().map(|problem| problem.file.as_str()).collect::<Vec<_>>(),
         ["own.toml", "tollhouse.toml"]
+    );
+}
+
+const STREAMS: &str = r#"[[workstream]]
+id = "core"
+gates = ["unit"]
+
+[[workstream]]
+id = "docs"
+needs = ["core"]
+critical = false
+on_dependency_failure = "fail"
+skip = true
+
+[[task]]
+id = "a"
+prompt = "do it"
+agent = "claude"
+workstream = "core"
+priority = "urgent"
+
+[acceptance]
+gates = ["lint"]
+"#;
+
+#[test]
+fn workstreams_and_the_acceptance_are_kept() {
+    let run = run("plan.toml", STREAMS).unwrap();
+    assert_eq!(run.acceptance, ["lint"]);
+    let [core, docs] = run.workstreams.as_slice() else { panic!("there are two") };
+    assert_eq!((core.name.as_str(), core.weight, core.skip), ("core", Weight::Critical, false));
+    assert_eq!(core.gates, ["unit"]);
+    assert_eq!(
+        (docs.needs.as_slice(), docs.weight, docs.skip),
+        (["core".to_owned()].as_slice(), Weight::Optional, true)
+    );
+    assert_eq!(docs.on_dependency_failure, OnDependencyFailure::Fail);
+    assert_eq!(run.tasks[0].workstream.as_deref(), Some("core"));
+    assert_eq!(run.tasks[0].priority, Priority::Urgent);
+}
+
+#[test]
+fn what_is_wrong_with_workstreams_is_told_at_once() {
+    let plan = STREAMS
+        .replace("needs = [\"core\"]", "needs = [\"cor\", \"docs\"]")
+        .replace("workstream = \"core\"", "workstream = \"cores\"")
+        .replace("\"urgent\"", "\"urgnt\"")
+        .replace("[\"unit\"]", "[\"units\"]")
+        .replace("[\"lint\"]", "[\"lin\"]");
+    says(
+        &plan,
+        &expect![[r#"
+            plan.toml:3:10: unknown gate `units`; did you mean `unit`? [/workstream/0/gates/0]
+            plan.toml:7:10: unknown workstream `cor`; did you mean `core`? [/workstream/1/needs/0]
+            plan.toml:7:17: workstream `docs` needs itself; take it out [/workstream/1/needs/1]
+            plan.toml:16:14: unknown workstream `cores`; did you mean `core`? [/task/0/workstream]
+            plan.toml:17:12: unknown value `urgnt`; did you mean `urgent`? [/task/0/priority]
+            plan.toml:20:10: unknown gate `lin`; did you mean `lint`? [/acceptance/gates/0]
+        "#]],
+    );
+}
+
+#[test]
+fn a_task_that_needs_one_which_waits_for_its_own_workstream_is_told_with_its_place() {
+    let plan = STREAMS.replace("priority = \"urgent\"", "needs = [\"b\"]")
+        + "[[task]]\nid = \"b\"\nprompt = \"x\"\nagent = \"claude\"\nworkstream = \"docs\"\n";
+    let plan = plan.replace("[acceptance]\ngates = [\"lint\"]\n", "");
+    says(
+        &plan,
+        &expect![[r#"
+            plan.toml:16:14: tasks wait for their own workstream: a → b → workstream core → a; take one of these needs out, or put the task into another workstream [/task/0/workstream]
+        "#]],
     );
 }

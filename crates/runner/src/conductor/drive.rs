@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tollhouse_core::entity::{Effect, ErrorClass, GateRun, Patch, Run, Work};
 use tollhouse_core::lifecycle::{EffectState, RunState};
-use tollhouse_core::{Actor, EffectId, Event, RunId, Span, limits};
+use tollhouse_core::{Actor, EffectId, Event, Kind, RunId, Span, limits};
 use tollhouse_engine::{At, Claimant, Command, Engine, EngineError, Outcome, Refusal, View, Witness, next_deadline};
 use tollhouse_state::{CommitError, Store};
 
@@ -139,8 +139,9 @@ impl Drive<'_> {
             }
             let state = self.state();
             self.stop_what_is_unwanted(state);
-            // One that is over cannot be paused, so what a person let in again is left for whoever resumes it.
-            let leaves = interruptions > 0 && state.is_some_and(RunState::is_finished);
+            // One that is over or judged as a whole cannot be paused, so what is asked for is left for whoever resumes it.
+            let cannot_rest = |state: RunState| state.is_finished() || state == RunState::Verifying;
+            let leaves = interruptions > 0 && state.is_some_and(cannot_rest);
             for effect in in_state(self.engine.view(), self.run, EffectState::Requested) {
                 // Each claim brings what others did meanwhile: a run that pauses, an effect that nobody wants any more.
                 if leaves || !begins_in(self.state(), &effect.work) || !self.claim(&effect, &worker)? {
@@ -165,9 +166,19 @@ impl Drive<'_> {
                 Err(_) if is_due(self.engine.view(), self.run) => {
                     self.execute(&Command::Tick { run: self.run }, &Actor::Engine, clock::at())?;
                 }
-                Err(_) => self.catch_up()?,
+                Err(_) => self.look_around()?,
             }
         }
+    }
+
+    /// Hears what others did. Where another run moved the circuit breaker of an agent, something may be free to begin.
+    fn look_around(&mut self) -> Result<(), EngineError> {
+        let events = self.engine.catch_up()?;
+        self.show(&events);
+        if events.iter().any(|event| event.record.kind() == Kind::Breaker) {
+            self.execute(&Command::Tick { run: self.run }, &Actor::Engine, clock::at())?;
+        }
+        Ok(())
     }
 
     /// Takes an effect on; the answer is whether it is to be done. Where somebody took it back first, it is not.

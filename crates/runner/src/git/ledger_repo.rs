@@ -191,6 +191,16 @@ impl LedgerRepo {
         Ok(Some(Kept { base: commit.parent_id(0)?, tree: entry("tree")?, blob, text }))
     }
 
+    /// The tree with this id, or the one of the commit with it.
+    ///
+    /// # Errors
+    ///
+    /// libgit2's, where neither is there.
+    pub fn peeled_tree(&self, id: &str) -> Result<Oid, Error> {
+        let object = self.repo.find_object(Oid::from_str(id)?, None)?;
+        Ok(object.peel_to_tree()?.id())
+    }
+
     /// A commit of a candidate tree on its parent, for a gate's checkout. The same for the same ids.
     ///
     /// # Errors

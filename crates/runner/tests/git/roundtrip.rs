@@ -159,3 +159,13 @@ fn random_changes_come_through() {
         head = ledger.candidate_commit(&tree.to_string(), &head.to_string()).unwrap();
     }
 }
+
+#[test]
+fn the_tree_of_a_commit_and_of_a_tree_is_the_tree() {
+    let world = World::new(&[("keep", "x\n")]);
+    let ledger = world.ledger();
+    let head = world.rev("HEAD");
+    let tree = ledger.peeled_tree(&head.to_string()).unwrap();
+    assert_eq!(tree, world.tree("HEAD"));
+    assert_eq!(ledger.peeled_tree(&tree.to_string()).unwrap(), tree);
+}

@@ -111,10 +111,17 @@ fn every_point_in_the_source_is_listed_and_every_listed_one_is_there() {
 
 #[test]
 fn every_command_is_committed_between_two_points() {
+    let mut sent = BTreeSet::new();
     // There is one call that commits, in `carry_out`.
     for crate_name in ["runner", "cli"] {
         for path in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(crate_name).join("src")) {
             let text = fs::read_to_string(&path).expect("it can be read");
+            sent.extend(text.split("Command::").skip(1).map(|rest| {
+                let name = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+                let words =
+                    name.chars().flat_map(|c| c.is_uppercase().then_some('_').into_iter().chain(c.to_lowercase()));
+                words.collect::<String>().trim_start_matches('_').to_owned()
+            }));
             let commits = text.contains("engine.execute(") || text.contains("store.commit(");
             assert_eq!(commits, path.ends_with("conductor/commit.rs"), "{}", path.display());
         }
@@ -122,7 +129,9 @@ fn every_command_is_committed_between_two_points() {
     let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/src/command.rs");
     let text = fs::read_to_string(engine).expect("it can be read");
     let names = text.split("pub const fn name(").nth(1).and_then(|rest| rest.split("pub const fn").next());
-    let names: BTreeSet<&str> = names.expect("commands have names").split('"').skip(1).step_by(2).collect();
+    let names = names.expect("commands have names").split('"').skip(1).step_by(2);
+    // What only programs send that embed the engine has no point here.
+    let names: BTreeSet<&str> = names.filter(|name| sent.contains(*name)).collect();
     let listed: BTreeSet<&str> =
         COMMITS.iter().filter_map(|point| point.strip_prefix("commit.")?.split('.').next()).collect();
     assert_eq!(names, listed);

@@ -196,7 +196,7 @@ pub(super) fn worker() -> Vec<WorkerEvent> {
 
 pub(super) fn workstream() -> Vec<WorkstreamEvent> {
     use WorkstreamEvent as E;
-    let derive = WorkstreamState::ALL.iter().map(|to| E::Derive { to: *to, reason: None });
+    let derive = WorkstreamState::ALL.iter().map(|to| E::Derive { to: *to, reason: None, class: None });
     let mut events: Vec<WorkstreamEvent> = derive.collect();
     events.extend(samples!(WorkstreamEvent but Created, Derive {
         Cancel => [E::Cancel { reason: because() }],

@@ -60,6 +60,7 @@ fn sibling<'v>(scene: Scene<'v>, gate_run: &GateRun, name: &str) -> Option<&'v G
     let same = |other: &&GateRun| {
         other.patch == gate_run.patch
             && other.run == gate_run.run
+            && other.workstream == gate_run.workstream
             && other.tree == gate_run.tree
             && other.gate.name == name
     };

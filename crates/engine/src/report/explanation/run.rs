@@ -1,7 +1,7 @@
 //! Why a run is where it is.
 
 use tollhouse_core::Kind;
-use tollhouse_core::entity::{Patch, Run, Task};
+use tollhouse_core::entity::{Patch, Run, Task, Workstream};
 use tollhouse_core::lifecycle::RunState;
 
 use super::{Explanation, Scene, headline};
@@ -24,6 +24,15 @@ pub(super) fn explain(scene: Scene<'_>, run: &Run) -> Explanation {
     );
     let alive = tasks.iter().filter(|task| !task.state.is_finished());
     because.extend(alive.map(|task| format!("{} is {}", task.spec.name, task.state)));
+    let own = scene.view.all::<Workstream>().filter(|one| one.run == run.id);
+    because.extend(own.filter(|one| one.is_missed() || !one.state.is_finished()).map(|one| match &one.reason {
+        Some(why) => format!("workstream {} is {}: {why}", one.spec.name, one.state),
+        None => format!("workstream {} is {}", one.spec.name, one.state),
+    }));
+    if run.state == RunState::Verifying {
+        let on = run.verified_commit.as_deref().unwrap_or("what landed");
+        because.push(format!("its own gates judge {on}: {}", run.spec.acceptance.join(", ")));
+    }
     let is_clean = because.is_empty();
     if held_up.is_none() && !run.state.is_finished() {
         because.extend(run.conductor.iter().map(|conductor| format!("{} drives it", conductor.process)));

@@ -1,12 +1,12 @@
 //! Why a task is where it is.
 
-use tollhouse_core::Kind;
-use tollhouse_core::entity::{Attempt, Effect, Patch, Run, Task, Work};
+use tollhouse_core::entity::{Attempt, Breaker, Effect, Patch, Run, Task, Work, Workstream};
 use tollhouse_core::lifecycle::{RunState, TaskState};
+use tollhouse_core::{BreakerId, Kind, Timestamp};
 
 use super::{Explanation, Scene};
 use crate::plan::Clash;
-use crate::schedule::{Obstacle, obstacle};
+use crate::schedule::{MAY_BE_UNDER_WAY, Obstacle, breaker_obstacle, is_under_way, money_obstacle, obstacle};
 use crate::scope::Meeting;
 
 pub(super) fn explain(scene: Scene<'_>, task: &Task) -> Explanation {
@@ -78,29 +78,42 @@ fn step(scene: Scene<'_>, task: &Task) -> Step {
     }
 }
 
-/// Each task that it waits for, with where that is.
+/// Each task and workstream that it waits for, with where that is.
 fn blocked(scene: Scene<'_>, task: &Task, status: String) -> Step {
-    let named = |name: &String| find(scene, task, name);
+    let found = |name: &String| match name.strip_prefix("workstream ") {
+        Some(name) => {
+            let mut all = scene.view.all::<Workstream>().filter(|other| other.run == task.run);
+            all.find(|other| other.spec.name == name).map(|other| (other.state.as_str(), other.id.random_part()))
+        }
+        None => find(scene, task, name).map(|other| (other.state.as_str(), other.id.random_part())),
+    };
     let waits: Vec<String> = task
         .blocked_by
         .iter()
-        .map(|name| named(name).map_or_else(|| name.clone(), |other| format!("{name}, which is {}", other.state)))
+        .map(|name| found(name).map_or_else(|| name.clone(), |(state, _)| format!("{name}, which is {state}")))
         .collect();
-    let first = task.blocked_by.iter().find_map(named);
-    let next = first.map_or(status, |first| format!("toll explain {}", first.id.random_part()));
+    let next = task.blocked_by.iter().find_map(found).map_or(status, |(_, id)| format!("toll explain {id}"));
     Step::new(format!("it waits for {}", waits.join("; ")), next)
 }
 
 fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
-    let others: Vec<&Task> =
-        scene.view.in_states::<Task>(task.run, &[TaskState::Running, TaskState::Validating]).collect();
+    let patch_of = |task: &Task| task.patch.and_then(|patch| scene.view.get::<Patch>(patch));
+    let others: Vec<&Task> = scene
+        .view
+        .in_states::<Task>(task.run, MAY_BE_UNDER_WAY)
+        .filter(|other| is_under_way(other, patch_of(other)))
+        .collect();
     let alive = scene.view.all::<Effect>().filter(|effect| {
         effect.run == Some(task.run) && matches!(effect.work, Work::Spawn { .. }) && !effect.state.is_finished()
     });
     let Some(run) = scene.view.get::<Run>(task.run) else { return Step { next: Some(status), ..Step::default() } };
     let names = |tasks: &[&Task]| tasks.iter().map(|task| task.spec.name.as_str()).collect::<Vec<_>>().join(", ");
     let explain = |other: &Task| format!("toll explain {}", other.id.random_part());
-    match obstacle(run, task, &others, alive.count()) {
+    let breaker = scene.view.get::<Breaker>(BreakerId::of_agent(task.agent()));
+    // Nobody knows here what time it is: where it is over, the next look at the clock sends the trial.
+    let withheld = || breaker_obstacle(breaker, Timestamp::EPOCH);
+    let unpaid = || money_obstacle(run, scene.view.budget(task.run), task);
+    match withheld().or_else(|| obstacle(run, task, &others, alive.count())).or_else(unpaid) {
         None => Step::new("it begins as soon as its run goes on", status),
         Some(Obstacle::Full { most }) => {
             let running: Vec<&Task> = others.into_iter().filter(|other| other.state == TaskState::Running).collect();
@@ -111,7 +124,23 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
         Some(Obstacle::AgentBusy { most, with }) => {
             let next = with.first().map_or(status, |first| explain(first));
             let they = names(&with);
-            Step::new(format!("max_parallel of agent {} is {most}: it waits for {they}", task.spec.agent), next)
+            Step::new(format!("max_parallel of agent {} is {most}: it waits for {they}", task.agent()), next)
+        }
+        Some(Obstacle::BreakerOpen { until }) => {
+            let explain = breaker.map(|breaker| format!("toll explain {}", breaker.id.random_part()));
+            let agent = task.agent();
+            let what = match until {
+                Some(until) => format!("agent {agent} gets no work now; one trial may go from {until}"),
+                None => format!("agent {agent} gets no other work while its trial is out"),
+            };
+            let why = breaker.and_then(|breaker| breaker.reason.as_deref());
+            let what = why.map_or_else(|| what.clone(), |why| format!("{what}: {}", super::headline(Some(why))));
+            Step::new(what, explain.unwrap_or(status))
+        }
+        Some(Obstacle::NoMoney { needs, left }) => {
+            let what = format!("${needs} would be set aside for it, and ${left} of its run's budget are free");
+            let budget = scene.view.budget(task.run).map(|budget| format!("toll explain {}", budget.id.random_part()));
+            Step::new(what, budget.unwrap_or(status))
         }
         Some(Obstacle::Clash { with, clash }) => {
             let name = &with.spec.name;
@@ -124,7 +153,11 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
                     format!("both may write {path}, where {glob} and {other} meet")
                 }
             };
-            Step::new(format!("it waits for {name}, which is {}: {why}", with.state), explain(with))
+            let what = match with.state {
+                TaskState::Waiting => "whose change is ready and waits for a person".to_owned(),
+                state => format!("which is {state}"),
+            };
+            Step::new(format!("it waits for {name}, {what}: {why}"), explain(with))
         }
     }
 }

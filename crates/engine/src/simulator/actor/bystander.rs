@@ -52,7 +52,7 @@ impl Bystander {
             EffectState::Started | EffectState::Unknown => {
                 let gone = begun_by.is_none_or(|pid| stage.life_of(pid) == Life::Dead);
                 let by = Witness::Anybody(if gone { Liveness::Gone } else { Liveness::Alive });
-                let found: Found = stage.hands.look(&held, LeftBehind::Nothing);
+                let found: Found = stage.hands.look(engine.view(), &held, LeftBehind::Nothing);
                 stage.execute(&mut engine, &Command::Settle { effect, by, found }, &actor)?;
             }
             EffectState::Done | EffectState::Failed => self.open = None,

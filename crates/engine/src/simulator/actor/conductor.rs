@@ -163,7 +163,7 @@ impl<'s> Conductor<'s> {
             let left = if stage.random.bool() { LeftBehind::Change } else { LeftBehind::Nothing };
             let found = match effect.work {
                 Work::Spawn { .. } if stage.in_a_hundred(25) => Found::NotDone { reason: "it never began".to_owned() },
-                _ => stage.hands.look(&effect, left),
+                _ => stage.hands.look(self.engine().view(), &effect, left),
             };
             let by = Witness::Conductor(self.epoch);
             match self.say(stage, &Command::Settle { effect: effect.id, by, found })? {

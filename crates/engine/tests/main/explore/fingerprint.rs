@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
-use tollhouse_core::entity::{Attempt, Effect, ErrorClass, GateRun, Patch, Task, Work};
+use tollhouse_core::entity::{Attempt, Breaker, Effect, ErrorClass, GateRun, Patch, Task, Work};
 use tollhouse_core::{AttemptId, GateRunId, PatchId, TaskId, Timestamp, limits};
 
 use super::world::World;
@@ -24,6 +24,11 @@ pub(super) fn fingerprint(world: &World) -> Fingerprint {
     }
     for patch in &names.patches {
         write_patch(&mut text, world, &names, patch);
+    }
+    for breaker in world.view.all::<Breaker>() {
+        let before = breaker.until.map(|until| names.due.iter().filter(|due| **due < until).count());
+        let Breaker { agent, state, failures_in_a_row, reopened, .. } = breaker;
+        write(&mut text, format_args!("!{agent} {state} {failures_in_a_row} {reopened} {before:?}"));
     }
     let mut effects: Vec<String> =
         world.view.all::<Effect>().filter_map(|effect| effect_text(world, &names, effect)).collect();

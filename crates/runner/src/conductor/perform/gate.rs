@@ -56,7 +56,9 @@ pub(crate) fn run_gate(
     switch: &KillSwitch,
 ) -> Result<Outcome, RunnerError> {
     let repo = place.site.open_repo()?;
-    let commit = repo.candidate_commit(&gate_run.tree, &gate_run.parent)?;
+    // Where nothing landed yet, what is judged is a commit.
+    let tree = repo.peeled_tree(&gate_run.tree)?;
+    let commit = repo.candidate_commit(&tree.to_string(), &gate_run.parent)?;
     let dir = checkout_of(place.dir, gate_run);
     make_workspaces_dir(place.dir)?;
     let checkout = Workspace::create(&repo, commit, &dir, "candidate")?;
@@ -66,7 +68,7 @@ pub(crate) fn run_gate(
     let prepared = prepare(place.site, &repo, &checkout, place.workspace, &environment, switch);
     let facts = prepared.and_then(|prepared| match prepared {
         Prepared::Failed { reason } => Ok(GateFacts { trouble: Some(reason), ..GateFacts::default() }),
-        Prepared::Ready { tree, .. } => Ok(match touched_by_setup(&repo, &gate_run.tree, tree)? {
+        Prepared::Ready { tree: prepared, .. } => Ok(match touched_by_setup(&repo, tree, prepared)? {
             Some(trouble) => GateFacts { trouble: Some(trouble), ..GateFacts::default() },
             None => judge(gate_run, &dir, &environment, switch),
         }),
@@ -94,8 +96,7 @@ pub(crate) fn clear(dir: &Path, gate_run: &GateRun) {
 }
 
 /// What setup did to files of the tree: the gate would judge another tree than the one that lands.
-fn touched_by_setup(repo: &LedgerRepo, judged: &str, prepared: Oid) -> Result<Option<String>, RunnerError> {
-    let judged = Oid::from_str(judged).map_err(GitError::from)?;
+fn touched_by_setup(repo: &LedgerRepo, judged: Oid, prepared: Oid) -> Result<Option<String>, RunnerError> {
     if judged == prepared {
         return Ok(None);
     }

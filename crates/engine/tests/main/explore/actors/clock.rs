@@ -2,14 +2,15 @@
 
 use tollhouse_core::Timestamp;
 use tollhouse_core::entity::Task;
-use tollhouse_engine::Command;
+use tollhouse_engine::{Command, next_deadline};
 
 use crate::explore::world::{By, Move, Probe, Then, World};
 
-/// The next time at which a task's records say that something is due.
+/// The next time at which a task's records say that something is due, or at which a trial of an agent may go.
 fn next_due(world: &World) -> Option<Timestamp> {
     let tasks = world.view.all::<Task>();
-    tasks.flat_map(|task| [task.due_at, task.lease.as_ref().map(|lease| lease.deadline)]).flatten().min()
+    let of_tasks = tasks.flat_map(|task| [task.due_at, task.lease.as_ref().map(|lease| lease.deadline)]).flatten();
+    of_tasks.chain(next_deadline(&world.view, world.run)).min()
 }
 
 pub(super) fn moves(world: &World) -> Vec<Move> {
