@@ -12,7 +12,7 @@ use tollhouse_engine::report::explain;
 use tollhouse_engine::{At, Command, Liveness, Outcome, PatchWish, TaskWish, View, WorkerWish, decide, next_deadline};
 
 use crate::world::{World, claimant, process, task};
-use crate::yard::{Yard, done, newcomer, own, shared};
+use crate::yard::{Yard, done, done_in, newcomer, own, shared};
 
 fn writing(globs: &[&str], spec: TaskSpec) -> TaskSpec {
     let policy = PolicySpec {
@@ -207,6 +207,14 @@ impl Scene {
         self.yard.worker(worker).holds.as_ref().map(|held| self.yard.spawn_of(held.attempt).id)
     }
 
+    /// What a worker's agent gives that ends well: something within its task's scope.
+    fn done(&self, worker: WorkerId) -> Outcome {
+        let held = self.yard.worker(worker).holds.as_ref().and_then(|held| self.yard.view().get::<Task>(held.task));
+        let scope = held.and_then(|task| task.spec.policy.as_ref()).and_then(|policy| policy.write.as_ref());
+        let glob = scope.and_then(|globs| globs.first()).map_or("src/lib.rs", String::as_str);
+        done_in(&glob.replace("**", "x").replace('*', "x"), "x")
+    }
+
     fn end(&mut self, worker: WorkerId, outcome: Outcome) {
         if let Some(effect) = self.held(worker) {
             self.yard.report(effect, outcome).expect("who holds it may say how it went");
@@ -217,7 +225,7 @@ impl Scene {
         let reason = || "because".to_owned();
         match deed {
             Deed::Work(n) => return self.work(self.workers[n]),
-            Deed::Ends(n) => self.end(self.workers[n], done("x")),
+            Deed::Ends(n) => self.end(self.workers[n], self.done(self.workers[n])),
             Deed::Fails(n) => {
                 self.end(self.workers[n], Outcome::Failed { class: ErrorClass::ToolFailure, reason: reason() });
             }
@@ -301,7 +309,6 @@ proptest! {
 /// time: who begins when is all that matters.
 struct Line {
     view: View,
-    run: RunId,
     now: Timestamp,
     seed: u64,
     random: fastrand::Rng,
@@ -322,24 +329,29 @@ impl Line {
         let spec = Box::new(own(tasks, max_parallel));
         let random = fastrand::Rng::with_seed(seed);
         let (ends, leased) = (BTreeMap::new(), BTreeMap::new());
-        let mut line = Self { view: View::default(), run, now, seed: 0, random, ends, outcome, leased };
+        let mut line = Self { view: View::default(), now, seed: 0, random, ends, outcome, leased };
         line.take(&Command::CreateRun { run, spec, started_by: "ada".to_owned(), legacy: None });
         line.take(&Command::Drive { run, process: process(1), seen: None });
         line.take(&Command::StartRun { run, base: "base".to_owned() });
         line
     }
 
-    fn take(&mut self, command: &Command) {
+    fn say(&mut self, command: &Command) {
         self.seed += 1;
         let decision = decide(&self.view, command, At { now: self.now, seed: self.seed }).expect("it is taken");
         for change in &decision.changes {
             self.view.take(&change.record).expect("what the engine writes can be read");
         }
-        let asked: Vec<Effect> =
-            self.view.all::<Effect>().filter(|effect| effect.state == EffectState::Requested).cloned().collect();
-        for effect in asked {
+    }
+
+    /// Says something, and does what is asked for then.
+    fn take(&mut self, command: &Command) {
+        self.say(command);
+        loop {
+            let is_asked = |effect: &&Effect| effect.state == EffectState::Requested;
+            let Some(effect) = self.view.all::<Effect>().find(is_asked).cloned() else { return };
             let until = self.now.after(Span::from_secs(6000));
-            self.take(&Command::Claim { effect: effect.id, by: claimant(1), until });
+            self.say(&Command::Claim { effect: effect.id, by: claimant(1), until });
             let outcome = match effect.work {
                 Work::Spawn { attempt } => {
                     self.begin(effect.id, attempt);
@@ -351,7 +363,7 @@ impl Line {
                 }
                 _ => Outcome::Landed { commit: effect.id.to_string() },
             };
-            self.take(&Command::Report { effect: effect.id, epoch: 1, outcome: Box::new(outcome) });
+            self.say(&Command::Report { effect: effect.id, epoch: 1, outcome: Box::new(outcome) });
         }
     }
 
@@ -467,12 +479,8 @@ fn what_clashed_with_a_held_change_begins_once_that_has_landed() {
 
 #[test]
 fn what_does_not_clash_with_a_held_change_goes_on_beside_it() {
-    let tasks = vec![
-        writing(&["src/**"], task("a", &[])),
-        writing(&["src/lib.rs"], task("b", &[])),
-        writing(&["docs/**"], task("c", &[])),
-        writing(&["docs/x"], TaskSpec { attempts: 1, ..task("d", &[]) }),
-    ];
+    let of = |group: &str, name: &str| TaskSpec { conflict_group: Some(group.to_owned()), ..task(name, &[]) };
+    let tasks = vec![of("one", "a"), of("one", "b"), of("other", "c"), of("other", "d")];
     let mut world = World::new(&RunSpec { land: LandMode::Hold, ..own(tasks, 1) }, &[], 7);
     world.go_until(|world| world.run_record().state == RunState::Paused);
     let states = ["a", "b", "c", "d"].map(|name| world.state_of(name));
@@ -486,6 +494,15 @@ fn what_waits_for_a_held_change_says_so() {
     let line = "it waits for a, whose change is ready and waits for a person: both may write src/lib.rs, where \
                 src/lib.rs and src/** meet";
     assert!(told.because.iter().any(|because| because == line), "{:?}", told.because);
+}
+
+#[test]
+fn what_waits_for_a_worker_says_what_that_has_to_be_able_to_do() {
+    let capabilities = BTreeSet::from(["gpu".to_owned(), "rust".to_owned()]);
+    let mut yard = Yard::new();
+    let run = yard.begin(&shared(vec![TaskSpec { capabilities, ..task("a", &[]) }], 4));
+    let told = explain(yard.view(), yard.task(run, "a").id.into(), None).unwrap();
+    assert_eq!(told.because[0], "it waits for a worker that is idle and can do gpu, rust");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use tollhouse_core::Kind;
 use tollhouse_core::entity::{Attempt, Effect, Patch, Run, Task, Work};
 use tollhouse_core::lifecycle::{RunState, TaskState};
+use tollhouse_core::spec::Crew;
 
 use super::{Explanation, Scene};
 use crate::plan::Clash;
@@ -105,6 +106,7 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
     let names = |tasks: &[&Task]| tasks.iter().map(|task| task.spec.name.as_str()).collect::<Vec<_>>().join(", ");
     let explain = |other: &Task| format!("toll explain {}", other.id.random_part());
     match obstacle(run, task, &others, alive.count()) {
+        None if run.spec.crew == Crew::Shared => Step::new(waits_for_worker(task), status),
         None => Step::new("it begins as soon as its run goes on", status),
         Some(Obstacle::Full { most }) => {
             let running: Vec<&Task> = others.into_iter().filter(|other| other.state == TaskState::Running).collect();
@@ -135,6 +137,15 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
             Step::new(format!("it waits for {name}, {what}: {why}"), explain(with))
         }
     }
+}
+
+/// Nothing is in its way, but whoever takes it.
+fn waits_for_worker(task: &Task) -> String {
+    let able: Vec<&str> = task.spec.capabilities.iter().map(String::as_str).collect();
+    if able.is_empty() {
+        return "it waits for a worker that is idle".to_owned();
+    }
+    format!("it waits for a worker that is idle and can do {}", able.join(", "))
 }
 
 fn running(scene: Scene<'_>, task: &Task, status: String) -> Step {
