@@ -128,6 +128,19 @@ fn what_is_ready_and_held_waits_for_a_person_past_the_deadline_of_its_run() {
     assert_eq!((world.state_of("a"), world.run_record().state), (TaskState::Waiting, RunState::Paused));
 }
 
+#[test]
+fn the_deadline_of_a_run_is_not_waited_for_by_what_is_held() {
+    let mut yard = Yard::new();
+    let patient = TaskSpec { timeout: Span::from_secs(600), ..task("b", &[]) };
+    let run = yard.begin(&RunSpec { land: LandMode::Hold, ..late(vec![task("a", &[]), patient]) });
+    let (one, two) = (yard.register("one"), yard.register("two"));
+    let ((_, a), _) = (yard.give(one), yard.give(two));
+    yard.report(a, done("x")).unwrap();
+    yard.land_all(run);
+    assert_eq!(["a", "b"].map(|name| yard.task_state(run, name)), [TaskState::Waiting, TaskState::Running]);
+    assert_eq!(next_deadline(yard.view(), run), Some(yard.now.after(Span::from_secs(600))));
+}
+
 /// A run whose one task needs what only the worker `able` can do.
 fn rare() -> (Yard, RunId) {
     let mut yard = Yard::new();
@@ -209,6 +222,23 @@ fn a_run_in_which_something_is_alive_or_timed_is_not_stuck() {
     yard.report(spawn, failed("no")).unwrap();
     let due = yard.task(run, "b").due_at;
     assert_eq!((yard.task_state(run, "b"), next_deadline(yard.view(), run)), (TaskState::Retrying, due));
+}
+
+#[test]
+fn a_run_whose_changes_are_judged_or_wait_for_a_person_is_not_stuck() {
+    let capabilities = BTreeSet::from(["gpu".to_owned()]);
+    let mut spec = shared(vec![TaskSpec { capabilities, ..task("a", &[]) }, task("b", &[])], 4);
+    (spec.stall_timeout, spec.land) = (Span::from_secs(100), LandMode::Hold);
+    let mut yard = Yard::new();
+    let run = yard.begin(&spec);
+    let worker = yard.register("one");
+    let (_, spawn) = yard.give(worker);
+    yard.report(spawn, done("x")).unwrap();
+    assert_eq!(yard.task_state(run, "b"), TaskState::Validating);
+    assert_eq!(next_deadline(yard.view(), run), None);
+    yard.land_all(run);
+    assert_eq!(yard.task_state(run, "b"), TaskState::Waiting);
+    assert_eq!(next_deadline(yard.view(), run), yard.task(run, "b").due_at);
 }
 
 #[test]

@@ -401,6 +401,8 @@ fn stalled_and_overdue_and_silent_are_told_apart() {
 fn an_attempt_is_stalled_once_nothing_came_for_long_and_not_before() {
     let (mut yard, run) = yard(vec![TaskSpec { timeout: Span::from_secs(3600), ..task("a", &[]) }]);
     let worker = yard.register("one");
+    let long_ago = yard.now;
+    yard.pass(1000);
     yard.give(worker);
     let look = |yard: &mut Yard, last_output| {
         let seen = WorkerSeen { liveness: Liveness::Alive, last_output };
@@ -408,7 +410,6 @@ fn an_attempt_is_stalled_once_nothing_came_for_long_and_not_before() {
         yard.task_state(run, "a")
     };
     // What came before it was given this says nothing.
-    let long_ago = yard.now;
     yard.pass(599);
     assert_eq!(look(&mut yard, Some(long_ago)), TaskState::Running);
     let output = yard.now;

@@ -50,7 +50,12 @@ pub(crate) fn code<T: std::fmt::Debug>(answer: Result<T, EngineError>) -> &'stat
 
 /// What an agent gives that ended well.
 pub(crate) fn done(content: &str) -> Outcome {
-    let change = Some(new_patch("src/lib.rs", content, "base"));
+    done_in("src/lib.rs", content)
+}
+
+/// The same, with a change there.
+pub(crate) fn done_in(path: &str, content: &str) -> Outcome {
+    let change = Some(new_patch(path, content, "base"));
     Outcome::Spawned(AttemptFacts { exit: Some(ExitStatus::Code(0)), change, ..AttemptFacts::default() })
 }
 

@@ -2,6 +2,7 @@
 
 use tollhouse_core::entity::{Attempt, Breaker, Effect, Patch, Run, Task, Work, Workstream};
 use tollhouse_core::lifecycle::{RunState, TaskState};
+use tollhouse_core::spec::Crew;
 use tollhouse_core::{BreakerId, Kind, Timestamp};
 
 use super::{Explanation, Scene};
@@ -114,6 +115,7 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
     let withheld = || breaker_obstacle(breaker, Timestamp::EPOCH);
     let unpaid = || money_obstacle(run, scene.view.budget(task.run), task);
     match withheld().or_else(|| obstacle(run, task, &others, alive.count())).or_else(unpaid) {
+        None if run.spec.crew == Crew::Shared => Step::new(waits_for_worker(task), status),
         None => Step::new("it begins as soon as its run goes on", status),
         Some(Obstacle::Full { most }) => {
             let running: Vec<&Task> = others.into_iter().filter(|other| other.state == TaskState::Running).collect();
@@ -160,6 +162,15 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
             Step::new(format!("it waits for {name}, {what}: {why}"), explain(with))
         }
     }
+}
+
+/// Nothing is in its way, but whoever takes it.
+fn waits_for_worker(task: &Task) -> String {
+    let able: Vec<&str> = task.spec.capabilities.iter().map(String::as_str).collect();
+    if able.is_empty() {
+        return "it waits for a worker that is idle".to_owned();
+    }
+    format!("it waits for a worker that is idle and can do {}", able.join(", "))
 }
 
 fn running(scene: Scene<'_>, task: &Task, status: String) -> Step {
