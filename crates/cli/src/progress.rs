@@ -90,7 +90,7 @@ fn telling(event: &Event, view: &View, branch: &str) -> Option<(String, Look, St
             let (look, text) = match event.event.name.as_str() {
                 "lease" => (
                     Look::Dim,
-                    format!("attempt {} of {}: {} at work", task.attempts_used, task.attempts_limit(), task.spec.agent),
+                    format!("attempt {} of {}: {} at work", task.attempts_used, task.attempts_limit(), task.agent()),
                 ),
                 "pass" => return None,
                 "due" => return None,
@@ -207,7 +207,7 @@ fn doing(task: &Task, view: &View) -> String {
         TaskState::Retrying => "waits before the next try".to_owned(),
         TaskState::Running => {
             let number = task.attempt.and_then(|id| view.get::<Attempt>(id)).map_or(1, |attempt| attempt.number);
-            format!("{} at work, attempt {number}", task.spec.agent)
+            format!("{} at work, attempt {number}", task.agent())
         }
         _ => match task.patch.and_then(|id| view.get::<Patch>(id)).map(|patch| (patch.id, patch.state)) {
             Some((id, PatchState::Applied)) => {

@@ -149,7 +149,7 @@ fn show(task: &Task, attempts: &[Attempt], printer: &Printer) -> String {
             printer.paint(Look::Dim, &task.id.to_string()),
             task.state
         ),
-        format!("agent     {}", task.spec.agent),
+        format!("agent     {}", task.agent()),
         format!("attempts  {} of {}", task.attempts_used, task.attempts_limit()),
     ];
     if !task.spec.needs.is_empty() {
