@@ -142,13 +142,15 @@ fn any_task(number: usize) -> impl Strategy<Value = TaskSpec> {
 
 fn any_run() -> impl Strategy<Value = RunSpec> {
     let tasks: Vec<_> = (0..7).map(any_task).collect();
-    (tasks, 1..4_u32, proptest::option::weighted(0.8, 1..3_u32), any::<bool>()).prop_map(|(tasks, max_parallel, most, hold)| {
-        let mut spec = shared(tasks, max_parallel);
-        let other = AgentSpec { name: "other".to_owned(), max_parallel: most, ..spec.agents[0].clone() };
-        spec.agents.push(other);
-        spec.land = if hold { LandMode::Hold } else { LandMode::Auto };
-        spec
-    })
+    (tasks, 1..4_u32, proptest::option::weighted(0.8, 1..3_u32), any::<bool>()).prop_map(
+        |(tasks, max_parallel, most, hold)| {
+            let mut spec = shared(tasks, max_parallel);
+            let other = AgentSpec { name: "other".to_owned(), max_parallel: most, ..spec.agents[0].clone() };
+            spec.agents.push(other);
+            spec.land = if hold { LandMode::Hold } else { LandMode::Auto };
+            spec
+        },
+    )
 }
 
 /// Something that happens to workers and runs.
