@@ -92,6 +92,7 @@ fn telling(event: &Event, view: &View, branch: &str) -> Option<(String, Look, St
                     Look::Dim,
                     format!("attempt {} of {}: {} at work", task.attempts_used, task.attempts_limit(), task.agent()),
                 ),
+                "created" => (Look::Dim, format!("added by {}", task.added_by.as_deref()?)),
                 "pass" => return None,
                 "due" => return None,
                 "dependency_failed" | "cancel" | "skip" => (Look::Odd, format!("{}: {}", event.state, why())),
@@ -175,10 +176,10 @@ impl Picture {
     }
 
     fn draw(&mut self, progress: &Progress<'_>) {
-        let mut finished = 0;
-        let mut landed = 0;
+        let (mut known, mut finished, mut landed) = (0, 0, 0);
         for task in progress.view.all::<Task>().filter(|task| task.run == progress.run) {
             let id: RecordId = task.id.into();
+            known += 1;
             finished += u64::from(task.state.is_finished());
             landed += u64::from(task.state == TaskState::Completed);
             if matches!(task.state, TaskState::Running | TaskState::Validating | TaskState::Retrying) {
@@ -196,6 +197,7 @@ impl Picture {
                 bar.finish_and_clear();
             }
         }
+        self.total.set_length(known);
         self.total.set_position(finished);
         self.total.set_message(format!("{landed} landed"));
     }

@@ -30,7 +30,7 @@ impl std::fmt::Display for Program {
 }
 
 /// Who does the work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentSpec {
     /// Its name in the configuration.
     pub name: String,

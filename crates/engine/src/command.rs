@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::entity::{Candidate, ErrorClass, Evidence, ExitStatus, Fork, Output, Process};
-use tollhouse_core::spec::{GateSpec, RunSpec};
+use tollhouse_core::spec::{GateSpec, RunSpec, TaskSpec};
 use tollhouse_core::{
     BudgetId, Description, EffectId, GateRunId, Money, PatchId, RepoPath, RunId, Span, TaskId, Timestamp, TreeFacts,
     WorkerId, WorkstreamId,
@@ -44,6 +44,15 @@ pub enum Command {
         base: String,
         /// The patch.
         patch: Box<Submission>,
+    },
+    /// Add tasks to a run that goes on. Said again with the same tasks, nothing changes.
+    AddTasks {
+        /// Which run.
+        run: RunId,
+        /// The tasks, in order.
+        tasks: Vec<Addition>,
+        /// Who adds them.
+        added_by: String,
     },
     /// Drive a run: be the one that claims its effects.
     Drive {
@@ -205,6 +214,7 @@ impl Command {
         match self {
             Self::CreateRun { .. } => "create_run",
             Self::SubmitPatch { .. } => "submit_patch",
+            Self::AddTasks { .. } => "add_tasks",
             Self::Drive { .. } => "drive",
             Self::StepDown { .. } => "step_down",
             Self::StartRun { .. } => "start_run",
@@ -227,6 +237,21 @@ impl Command {
         }
     }
 
+    /// Whether a person goes before the rules with it: it needs a reason, and what it does is told as a warning.
+    pub const fn is_override(&self) -> bool {
+        matches!(
+            self,
+            Self::PauseRun { .. }
+                | Self::ResumeRun { .. }
+                | Self::CancelRun { .. }
+                | Self::ChangeBudget { .. }
+                | Self::OverrideTask { .. }
+                | Self::OverridePatch { .. }
+                | Self::OverrideWorkstream { .. }
+                | Self::OverrideWorker { .. }
+        )
+    }
+
     /// The effect that it is about, if it is about one.
     pub const fn effect(&self) -> Option<EffectId> {
         match self {
@@ -243,6 +268,15 @@ pub struct Legacy {
     pub fork: Fork,
     /// The tasks that were completed there, by plan id.
     pub done: BTreeMap<String, TaskId>,
+}
+
+/// A task that is added to a run that goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addition {
+    /// What is to be done. What it asks for (agents, gates, policy, workstream) is what the run began with.
+    pub spec: TaskSpec,
+    /// Tasks of the run, by plan id, that wait for it from now on: they wait for something already.
+    pub needed_by: Vec<String>,
 }
 
 /// A patch that is handed in.

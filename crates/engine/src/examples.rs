@@ -40,6 +40,7 @@ pub fn refusals() -> Vec<Refusal> {
         R::WorkerNotIdle { .. } => [R::WorkerNotIdle { id: id(Kind::Worker), state: "busy" }],
         R::NotDriven { .. } => [R::NotDriven { id: run }],
         R::RunOver { .. } => [R::RunOver { id: run, state: "failed" }, R::RunOver { id: task, state: "failed" }],
+        R::RunEnds { .. } => [R::RunEnds { id: run, reason: text("backoff is critical and failed") }],
         R::BudgetSpent { .. } => [R::BudgetSpent { id: run, spent: dollars(24), limit: dollars(25) }],
         R::NotOver { .. } => [R::NotOver { id: run, state: "running" }],
         R::NothingLeft { .. } => [R::NothingLeft { id: run }],
@@ -49,6 +50,7 @@ pub fn refusals() -> Vec<Refusal> {
         R::BadSpec { .. } => [
             R::BadSpec { problems: vec![text("task `b` needs unknown task `a`"), text("two tasks are named `c`")] },
         ],
+        R::BadTasks { .. } => [R::BadTasks { problems: vec![text("tasks need each other: b → c → b")] }],
         R::TaskAtWork { .. } => [R::TaskAtWork { id: id(Kind::Workstream), task: text("backoff"), state: "running" }],
         R::WorkstreamOver { .. } => [
             R::WorkstreamOver { id: task, workstream: text("core"), state: "failed" },

@@ -22,6 +22,18 @@ macro_rules! guards {
 }
 
 guards! {
+    /// Tasks are added only to a run that goes on.
+    AddNeedsLivingRun,
+    /// A workstream that is over, or judged, takes no new tasks.
+    AddNeedsOpenWorkstream,
+    /// What was missed already is not needed by anything new.
+    AddNeedsNothingMissed,
+    /// Added tasks have names of their own, need what is there, and nothing waits for itself.
+    AddNeedsSoundPlan,
+    /// An added task may not change more than its run may.
+    AddStaysWithinPolicy,
+    /// Only a task that waits for another already can be made to wait for one that is added.
+    OnlyWaitingNeedMore,
     /// What is finished is not claimed: the answer is that it is over.
     FinishedIsNotClaimed,
     /// Only who drives the run claims its effects.

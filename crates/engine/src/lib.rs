@@ -92,8 +92,8 @@ mod workstream;
 
 pub use apply::Apply;
 pub use command::{
-    At, AttemptFacts, Claimant, Command, Cost, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer, Outcome,
-    PatchWish, RateLimit, Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish, WorkstreamWish,
+    Addition, At, AttemptFacts, Claimant, Command, Cost, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer,
+    Outcome, PatchWish, RateLimit, Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish, WorkstreamWish,
 };
 pub use decide::{Decision, decide, next_task};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};

@@ -107,6 +107,14 @@ pub enum Refusal {
         /// How the run ended.
         state: &'static str,
     },
+    /// Its run winds down: nothing new begins in it.
+    #[error("{id} takes nothing new: it ends, for {reason}")]
+    RunEnds {
+        /// Which run.
+        id: RecordId,
+        /// Why.
+        reason: String,
+    },
     /// Its money is gone: whatever it did next could not be paid.
     #[error("{id} cannot go on: ${spent} of ${limit} were spent")]
     BudgetSpent {
@@ -181,6 +189,12 @@ pub enum Refusal {
         /// Every problem, in words.
         problems: Vec<String>,
     },
+    /// Tasks do not fit into the run that they are to be added to.
+    #[error("nothing was added: {}", problems.join("; "))]
+    BadTasks {
+        /// Every problem, in words.
+        problems: Vec<String>,
+    },
     /// Somebody is at work on it, or its change is on its way.
     #[error("{id} cannot be left out while its task {task} is {state}")]
     TaskAtWork {
@@ -235,6 +249,7 @@ impl Refusal {
             Self::PatchInTheWay { .. } => "patch_in_the_way",
             Self::DependentsMissed { .. } => "dependents_missed",
             Self::RunOver { .. } => "run_over",
+            Self::RunEnds { .. } => "run_ends",
             Self::BudgetSpent { .. } => "budget_spent",
             Self::NotOver { .. } => "not_over",
             Self::NothingLeft { .. } => "nothing_left",
@@ -245,6 +260,7 @@ impl Refusal {
             Self::WorkerNotIdle { .. } => "worker_not_idle",
             Self::NotDriven { .. } => "not_driven",
             Self::BadSpec { .. } => "bad_spec",
+            Self::BadTasks { .. } => "bad_tasks",
             Self::TaskAtWork { .. } => "task_at_work",
             Self::WorkstreamOver { .. } => "workstream_over",
             Self::WrongOutcome { .. } => "wrong_outcome",
@@ -273,7 +289,7 @@ impl Refusal {
             Self::DependentsMissed { .. } => {
                 "once the run is over, `toll fork --from TASK` does it again in a new one, with all that comes after it"
             }
-            Self::RunOver { .. } => "`toll fork` goes on from it in a new run",
+            Self::RunOver { .. } | Self::RunEnds { .. } => "`toll fork` goes on from it in a new run",
             Self::BudgetSpent { .. } => "raise what it may spend, and resume it then",
             Self::NotOver { .. } => "`toll resume` lets it go on; `toll cancel` ends it",
             Self::NothingLeft { .. } => "`toll fork --from TASK` does a task again, with all that comes after it",
@@ -286,6 +302,7 @@ impl Refusal {
             Self::WorkerNotIdle { .. } => "it is given something once it is idle again",
             Self::NotDriven { .. } => "`toll resume` drives it",
             Self::BadSpec { .. } => "mend the plan: `toll check` shows where",
+            Self::BadTasks { .. } => "`toll task list` shows what the run has, and where each task is",
             Self::TaskAtWork { .. } => {
                 "`toll pause` stops who is at work; a change on its way lands or is refused soon"
             }

@@ -165,7 +165,12 @@ impl RunnerError {
             return ailment.trouble();
         }
         match self {
-            Self::Engine(EngineError::Refused(Refusal::NotWaivable { .. } | Refusal::BadGlob { .. })) => Trouble::Usage,
+            Self::Engine(EngineError::Refused(
+                Refusal::NotWaivable { .. }
+                | Refusal::BadGlob { .. }
+                | Refusal::BadSpec { .. }
+                | Refusal::BadTasks { .. },
+            )) => Trouble::Usage,
             Self::Engine(EngineError::Refused(Refusal::BudgetSpent { .. })) => Trouble::Refused,
             Self::Engine(EngineError::Refused(Refusal::NotFound { .. } | Refusal::NoSuchTask { .. }))
             | Self::NoTarget { .. }

@@ -151,7 +151,7 @@ pub(crate) fn execute(
     driving.go(context, |conductor, watch| conductor.run(spec, legacy, watch))
 }
 
-fn read_prompt(text: &str, dir: &Path) -> Result<String, CliError> {
+pub(super) fn read_prompt(text: &str, dir: &Path) -> Result<String, CliError> {
     if text == "-" {
         let mut prompt = String::new();
         std::io::stdin()

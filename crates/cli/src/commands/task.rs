@@ -1,5 +1,8 @@
 //! `toll task`: the tasks of a run.
 
+mod add;
+
+use add::AddArgs;
 use clap::{Args, Subcommand};
 use tollhouse::entity::{Attempt, Entity, Task};
 use tollhouse::report::{TaskRow, short_id};
@@ -33,6 +36,8 @@ enum TaskCommand {
         /// Its id, a prefix of it, or its id in the plan
         task: String,
     },
+    /// Add a task to a run that goes on, or several from a file
+    Add(AddArgs),
     /// Try a task once more: one that failed, or one whose change is held
     Retry {
         /// Its id, a prefix of it, or its id in the plan
@@ -57,6 +62,7 @@ pub(crate) fn run(args: &TaskArgs, context: &mut Context) -> Result<Answer, CliE
     match &args.command {
         TaskCommand::List { run } => list_of(run, context)?,
         TaskCommand::Show { task } => show_one(task, context)?,
+        TaskCommand::Add(args) => add::add(args, context)?,
         TaskCommand::Retry { task, say } => {
             require_person("task retry")?;
             let reason = context.reason_or("a person wants another try");
@@ -152,8 +158,12 @@ fn show(task: &Task, attempts: &[Attempt], printer: &Printer) -> String {
         format!("agent     {}", task.agent()),
         format!("attempts  {} of {}", task.attempts_used, task.attempts_limit()),
     ];
-    if !task.spec.needs.is_empty() {
-        lines.push(format!("needs     {}", task.spec.needs.join(", ")));
+    let needs: Vec<&str> = task.needs().collect();
+    if !needs.is_empty() {
+        lines.push(format!("needs     {}", needs.join(", ")));
+    }
+    if let Some(person) = &task.added_by {
+        lines.push(format!("added by  {person}"));
     }
     if let Some(patch) = task.patch {
         lines.push(format!("patch     {patch}"));

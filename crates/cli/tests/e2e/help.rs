@@ -19,6 +19,7 @@ const COMMANDS: &[&str] = &[
     "task",
     "task list",
     "task show",
+    "task add",
     "task retry",
     "task skip",
     "task cancel",

@@ -26,6 +26,7 @@ const ORDERS: &[&str] = &[
     "cancel",
     "cancel --kill",
     "fork",
+    "task add x --id y",
     "task retry one",
     "task skip one --reason x",
     "task cancel one --reason x",

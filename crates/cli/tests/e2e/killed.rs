@@ -25,6 +25,8 @@ pub(crate) enum Doing {
     Cancel,
     /// `toll task skip` in a run that was killed before.
     Skip,
+    /// `toll task add` to a run that was killed before.
+    Add,
     /// `toll land` of what a run held.
     Land,
     /// `toll patch checkout` of what was refused.
@@ -101,13 +103,14 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
             bench.git(&["switch", "--quiet", "main"]);
             words(&["submit", "work"])
         }
-        Doing::Pause | Doing::Cancel | Doing::Skip | Doing::ResumePaused => {
+        Doing::Pause | Doing::Cancel | Doing::Skip | Doing::Add | Doing::ResumePaused => {
             bench.plan(&all);
             killed(bench, RUN, "effect.spawn:before");
             match doing {
                 Doing::Pause => words(&["pause"]),
                 Doing::Cancel => words(&["cancel"]),
                 Doing::Skip => words(&["task", "skip", "b", "--reason", "not now"]),
+                Doing::Add => words(&["task", "add", "Do c", "--id", "c"]),
                 _ => {
                     let said = bench.toll(&["pause"]);
                     assert_eq!(said.code, Some(0), "{said}");
@@ -202,6 +205,8 @@ fn assert_done(bench: &Bench, doing: Doing, status: &Value) {
         Doing::Land => &["a.txt"],
         _ => &["slow.txt", "a.txt", "b.txt"],
     };
+    let added = status["tasks"].as_array().is_some_and(|tasks| tasks.iter().any(|task| task["name"] == "c"));
+    assert_eq!(files.contains("c.txt"), added, "what was added is done: {files:?}\n{status:#}");
     for name in expected {
         let skipped = doing == Doing::Skip && *name == "b.txt" && state_of(status, "b") == "skipped";
         assert_eq!(files.contains(*name), !skipped, "{name} of {files:?}\n{status:#}");
@@ -311,6 +316,7 @@ points! {
     commit_pause_run: "commit.pause_run", Doing::Pause;
     commit_resume_run: "commit.resume_run", Doing::ResumePaused;
     commit_cancel_run: "commit.cancel_run", Doing::Cancel;
+    commit_add_tasks: "commit.add_tasks", Doing::Add;
     commit_override_task: "commit.override_task", Doing::Skip;
     commit_override_patch: "commit.override_patch", Doing::Land;
     commit_create_gate_run: "commit.create_gate_run", Doing::Run;

@@ -1,5 +1,6 @@
 //! What `toll` promises to those who call it, tried with the real program in real repositories.
 
+mod adding;
 mod backup;
 mod bad_agent;
 mod bad_input;

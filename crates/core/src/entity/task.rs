@@ -36,8 +36,14 @@ pub struct Task {
     /// The task of another run that it was completed as.
     #[serde(default)]
     pub source: Option<TaskId>,
-    /// What is to be done.
+    /// Who added it while its run went on; absent: it was made with its run.
+    #[serde(default)]
+    pub added_by: Option<String>,
+    /// What is to be done, as it was asked for.
     pub spec: TaskSpec,
+    /// Tasks that must be done before on top of those of `spec`: they were added while its run went on.
+    #[serde(default)]
+    pub also_needs: Vec<String>,
     /// Where it is.
     pub state: TaskState,
     /// The plan ids of the tasks it waits for, and `workstream NAME` for each workstream that its own waits for.
@@ -77,6 +83,11 @@ impl Task {
     /// How many attempts it may use.
     pub const fn attempts_limit(&self) -> u32 {
         self.spec.attempts.saturating_add(self.attempts_granted)
+    }
+
+    /// The plan ids of all tasks that must be done before.
+    pub fn needs(&self) -> impl Iterator<Item = &str> {
+        self.spec.needs.iter().chain(&self.also_needs).map(String::as_str)
     }
 
     /// The agent that is at it, or that its next attempt goes to: its own, until so many attempts were used that another takes over.

@@ -94,6 +94,11 @@ pub enum TaskEvent {
     },
     /// None is unfinished any more.
     Unblock,
+    /// Tasks were added that must be done before. Moves no state.
+    Need {
+        /// Their plan ids.
+        needs: Vec<String>,
+    },
     /// A dependency was missed.
     DependencyFailed {
         /// What follows.
@@ -203,6 +208,7 @@ impl TaskEvent {
             Self::Release => "release",
             Self::Hold { .. } => "hold",
             Self::Unblock => "unblock",
+            Self::Need { .. } => "need",
             Self::DependencyFailed { .. } => "dependency_failed",
             Self::Lease { .. } => "lease",
             Self::ReportSuccess { .. } => "report_success",
@@ -283,6 +289,7 @@ impl TaskState {
             (Some(Self::Pending), E::Release) => Self::Queued,
             (Some(Self::Pending), E::Hold { .. }) => Self::Blocked,
             (Some(Self::Blocked), E::Unblock) => Self::Pending,
+            (Some(waiting @ (Self::Pending | Self::Blocked)), E::Need { .. }) => waiting,
             (Some(Self::Pending | Self::Blocked), E::DependencyFailed { to, .. }) => (*to).into(),
             (Some(Self::Queued), E::Lease { .. }) => Self::Running,
             (Some(Self::Running), E::ReportSuccess { .. }) => Self::Validating,

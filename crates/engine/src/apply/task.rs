@@ -19,6 +19,12 @@ impl Apply for Task {
             TaskEvent::Created { .. } | TaskEvent::Inherited { .. } | TaskEvent::Release | TaskEvent::Due => {}
             TaskEvent::Hold { blocked_by } => task.blocked_by.clone_from(blocked_by),
             TaskEvent::Unblock => task.blocked_by.clear(),
+            TaskEvent::Need { needs } => {
+                task.also_needs.extend(needs.iter().cloned());
+                if task.state == TaskState::Blocked {
+                    task.blocked_by.extend(needs.iter().cloned());
+                }
+            }
             TaskEvent::DependencyFailed { reason, .. } => {
                 task.blocked_by.clear();
                 task.error_class = Some(ErrorClass::DependencyMissed);

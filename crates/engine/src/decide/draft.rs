@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tollhouse_core::entity::{Effect, Run, Work};
 use tollhouse_core::lifecycle::{EffectEvent, EffectState};
-use tollhouse_core::{Change, EffectId, Happening, RecordId, RunId, Span, Timestamp, Version, limits};
+use tollhouse_core::{Change, EffectId, Happening, Kind, RecordId, RunId, Severity, Span, Timestamp, Version, limits};
 
 use crate::command::At;
 use crate::guard::{Guard, stops};
@@ -22,6 +22,17 @@ pub(super) struct Draft<'v> {
     random: fastrand::Rng,
     /// Why its run is stuck, where this decision found that it is.
     stuck: Option<String>,
+    /// Whose will is done at the moment.
+    will: Will,
+}
+
+/// Whose will an event follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Will {
+    /// A rule's.
+    Rule,
+    /// A person's, who goes before the rules: what happens is told as a warning.
+    Person,
 }
 
 impl<'v> Draft<'v> {
@@ -34,7 +45,13 @@ impl<'v> Draft<'v> {
             now: at.now,
             random: fastrand::Rng::with_seed(at.seed),
             stuck: None,
+            will: Will::Rule,
         }
+    }
+
+    /// Notes whose will is done from here on.
+    pub(super) fn follow(&mut self, will: Will) {
+        self.will = will;
     }
 
     /// Notes that the run of this decision is stuck.
@@ -129,10 +146,13 @@ impl<'v> Draft<'v> {
         let id = id.into();
         let next = T::apply(self.peek::<T>(id), event, self.now)?;
         let version = self.over.version::<T>(id).max(self.view.version::<T>(id)) + 1;
+        let reason = T::event_reason(event);
+        let overrides = self.will == Will::Person && reason.is_some() && T::KIND != Kind::Effect;
+        let least = if overrides { Severity::Warning } else { Severity::Info };
         let happening = Happening {
             name: T::event_name(event).to_owned(),
-            severity: T::event_severity(event),
-            reason: T::event_reason(event).map(str::to_owned),
+            severity: T::event_severity(event).max(least),
+            reason: reason.map(str::to_owned),
             body: serde_json::to_string(event).expect("an event has only string keys"),
         };
         self.changes.push(Change { record: next.to_record(version), event: happening });

@@ -1,6 +1,7 @@
 //! The decision: from records, a command, a time and a seed to changes. A function, and nothing else.
 
 mod acceptance;
+mod addition;
 mod breaker;
 mod budget;
 mod cancel;
@@ -30,7 +31,7 @@ use tollhouse_core::{Change, RecordId, RunId, Stream, Version};
 use crate::command::{At, Command};
 use crate::refusal::Refusal;
 use crate::view::View;
-use draft::Draft;
+use draft::{Draft, Will};
 pub(crate) use winding::next_deadline;
 
 pub use lease::next_task;
@@ -64,7 +65,9 @@ pub struct Decision {
 /// ```
 pub fn decide(view: &View, command: &Command, at: At) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(view, at);
+    draft.follow(if command.is_override() { Will::Person } else { Will::Rule });
     let settled = handle(&mut draft, &redaction::redacted(command))?;
+    draft.follow(Will::Rule);
     if let Some(run) = settled {
         settle::settle(&mut draft, run)?;
     }
@@ -94,6 +97,7 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::SubmitPatch { run, spec, started_by, base, patch } => {
             submit::submit(draft, *run, (spec, started_by, base), patch).map(|()| Some(*run))
         }
+        Command::AddTasks { run, tasks, added_by } => addition::add(draft, *run, tasks, added_by).map(|()| Some(*run)),
         Command::Drive { run, process, seen } => conductor::drive(draft, *run, process, *seen).map(|()| Some(*run)),
         Command::StepDown { run, epoch } => conductor::step_down(draft, *run, *epoch).map(|()| None),
         Command::StartRun { run, base } => run::start(draft, *run, base).map(|()| Some(*run)),

@@ -56,7 +56,9 @@ fn candidates(draft: &Draft<'_>, run: RunId) -> BTreeMap<RecordId, Needed> {
     let ids: BTreeSet<RecordId> = known.movable().chain(touched).chain(shifts.keys().copied()).collect();
     let needed = |id: RecordId| {
         let task = draft.peek::<Task>(id)?;
-        let Some(stood) = known.needed(id) else { return Some(count(draft, task)) };
+        // What this decision made it need nobody counted yet.
+        let before = draft.view().get::<Task>(id).filter(|before| before.also_needs == task.also_needs);
+        let Some(stood) = before.and_then(|_| known.needed(id)) else { return Some(count(draft, task)) };
         let shift = shifts.get(&id).copied().unwrap_or_default();
         Some(Needed { open: stood.open + shift.open, missed: stood.missed + shift.missed })
     };
@@ -82,7 +84,7 @@ fn count(draft: &Draft<'_>, task: &Task) -> Needed {
 
 /// The tasks that a task needs.
 fn needs<'d>(draft: &'d Draft<'_>, task: &'d Task) -> impl Iterator<Item = &'d Task> {
-    task.spec.needs.iter().filter_map(|name| draft.peek::<Task>(draft.named(task.run, name)?))
+    task.needs().filter_map(|name| draft.peek::<Task>(draft.named(task.run, name)?))
 }
 
 /// What a task's dependencies do to it, if anything.

@@ -84,7 +84,7 @@ fn nothing_ended_with(draft: &Draft<'_>, task: &Task) -> Result<(), Refusal> {
 
 /// Whether one of two tasks needs the other: neither is taken up again without it.
 fn is_between(one: &Task, other: &Task) -> bool {
-    one.spec.needs.contains(&other.spec.name) || other.spec.needs.contains(&one.spec.name)
+    one.needs().any(|need| need == other.spec.name) || other.needs().any(|need| need == one.spec.name)
 }
 
 /// Does what a person wants of a patch; the answer is the run in which something may follow.

@@ -3,7 +3,7 @@
 //! Work itself (patches, trees, paths) is kept as it is.
 
 use tollhouse_core::entity::Output;
-use tollhouse_core::spec::RunSpec;
+use tollhouse_core::spec::{RunSpec, TaskSpec};
 
 use crate::command::{Command, Found, Outcome, TaskWish};
 use crate::secret::redact;
@@ -13,6 +13,7 @@ pub(super) fn redacted(command: &Command) -> Command {
     let mut command = command.clone();
     match &mut command {
         Command::CreateRun { spec, .. } => run(spec),
+        Command::AddTasks { tasks, .. } => tasks.iter_mut().for_each(|addition| task(&mut addition.spec)),
         Command::Report { outcome, .. } => self::outcome(outcome),
         Command::SubmitPatch { spec, patch, .. } => {
             run(spec);
@@ -50,10 +51,12 @@ fn run(spec: &mut RunSpec) {
         text(objective);
     }
     spec.labels.values_mut().for_each(text);
-    for task in &mut spec.tasks {
-        text(&mut task.prompt);
-        task.labels.values_mut().for_each(text);
-    }
+    spec.tasks.iter_mut().for_each(task);
+}
+
+fn task(spec: &mut TaskSpec) {
+    text(&mut spec.prompt);
+    spec.labels.values_mut().for_each(text);
 }
 
 fn outcome(outcome: &mut Outcome) {

@@ -26,6 +26,7 @@ pub(super) fn create(
     let without_tasks = RunSpec { tasks: Vec::new(), ..spec.clone() };
     if let Some(known) = draft.peek::<Run>(id) {
         let mut tasks = draft.of_run::<Task>(id);
+        tasks.retain(|task| task.added_by.is_none());
         tasks.sort_by_key(|task| task.place);
         let same = known.spec == without_tasks
             && known.started_by == started_by
@@ -61,16 +62,25 @@ pub(super) fn create(
     }
     for (place, task) in (0..).zip(&spec.tasks) {
         let source = legacy.and_then(|legacy| legacy.done.get(&task.name).copied());
-        create_task(draft, (id, place), task, source)?;
+        create_task(draft, (id, place), task, Origin { source, added_by: None })?;
     }
     workstream::settle(draft, id).map(|_| ())
 }
 
-fn create_task(
+/// Where a task comes from that is not of the plan alone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Origin {
+    /// The task of another run that it was completed as.
+    pub(super) source: Option<TaskId>,
+    /// Who added it to a run that went on.
+    pub(super) added_by: Option<String>,
+}
+
+pub(super) fn create_task(
     draft: &mut Draft<'_>,
     (run, place): (RunId, u32),
     spec: &TaskSpec,
-    source: Option<TaskId>,
+    Origin { source, added_by }: Origin,
 ) -> Result<(), Refusal> {
     let id = TaskId::from_parts(draft.now, draft.random_id_bits());
     let task = Box::new(Task {
@@ -78,7 +88,9 @@ fn create_task(
         run,
         place,
         source,
+        added_by,
         spec: spec.clone(),
+        also_needs: Vec::new(),
         state: TaskState::Pending,
         blocked_by: Vec::new(),
         lease: None,

@@ -1,5 +1,7 @@
 //! The gates of a project: `[[gate]]` as it is written.
 
+use std::collections::BTreeSet;
+
 use tollhouse_core::limits::GATE_TIMEOUT_DEFAULT;
 use tollhouse_core::spec::{GateKind, GateSpec, Program, Requirement};
 
@@ -41,7 +43,7 @@ pub(super) fn read(field: &Field<'_>, lines: &Lines, problems: &mut Problems) ->
         drafts.extend(item.table(problems).and_then(|table| gate(&table, problems)));
     }
     let needy: Vec<Needy<'_>> = drafts.iter().map(|draft| Needy { name: &draft.name, needs: &draft.needs }).collect();
-    tell_needs("gate", &needy, lines, problems);
+    tell_needs("gate", &needy, &BTreeSet::new(), lines, problems);
     drafts.into_iter().map(|draft| draft.spec).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Things that need each other by name: names told apart, needs that exist, no circles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cycle;
 use super::nearest::{did_you_mean, quoted};
@@ -16,8 +16,15 @@ pub(super) struct Needy<'a> {
     pub(super) needs: &'a [At<String>],
 }
 
-/// Tells names that stand twice, needs that are unknown, doubled or the thing itself, and every circle.
-pub(super) fn tell_needs(what: &str, things: &[Needy<'_>], lines: &Lines, problems: &mut Problems) {
+/// Tells names that stand twice, needs that are unknown, doubled or the thing itself, and every circle. The `others` are there,
+/// and need none of these.
+pub(super) fn tell_needs(
+    what: &str,
+    things: &[Needy<'_>],
+    others: &BTreeSet<&str>,
+    lines: &Lines,
+    problems: &mut Problems,
+) {
     let mut index: BTreeMap<&str, usize> = BTreeMap::new();
     for (number, thing) in things.iter().enumerate() {
         let name = thing.name.value.as_str();
@@ -29,8 +36,9 @@ pub(super) fn tell_needs(what: &str, things: &[Needy<'_>], lines: &Lines, proble
             index.insert(name, number);
         }
     }
+    let known = Known { what, index: &index, others };
     let needs: Vec<Vec<usize>> =
-        things.iter().enumerate().map(|(number, thing)| known_needs(what, number, thing, &index, problems)).collect();
+        things.iter().enumerate().map(|(number, thing)| known_needs(&known, number, thing, problems)).collect();
     let circles = cycle::cycles(&needs);
     let behind = if circles.is_empty() { 0 } else { cycle::behind(&needs) };
     for (at, circle) in circles.into_iter().enumerate() {
@@ -50,15 +58,21 @@ fn need_place<'a>(thing: &Needy<'a>, need: Option<&&str>) -> &'a Place {
     thing.needs.iter().find(says).map_or(&thing.name.place, |found| &found.place)
 }
 
+/// What may be needed.
+struct Known<'a> {
+    what: &'a str,
+    index: &'a BTreeMap<&'a str, usize>,
+    others: &'a BTreeSet<&'a str>,
+}
+
 fn known_needs(
-    what: &str,
+    Known { what, index, others }: &Known<'_>,
     number: usize,
     thing: &Needy<'_>,
-    index: &BTreeMap<&str, usize>,
     problems: &mut Problems,
 ) -> Vec<usize> {
     let mut known = Vec::with_capacity(thing.needs.len());
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for need in thing.needs {
         let name = need.value.as_str();
         if !seen.insert(name) {
@@ -70,8 +84,8 @@ fn known_needs(
             if index.get(thing.name.value.as_str()) == Some(&number) {
                 known.push(*found);
             }
-        } else {
-            let (message, hint) = unknown(what, name, index.keys().copied(), problems);
+        } else if !others.contains(name) {
+            let (message, hint) = unknown(what, name, index.keys().chain(others.iter()).copied(), problems);
             problems.absent(&need.place, message, hint);
         }
     }

@@ -3,6 +3,7 @@
 //! Pure: the caller reads the files. Nothing in a text is ever ignored: what is not known, or not there yet, is a problem.
 
 mod absence;
+mod additions;
 mod check;
 mod config;
 mod cycle;
@@ -25,12 +26,14 @@ mod tasks;
 mod workstreams;
 
 pub use absence::target_missing;
+pub use additions::{AdditionsDraft, KnownTasks, read_additions, resolve_additions};
 pub use check::branch_problem;
 pub use config::{ProjectSpec, read_project};
 pub use manifest::Manifest;
 pub use order::gates_in_order;
 pub(crate) use order::with_needed;
 pub use person::read_configuration;
+pub(crate) use policy::widening;
 pub use problem::{Problem, Source};
 pub use resolve::{Defaults, PromptTexts, bare, resolve, without_tasks};
 pub(crate) use scope::Claim;

@@ -139,6 +139,26 @@ impl<'a> Levels<'a> {
     }
 }
 
+/// Where a level asks for more than the `levels` above it give, in words.
+pub(crate) fn widening(levels: &[PolicySpec], own: &PolicySpec) -> Vec<String> {
+    let above = Levels::new(levels);
+    let mut told = Vec::new();
+    let limits: [(&str, fn(&PolicySpec) -> Option<u64>); 2] = [
+        ("max_files_changed", |level| level.max_files_changed),
+        ("max_lines_changed", |level| level.max_lines_changed),
+    ];
+    for (key, of) in limits {
+        let asked = of(own);
+        let tighter = levels.iter().find(|level| of(level).is_some_and(|above| asked.is_some_and(|own| own > above)));
+        if let (Some(asked), Some(level)) = (asked, tighter) {
+            told.push(format!("{key} {asked} widens that of {}", level.source));
+        }
+    }
+    let refusals = own.write.iter().flatten().filter_map(|glob| above.refusal(glob));
+    told.extend(refusals.map(|(message, hint)| format!("{message}; {hint}")));
+    told
+}
+
 /// Whether what is asked for goes beyond what is given, as far as that can be said; where the two meet, with a path that
 /// is not given.
 fn widens(asked: &Scope, given: &Scope) -> Option<String> {

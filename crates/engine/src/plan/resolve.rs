@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, MAX_PARALLEL_DEFAULT};
-use tollhouse_core::spec::{LandMode, PolicySpec, RunSpec, TaskSpec};
+use tollhouse_core::spec::{AgentSpec, GateSpec, LandMode, PolicySpec, RunSpec, TaskSpec};
 
 use super::config::ProjectSpec;
 use super::graph::unknown;
@@ -48,7 +48,7 @@ pub fn resolve(
         level.tell_widening(&Levels::new(&policy), &mut problems);
         policy.push(level.spec());
     }
-    let resolver = Resolver { project, prompts, levels: Levels::new(&policy) };
+    let resolver = Resolver { agents: &project.agents, gates: &project.gates, prompts, levels: Levels::new(&policy) };
     let tasks: Vec<TaskSpec> = plan.tasks.iter().map(|task| resolver.task(task, &mut problems)).collect();
     for gates in plan.workstreams.iter().map(|draft| &draft.gates).chain([&plan.acceptance]) {
         resolver.tell_own_gates(gates, &mut problems);
@@ -97,14 +97,16 @@ pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<Poli
     }
 }
 
-struct Resolver<'a> {
-    project: &'a ProjectSpec,
-    prompts: &'a PromptTexts,
-    levels: Levels<'a>,
+/// What tasks are measured by.
+pub(super) struct Resolver<'a> {
+    pub(super) agents: &'a [AgentSpec],
+    pub(super) gates: &'a [GateSpec],
+    pub(super) prompts: &'a PromptTexts,
+    pub(super) levels: Levels<'a>,
 }
 
 impl Resolver<'_> {
-    fn task(&self, task: &TaskDraft, problems: &mut Problems) -> TaskSpec {
+    pub(super) fn task(&self, task: &TaskDraft, problems: &mut Problems) -> TaskSpec {
         if let Some(level) = &task.policy {
             level.tell_widening(&self.levels, problems);
         }
@@ -149,21 +151,21 @@ impl Resolver<'_> {
     fn agent(&self, task: &TaskDraft, problems: &mut Problems) -> String {
         match &task.agent {
             AgentChoice::Named(name) => {
-                let known = || self.project.agents.iter().map(|agent| agent.name.as_str());
+                let known = || self.agents.iter().map(|agent| agent.name.as_str());
                 if !known().any(|agent| agent == name.value) {
                     let (message, hint) = unknown("agent", &name.value, known(), problems);
                     problems.wrong(&name.place, message, hint);
                 }
                 name.value.clone()
             }
-            AgentChoice::Only => only_agent(self.project, &task.place, problems),
+            AgentChoice::Only => only_agent(self.agents, &task.place, problems),
             AgentChoice::Wrong => String::new(),
         }
     }
 
     /// Tells gates of a workstream or of the run that are not there. Those that they need come by themselves.
     fn tell_own_gates(&self, chosen: &[At<String>], problems: &mut Problems) {
-        let known = || self.project.gates.iter().map(|gate| gate.name.as_str());
+        let known = || self.gates.iter().map(|gate| gate.name.as_str());
         for name in chosen.iter().filter(|name| !known().any(|gate| gate == name.value)) {
             let (message, hint) = unknown("gate", &name.value, known(), problems);
             problems.wrong(&name.place, message, hint);
@@ -171,7 +173,7 @@ impl Resolver<'_> {
     }
 
     fn tell_gates(&self, chosen: &[At<String>], problems: &mut Problems) {
-        let gates = &self.project.gates;
+        let gates = self.gates;
         let names: BTreeSet<&str> = chosen.iter().map(|gate| gate.value.as_str()).collect();
         let mut seen = BTreeSet::new();
         for name in chosen {
@@ -193,13 +195,13 @@ impl Resolver<'_> {
 }
 
 /// The project's agent, where there is exactly one.
-pub(super) fn only_agent(project: &ProjectSpec, place: &Place, problems: &mut Problems) -> String {
-    let message = match project.agents.as_slice() {
+pub(super) fn only_agent(agents: &[AgentSpec], place: &Place, problems: &mut Problems) -> String {
+    let message = match agents {
         [agent] => return agent.name.clone(),
         [] => "no agent is configured",
         _ => "which agent? there are several",
     };
-    let names: Vec<&str> = project.agents.iter().take(10).map(|agent| agent.name.as_str()).collect();
+    let names: Vec<&str> = agents.iter().take(10).map(|agent| agent.name.as_str()).collect();
     let hint = if names.is_empty() {
         "add [agents.NAME] with a command to tollhouse.toml".to_owned()
     } else {

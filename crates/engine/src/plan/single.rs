@@ -40,7 +40,7 @@ pub fn single(project: &ProjectSpec, task: &SingleTask, defaults: &Defaults) -> 
         problems.wrong(&place("/prompt"), message, "put the material into a file of the repository and name it");
     }
     let agent = match &task.agent {
-        None => only_agent(project, &place("/agent"), &mut problems),
+        None => only_agent(&project.agents, &place("/agent"), &mut problems),
         Some(name) => {
             let known = || project.agents.iter().map(|agent| agent.name.as_str());
             if !known().any(|agent| agent == name) {

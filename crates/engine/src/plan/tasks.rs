@@ -1,6 +1,6 @@
 //! A plan as it is written: what it says, with places, and what is wrong with it on its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::Span;
 use tollhouse_core::limits::ATTEMPTS_MAX;
@@ -25,7 +25,7 @@ const KEYS: [&str; 7] = ["plan", "objective", "max_parallel", "policy", "workstr
 const LATER: [&str; 1] = ["budget"];
 
 /// The keys of a task.
-const TASK_KEYS: [&str; 15] = [
+pub(super) const TASK_KEYS: [&str; 15] = [
     "id",
     "prompt",
     "prompt_file",
@@ -129,16 +129,19 @@ pub fn read_plan(source: &Source) -> PlanDraft {
 impl PlanDraft {
     /// The prompt files that the plan names, each once: [`resolve`](super::resolve) wants what they hold.
     pub fn prompt_files(&self) -> Vec<String> {
-        let mut files: Vec<String> = self.tasks.iter().filter_map(TaskDraft::prompt_file).collect();
-        files.sort();
-        files.dedup();
-        files
+        prompt_files(&self.tasks)
     }
 
     /// What is wrong with the plan on its own, for when there is no project to resolve it with.
     pub fn problems(&self) -> Vec<Problem> {
         self.problems.finish(&self.source)
     }
+}
+
+/// The prompt files that tasks name, each once.
+pub(super) fn prompt_files(tasks: &[TaskDraft]) -> Vec<String> {
+    let files: BTreeSet<String> = tasks.iter().filter_map(TaskDraft::prompt_file).collect();
+    files.into_iter().collect()
 }
 
 impl TaskDraft {
@@ -174,11 +177,11 @@ fn fill(draft: &mut PlanDraft, root: &Table<'_>, problems: &mut Problems) {
         problems.absent(&Place { at: 0, pointer: String::new() }, "a plan without tasks", hint);
     }
     for item in items.into_iter().flat_map(|(_, items)| items) {
-        draft.tasks.extend(item.table(problems).map(|table| task(&table, &file, &lines, problems)));
+        draft.tasks.extend(item.table(problems).map(|table| task(&table, &TASK_KEYS, (&file, &lines), problems)));
     }
     let named = draft.tasks.iter().filter(|task| !task.id.value.is_empty());
     let needy: Vec<Needy<'_>> = named.map(|task| Needy { name: &task.id, needs: &task.needs }).collect();
-    tell_needs("task", &needy, &lines, problems);
+    tell_needs("task", &needy, &BTreeSet::new(), &lines, problems);
     if let Some(field) = root.field("workstream") {
         draft.workstreams = workstreams::read(&field, &lines, problems);
     }
@@ -187,8 +190,14 @@ fn fill(draft: &mut PlanDraft, root: &Table<'_>, problems: &mut Problems) {
     workstreams::tell_members(&draft.tasks, &draft.workstreams, problems);
 }
 
-fn task(table: &Table<'_>, file: &str, lines: &Lines, problems: &mut Problems) -> TaskDraft {
-    table.expect_keys(&TASK_KEYS, &TASK_LATER, problems);
+/// Reads one task, which may have these keys.
+pub(super) fn task(
+    table: &Table<'_>,
+    keys: &[&str],
+    (file, lines): (&str, &Lines),
+    problems: &mut Problems,
+) -> TaskDraft {
+    table.expect_keys(keys, &TASK_LATER, problems);
     let id = id(table, problems);
     let level = |field: &Field<'_>| source_of(&format!("task {}", id.value), file, Some(lines.line(field.place.at)));
     let policy = table.field("write").and_then(|field| {

@@ -1,6 +1,6 @@
 //! The workstreams of a plan, `[[workstream]]` as it is written, and where its tasks stand among them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::spec::{OnDependencyFailure, Weight, WorkstreamSpec};
 
@@ -47,7 +47,7 @@ pub(super) fn read(field: &Field<'_>, lines: &Lines, problems: &mut Problems) ->
         drafts.extend(item.table(problems).and_then(|table| workstream(&table, problems)));
     }
     let needy: Vec<Needy<'_>> = drafts.iter().map(|draft| Needy { name: &draft.id, needs: &draft.needs }).collect();
-    tell_needs("workstream", &needy, lines, problems);
+    tell_needs("workstream", &needy, &BTreeSet::new(), lines, problems);
     drafts
 }
 

@@ -41,10 +41,8 @@ impl Rank {
 pub(crate) fn ranks(tasks: &[&Task]) -> BTreeMap<RecordId, Rank> {
     let place: BTreeMap<&str, usize> =
         tasks.iter().enumerate().map(|(at, task)| (task.spec.name.as_str(), at)).collect();
-    let needs: Vec<Vec<usize>> = tasks
-        .iter()
-        .map(|task| task.spec.needs.iter().filter_map(|need| place.get(need.as_str()).copied()).collect())
-        .collect();
+    let needs: Vec<Vec<usize>> =
+        tasks.iter().map(|task| task.needs().filter_map(|need| place.get(need).copied()).collect()).collect();
     let mut dependents = vec![0_u32; tasks.len()];
     for need in needs.iter().flatten() {
         dependents[*need] += 1;

@@ -72,7 +72,7 @@ fn task_holds(view: &View, run: &Run, task: &Task, tasks: &[&Task]) -> Result<()
     claim(task.attempts_used <= task.attempts_limit(), "attempts ≤ the limit", name)?;
     claim(!run.state.is_finished() || task.state.is_finished(), "a finished run has no unfinished task", name)?;
     if matches!(task.state, TaskState::Queued | TaskState::Running) {
-        let needs = |other: &&&Task| task.spec.needs.contains(&other.spec.name);
+        let needs = |other: &&&Task| task.needs().any(|need| need == other.spec.name);
         let all = tasks.iter().filter(needs).all(|needed| needed.is_done());
         claim(all, "a queued task's dependencies are done", name)?;
     }

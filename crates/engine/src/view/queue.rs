@@ -30,7 +30,7 @@ impl Queue {
     /// Notes that a task is something else now, and what it was.
     pub(super) fn note(&mut self, before: Option<&Task>, now: &Task) {
         let id = RecordId::from(now.id);
-        if before.is_none() {
+        if before.is_none_or(|before| before.also_needs != now.also_needs) {
             self.order = OnceLock::new();
         }
         let order = self.order.get_mut();

@@ -89,8 +89,11 @@ impl Tasks {
     /// Notes that a task is something else now, and what it was.
     pub(super) fn note(&mut self, table: &Table<Task>, before: Option<&Task>, now: &Task) {
         let id = RecordId::from(now.id);
-        if before.is_none() {
-            self.learn(table, now);
+        match before {
+            None => self.learn(table, now),
+            Some(before) => {
+                self.learn_needs(table, now, now.also_needs.get(before.also_needs.len()..).unwrap_or_default())
+            }
         }
         let (was, is) = (before.map(Standing::of), Standing::of(now));
         if was != Some(is) {
@@ -143,13 +146,6 @@ impl Tasks {
         let id = RecordId::from(task.id);
         self.by_name.insert(task.spec.name.clone(), id);
         let mut needed = Needed::default();
-        for name in task.spec.needs.iter().collect::<BTreeSet<_>>() {
-            self.needed_by.entry(name.clone()).or_default().insert(id);
-            let known = self.by_name.get(name).and_then(|need| table.get(need));
-            if let Some(need) = known {
-                needed.shift(None, Standing::of(&need.body));
-            }
-        }
         if let Some(name) = &task.spec.workstream {
             self.streams.join(name, id);
             for standing in self.streams.door(name) {
@@ -157,6 +153,22 @@ impl Tasks {
             }
         }
         self.needed.insert(id, needed);
+        let needs: Vec<String> = task.needs().map(str::to_owned).collect();
+        self.learn_needs(table, task, &needs);
+    }
+
+    /// Takes in that a task needs these.
+    fn learn_needs(&mut self, table: &Table<Task>, task: &Task, needs: &[String]) {
+        let id = RecordId::from(task.id);
+        for name in needs {
+            if !self.needed_by.entry(name.clone()).or_default().insert(id) {
+                continue;
+            }
+            let known = self.by_name.get(name).and_then(|need| table.get(need));
+            if let Some(need) = known {
+                self.needed.entry(id).or_default().shift(None, Standing::of(&need.body));
+            }
+        }
     }
 
     fn place(&mut self, id: RecordId, state: TaskState) {

@@ -4,12 +4,18 @@ use std::panic::catch_unwind;
 
 use tollhouse_engine::{Guard, without};
 
-use crate::{breakers, budgets, retries};
+use crate::{additions, breakers, budgets, retries};
 
 /// A guard, and what is not true without it.
 type Claimed = (Guard, fn());
 
-pub(crate) const CLAIMED: [Claimed; 16] = [
+pub(crate) const CLAIMED: [Claimed; 22] = [
+    (Guard::AddNeedsLivingRun, additions::a_run_that_ends_takes_no_more_tasks),
+    (Guard::AddNeedsOpenWorkstream, additions::a_workstream_that_is_over_takes_no_more_tasks),
+    (Guard::AddNeedsNothingMissed, additions::what_was_missed_already_is_not_needed_by_what_is_added),
+    (Guard::AddNeedsSoundPlan, additions::nothing_that_is_added_makes_tasks_wait_for_themselves),
+    (Guard::AddStaysWithinPolicy, additions::an_added_task_may_not_change_more_than_its_run),
+    (Guard::OnlyWaitingNeedMore, additions::only_what_waits_already_can_be_made_to_wait_for_more),
     (Guard::LeaseNeedsMoney, budgets::nothing_begins_that_cannot_be_paid_and_explain_says_so),
     (Guard::EndSettlesReservation, budgets::what_nobody_knows_counts_as_what_was_set_aside),
     (Guard::TaskLimitHolds, budgets::an_attempt_that_cost_more_than_its_task_may_has_failed_and_is_not_tried_again),

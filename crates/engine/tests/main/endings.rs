@@ -260,3 +260,26 @@ fn a_run_with_workers_of_its_own_is_stuck_where_a_task_asks_for_what_none_can_do
     world.go();
     assert_eq!(world.run_record().state, RunState::Failed);
 }
+
+#[test]
+fn what_a_person_overrides_is_told_as_a_warning_and_what_follows_is_not() {
+    let mut world = World::new(&spec(vec![task("a", &[]), task("b", &["a"])], 1), &[], 7);
+    world.execute(&Command::PauseRun { run: world.run, reason: "lunch".to_owned() }).unwrap();
+    let at = At { now: world.run_record().created_at, seed: 1 };
+    let resume = Command::ResumeRun { run: world.run, reason: "back".to_owned() };
+    let skip = Command::OverrideTask {
+        task: world.task("a").id,
+        wish: TaskWish::Skip,
+        reason: "not now".to_owned(),
+    };
+    for (command, name) in [(resume, "resume"), (skip, "skip")] {
+        let told: Vec<(String, Severity)> = decide(world.view(), &command, at)
+            .unwrap()
+            .changes
+            .into_iter()
+            .map(|change| (change.event.name, change.event.severity))
+            .collect();
+        assert_eq!(told[0], (name.to_owned(), Severity::Warning));
+        assert!(told[1..].iter().all(|(_, severity)| *severity == Severity::Info), "{told:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The engine from outside: its readers, and decisions over a store in memory in a world that a seed makes up.
 
+mod additions;
 mod bad_day;
 mod breakers;
 mod budgets;

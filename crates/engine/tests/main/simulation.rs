@@ -12,7 +12,7 @@ use crate::told::{tell, tell_whoever_runs_it_alone};
 /// What `docs/lifecycles.json` does not list: events that move no state, and lifecycles that stand in words only.
 const NOT_IN_THE_FILE: [(Kind, &[&str]); 8] = [
     (Kind::Run, &["created", "grant", "drive", "step_down"]),
-    (Kind::Task, &["created", "inherited"]),
+    (Kind::Task, &["created", "inherited", "need"]),
     (Kind::Attempt, &["created", "succeed", "fail", "time_out", "interrupt", "lose", "cancel", "record"]),
     (Kind::Patch, &["created", "approve"]),
     (Kind::GateRun, &["created"]),
@@ -22,7 +22,8 @@ const NOT_IN_THE_FILE: [(Kind, &[&str]); 8] = [
 ];
 
 /// What the engine never lets happen yet, and why.
-const NEVER: [(Kind, &str, &str); 6] = [
+const NEVER: [(Kind, &str, &str); 7] = [
+    (Kind::Task, "need", "nobody adds a task yet"),
     (Kind::Run, "reject", "no plan asks for gates of the run as a whole yet"),
     (Kind::Run, "fix", "no plan asks for gates of the run as a whole yet"),
     (Kind::Run, "quarantine", "no command asks for it yet"),

@@ -142,18 +142,18 @@ fn task_grid() {
     assert_grid(
         "task",
         &expect![[r#"
-        pending       release→queued  hold→blocked  dependency_failed→failed|skipped  cancel→canceled  skip→skipped
-        blocked       unblock→pending  dependency_failed→failed|skipped  cancel→canceled  skip→skipped
-        queued        lease→running  cancel→canceled  skip→skipped
-        running       report_success→validating  report_failure→retrying|failed  overdue→retrying|failed  interrupt→queued  lose→retrying|failed  ask→waiting  cancel→canceled
-        validating    ask→waiting  pass→completed  refuse→retrying|failed  cancel→canceled
-        retrying      due→queued  cancel→canceled  skip→skipped
-        waiting       decide→queued|validating|failed  expire→queued|validating|failed  cancel→canceled  skip→skipped
-        completed     ·
-        failed        requeue→queued
-        canceled      ·
-        skipped       ·
-    "#]],
+            pending       release→queued  hold→blocked  need→pending  dependency_failed→failed|skipped  cancel→canceled  skip→skipped
+            blocked       unblock→pending  need→blocked  dependency_failed→failed|skipped  cancel→canceled  skip→skipped
+            queued        lease→running  cancel→canceled  skip→skipped
+            running       report_success→validating  report_failure→retrying|failed  overdue→retrying|failed  interrupt→queued  lose→retrying|failed  ask→waiting  cancel→canceled
+            validating    ask→waiting  pass→completed  refuse→retrying|failed  cancel→canceled
+            retrying      due→queued  cancel→canceled  skip→skipped
+            waiting       decide→queued|validating|failed  expire→queued|validating|failed  cancel→canceled  skip→skipped
+            completed     ·
+            failed        requeue→queued
+            canceled      ·
+            skipped       ·
+        "#]],
     );
 }
 

@@ -72,6 +72,7 @@ pub(super) fn task() -> Vec<TaskEvent> {
         Release => [E::Release],
         Hold => [E::Hold { blocked_by: vec![] }],
         Unblock => [E::Unblock],
+        Need => [E::Need { needs: vec!["a".to_owned()] }],
         DependencyFailed => [
             E::DependencyFailed { to: MissedTo::Skipped, reason: because() },
             E::DependencyFailed { to: MissedTo::Failed, reason: because() },

@@ -197,7 +197,7 @@ fn last_words(scene: Scene<'_>, task: &Task, status: &str) -> String {
 /// What was failed, canceled or skipped: the way on is in its run while that goes on, and in a new one once it is over.
 fn missed(scene: Scene<'_>, task: &Task, id: &str, status: String) -> Step {
     let Some(run) = scene.view.get::<Run>(task.run) else { return Step::default() };
-    let needed = task.spec.needs.iter().filter_map(|name| find(scene, task, name)).find(|needed| needed.is_missed());
+    let needed = task.needs().filter_map(|name| find(scene, task, name)).find(|needed| needed.is_missed());
     if let Some(needed) = needed.filter(|_| task.state != TaskState::Canceled) {
         return Step { next: Some(format!("toll explain {}", needed.id.random_part())), ..Step::default() };
     }
@@ -212,7 +212,7 @@ fn missed(scene: Scene<'_>, task: &Task, id: &str, status: String) -> Step {
     let dependents: Vec<&str> = scene
         .view
         .all::<Task>()
-        .filter(|other| other.run == task.run && other.is_missed() && other.spec.needs.contains(&task.spec.name))
+        .filter(|other| other.run == task.run && other.is_missed() && other.needs().any(|need| need == task.spec.name))
         .map(|other| other.spec.name.as_str())
         .collect();
     if !dependents.is_empty() {
