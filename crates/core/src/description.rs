@@ -39,6 +39,20 @@ pub struct FileChange {
     pub lines_removed: u64,
     /// Whether the content is binary.
     pub binary: bool,
+    /// A hash of the lines added, in order; absent where there are none, or nobody looked.
+    #[serde(default)]
+    pub added_id: Option<String>,
+    /// A hash of the lines removed, in order; absent where there are none, or nobody looked.
+    #[serde(default)]
+    pub removed_id: Option<String>,
+}
+
+impl FileChange {
+    /// Whether it takes back, line by line, what another change did to the same file.
+    pub fn undoes(&self, other: &Self) -> bool {
+        let known = self.added_id.is_some() || self.removed_id.is_some();
+        known && self.path == other.path && self.added_id == other.removed_id && self.removed_id == other.added_id
+    }
 }
 
 /// What a patch does, file by file, in the order of the patch.

@@ -81,6 +81,18 @@ pub const SAME_ENDS_MAX: usize = 3;
 /// How often a gate that could not be judged is run again.
 pub const GATE_ERROR_RETRIES_MAX: u32 = 2;
 
+/// More runs of a gate that failed than this are a mistake in a configuration.
+pub const GATE_RETRIES_MAX: u32 = 10;
+
+/// A run makes so many workstreams to mend what its own gates refuse.
+pub const FIXES_MAX: u32 = 2;
+
+/// So many of a run's newest patches to a file are looked at for those that undo each other.
+pub const OSCILLATION_LOOKS_AT: usize = 5;
+
+/// Where so many of them do, the newest is set aside.
+pub const OSCILLATION_AT: usize = 3;
+
 /// After so many stale candidates a patch goes first.
 pub const REBASES_BEFORE_FIRST: u32 = 3;
 

@@ -72,6 +72,19 @@ pub enum Requirement {
     Advisory,
 }
 
+/// What follows where a gate failed and then passed on one tree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFlaky {
+    /// A person looks before the change lands; no attempt is used up. What landed already counts as refused.
+    #[default]
+    Hold,
+    /// It counts as failed.
+    Fail,
+    /// It counts as passed.
+    Pass,
+}
+
 /// A check that a change must pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GateSpec {
@@ -95,6 +108,12 @@ pub struct GateSpec {
     pub needs: Vec<String>,
     /// Whether a patch must pass it.
     pub requirement: Requirement,
+    /// How often it is run again on a tree where it failed.
+    #[serde(default)]
+    pub retries: u32,
+    /// What follows where it failed and then passed on one tree.
+    #[serde(default)]
+    pub flaky: OnFlaky,
 }
 
 /// One level of policy. Each level can only narrow the ones above it, because a patch must satisfy them all.
@@ -371,6 +390,9 @@ pub struct RunSpec {
     /// The run's own gates: those that what it landed must pass at its end.
     #[serde(default)]
     pub acceptance: Vec<String>,
+    /// The agent that mends what the run's own gates refuse; absent: then the run fails.
+    #[serde(default)]
+    pub fixer: Option<String>,
     /// How much it may spend; absent: nobody asked.
     #[serde(default)]
     pub budget: Option<BudgetSpec>,
@@ -406,6 +428,7 @@ impl Default for RunSpec {
             tasks: Vec::new(),
             workstreams: Vec::new(),
             acceptance: Vec::new(),
+            fixer: None,
             budget: None,
             crew: Crew::default(),
             deadline: None,
@@ -439,7 +462,7 @@ mod tests {
         let fields = ["workstream", "priority", "capabilities", "kind", "risk", "reserve", "escalate"];
         let task = without(TaskSpec::default(), &fields);
         assert_eq!(serde_json::from_value::<TaskSpec>(task).unwrap(), TaskSpec::default());
-        let fields = ["workstreams", "acceptance", "budget", "crew", "deadline", "stall_timeout"];
+        let fields = ["workstreams", "acceptance", "fixer", "budget", "crew", "deadline", "stall_timeout"];
         let run = without(RunSpec::default(), &fields);
         assert_eq!(serde_json::from_value::<RunSpec>(run).unwrap(), RunSpec::default());
     }

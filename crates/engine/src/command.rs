@@ -103,6 +103,13 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Stop a run for safety: as canceled, at once, and nothing of it is let in again. Said again, nothing changes.
+    QuarantineRun {
+        /// Which run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
     /// A person sets how much may be spent. Said again, nothing changes. A run that paused for it is let go on with
     /// [`ResumeRun`](Self::ResumeRun).
     ChangeBudget {
@@ -222,6 +229,7 @@ impl Command {
             Self::PauseRun { .. } => "pause_run",
             Self::ResumeRun { .. } => "resume_run",
             Self::CancelRun { .. } => "cancel_run",
+            Self::QuarantineRun { .. } => "quarantine_run",
             Self::ChangeBudget { .. } => "change_budget",
             Self::OverrideTask { .. } => "override_task",
             Self::OverridePatch { .. } => "override_patch",
@@ -244,6 +252,7 @@ impl Command {
             Self::PauseRun { .. }
                 | Self::ResumeRun { .. }
                 | Self::CancelRun { .. }
+                | Self::QuarantineRun { .. }
                 | Self::ChangeBudget { .. }
                 | Self::OverrideTask { .. }
                 | Self::OverridePatch { .. }
@@ -391,6 +400,13 @@ pub enum TaskWish {
 pub enum PatchWish {
     /// Land it: it was held.
     Land,
+    /// Set it aside.
+    Quarantine,
+    /// Its revert landed as this commit.
+    RollBack {
+        /// The commit.
+        commit: String,
+    },
     /// Never apply it again.
     Drop,
     /// Let it in again, from the start.

@@ -53,6 +53,8 @@ mod tests {
             timeout: limits::GATE_TIMEOUT_DEFAULT,
             needs: needs.iter().map(|need| (*need).to_owned()).collect(),
             requirement,
+            retries: 0,
+            flaky: tollhouse_core::spec::OnFlaky::default(),
         }
     }
 

@@ -22,6 +22,14 @@ macro_rules! guards {
 }
 
 guards! {
+    /// A gate that failed and then passed on one tree lets nothing land before a person has looked.
+    FlakyIsHeld,
+    /// A gate that failed is run again as often as its definition says, and no more.
+    GateFailuresAreCounted,
+    /// Nothing of a run that was stopped for safety goes on.
+    QuarantineEndsAll,
+    /// A run is mended so often, and no more.
+    FixesAreCounted,
     /// Tasks are added only to a run that goes on.
     AddNeedsLivingRun,
     /// A workstream that is over, or judged, takes no new tasks.

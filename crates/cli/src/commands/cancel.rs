@@ -23,13 +23,21 @@ pub(crate) struct CancelArgs {
     /// End its programs at once, without asking them first
     #[arg(long)]
     kill: bool,
+    /// Stop it for safety: it is over at once, also one that failed, and nothing of it can be let in again. Needs --reason
+    #[arg(long)]
+    quarantine: bool,
 }
 
 pub(crate) fn run(args: &CancelArgs, context: &mut Context) -> Result<Answer, CliError> {
     require_person("cancel")?;
     let run = KnownRun::find(&args.run, context)?;
-    let reason = context.reason_or("a person asked for it");
-    run.execute(&Command::CancelRun { run: run.id, reason })?;
+    if args.quarantine {
+        let reason = context.required_reason("cancel --quarantine")?;
+        run.execute(&Command::QuarantineRun { run: run.id, reason })?;
+    } else {
+        let reason = context.reason_or("a person asked for it");
+        run.execute(&Command::CancelRun { run: run.id, reason })?;
+    }
     if args.kill {
         end_strays(&run.site.run_dir(run.id), Duration::ZERO);
     }

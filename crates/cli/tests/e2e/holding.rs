@@ -351,3 +351,18 @@ fn agent_may_say_nothing_that_is_a_persons_to_say() {
     }
     assert_eq!(before, bench.all_that_is());
 }
+
+#[test]
+fn change_whose_gate_failed_and_then_passed_waits_for_a_person_and_lands_at_their_word() {
+    let bench = Bench::new();
+    let once = "test ! -e one.txt || test -e $TMPDIR/seen || { touch $TMPDIR/seen; exit 1; }";
+    let gate = format!("\n[[gate]]\nname = \"net\"\nrun = \"{once}\"\nretries = 1\n");
+    bench.agent(AGENT).config(&gate).commit("Configure");
+    let said = bench.plan(&tasks(&["one"])).toll(&["run", "../plan.toml"]);
+    assert_eq!(said.code, Some(7), "{said}");
+    let explained = bench.toll(&["explain", "one"]);
+    assert!(explained.out.contains("gate net failed and then passed on the same tree"), "{explained}");
+    let landed = bench.toll(&["land"]);
+    assert_eq!((landed.code, bench.landed()), (Some(0), vec!["one.txt".to_owned()]), "{landed}");
+    assert_eq!(bench.noted("begun"), ["one"], "no attempt was used up");
+}

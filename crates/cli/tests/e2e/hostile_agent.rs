@@ -25,6 +25,7 @@ const ORDERS: &[&str] = &[
     "pause",
     "cancel",
     "cancel --kill",
+    "cancel --quarantine --reason x",
     "fork",
     "task add x --id y",
     "task retry one",

@@ -23,6 +23,8 @@ pub(crate) enum Doing {
     ResumePaused,
     /// `toll cancel` of a run that was killed before.
     Cancel,
+    /// `toll cancel --quarantine` of a run that was killed before.
+    Quarantine,
     /// `toll task skip` in a run that was killed before.
     Skip,
     /// `toll task add` to a run that was killed before.
@@ -103,13 +105,14 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
             bench.git(&["switch", "--quiet", "main"]);
             words(&["submit", "work"])
         }
-        Doing::Pause | Doing::Cancel | Doing::Skip | Doing::Add | Doing::ResumePaused => {
+        Doing::Pause | Doing::Cancel | Doing::Quarantine | Doing::Skip | Doing::Add | Doing::ResumePaused => {
             bench.plan(&all);
             killed(bench, RUN, "effect.spawn:before");
             match doing {
                 Doing::Pause => words(&["pause"]),
                 Doing::Cancel => words(&["cancel"]),
                 Doing::Skip => words(&["task", "skip", "b", "--reason", "not now"]),
+                Doing::Quarantine => words(&["cancel", "--quarantine", "--reason", "unsafe"]),
                 Doing::Add => words(&["task", "add", "Do c", "--id", "c"]),
                 _ => {
                     let said = bench.toll(&["pause"]);
@@ -181,10 +184,14 @@ pub(crate) fn survives(doing: Doing, point: &str) {
     assert_same(&before, &bench.of_the_person());
     if let Some(status) = status {
         let state = status["state"].as_str().unwrap_or_default().to_owned();
-        // Killed before it was canceled, it goes on like any other.
-        let canceled = doing == Doing::Cancel && point.ends_with(":after");
-        assert_eq!(state, if canceled { "canceled" } else { "succeeded" }, "{status:#}");
-        if !canceled {
+        // Killed before it was ended, it goes on like any other.
+        let expected = match doing {
+            Doing::Cancel if point.ends_with(":after") => "canceled",
+            Doing::Quarantine if point.ends_with(":after") => "quarantined",
+            _ => "succeeded",
+        };
+        assert_eq!(state, expected, "{status:#}");
+        if expected == "succeeded" {
             assert_done(&bench, doing, &status);
         }
     }
@@ -317,6 +324,7 @@ points! {
     commit_resume_run: "commit.resume_run", Doing::ResumePaused;
     commit_cancel_run: "commit.cancel_run", Doing::Cancel;
     commit_add_tasks: "commit.add_tasks", Doing::Add;
+    commit_quarantine_run: "commit.quarantine_run", Doing::Quarantine;
     commit_override_task: "commit.override_task", Doing::Skip;
     commit_override_patch: "commit.override_patch", Doing::Land;
     commit_create_gate_run: "commit.create_gate_run", Doing::Run;

@@ -249,3 +249,16 @@ fn agent_may_stop_resume_and_fork_nothing() {
     }
     assert_eq!(before, bench.all_that_is());
 }
+
+#[test]
+fn run_that_is_quarantined_is_over_at_once_and_lets_nothing_in_again() {
+    let (bench, living) = agent_at_work();
+    let plain = bench.toll(&["cancel", "--quarantine"]);
+    assert_eq!(plain.code, Some(2), "{plain}");
+    let said = bench.toll(&["cancel", "--quarantine", "--reason", "a key leaked"]);
+    assert_eq!((said.code, bench.state().as_str()), (Some(0), "quarantined"), "{said}");
+    living.ended();
+    assert_all_gone(&bench);
+    assert_eq!(bench.landed(), [""; 0]);
+    assert_eq!(bench.toll(&["resume", "--json"]).error()["code"], "run_over");
+}

@@ -85,6 +85,9 @@ pub struct Patch {
     /// Whether a person said that it may land, where landing is held.
     #[serde(default)]
     pub approved: bool,
+    /// Why a person has to look at it before it goes on: a gate failed and then passed on its candidate.
+    #[serde(default)]
+    pub doubt: Option<String>,
     /// Whose change it is, where no agent of the run made it, as in `Ada <ada@example.org>`.
     #[serde(default)]
     pub author: Option<String>,

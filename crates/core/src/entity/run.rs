@@ -80,6 +80,9 @@ pub struct Run {
     pub base: Option<String>,
     /// The commit that its own gates judged.
     pub verified_commit: Option<String>,
+    /// How often a workstream was made to mend what its own gates refused.
+    #[serde(default)]
+    pub fixes: u32,
     /// How many leases it ever granted: the newest epoch.
     pub epoch: u64,
     /// What drives it; absent where nothing does.

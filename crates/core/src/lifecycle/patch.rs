@@ -81,6 +81,11 @@ pub enum PatchEvent {
     Retry,
     /// Every required gate passed on its candidate tree.
     Verify,
+    /// A gate failed and then passed on its candidate: a person has to look. Moves no state.
+    Doubt {
+        /// Which gate.
+        reason: String,
+    },
     /// A person lets what was held land. Moves no state.
     Approve {
         /// Why.
@@ -130,6 +135,7 @@ impl PatchEvent {
             Self::Conflict { .. } => "conflict",
             Self::Retry => "retry",
             Self::Verify => "verify",
+            Self::Doubt { .. } => "doubt",
             Self::Approve { .. } => "approve",
             Self::Rebase { .. } => "rebase",
             Self::Land { .. } => "land",
@@ -146,6 +152,7 @@ impl PatchEvent {
             | Self::Quarantine { reason, .. }
             | Self::Conflict { reason, .. }
             | Self::Rebase { reason }
+            | Self::Doubt { reason }
             | Self::Approve { reason }
             | Self::Release { reason, .. }
             | Self::Drop { reason } => Some(reason),
@@ -172,6 +179,7 @@ impl PatchState {
             (Some(Self::ApplyFailed), E::Retry) => Self::Queued,
             (Some(Self::Applied), E::Verify) => Self::Verified,
             (Some(Self::Applied | Self::Verified), E::Rebase { .. }) => Self::Queued,
+            (Some(Self::Applied), E::Doubt { .. } | E::Approve { .. }) => Self::Applied,
             (Some(Self::Verified), E::Approve { .. }) => Self::Verified,
             (Some(Self::Verified), E::Land { .. }) => Self::Committed,
             (Some(Self::Committed), E::RollBack { .. }) => Self::RolledBack,

@@ -19,7 +19,9 @@ impl Apply for Patch {
                 patch.refused_by = Some(rule.clone());
                 patch.reason = Some(reason.clone());
             }
+            PatchEvent::Doubt { reason } => patch.doubt = Some(reason.clone()),
             PatchEvent::Apply { candidate, verdicts } => {
+                patch.doubt = None;
                 patch.candidate = Some(candidate.clone());
                 add_verdicts(&mut patch, verdicts);
             }
@@ -46,6 +48,7 @@ impl Apply for Patch {
                 patch.verdicts.clear();
                 patch.candidate = None;
                 patch.refused_by = None;
+                patch.doubt = None;
                 patch.approved = false;
                 patch.allowed.extend(allow.iter().cloned());
                 patch.waived.extend(waive.iter().cloned());
@@ -68,7 +71,10 @@ impl Apply for Patch {
     fn event_severity(event: &PatchEvent) -> Severity {
         match event {
             PatchEvent::Quarantine { .. } | PatchEvent::Reject { .. } => Severity::Error,
-            PatchEvent::Conflict { .. } | PatchEvent::Rebase { .. } | PatchEvent::Release { .. } => Severity::Warning,
+            PatchEvent::Doubt { .. }
+            | PatchEvent::Conflict { .. }
+            | PatchEvent::Rebase { .. }
+            | PatchEvent::Release { .. } => Severity::Warning,
             _ => Severity::Info,
         }
     }

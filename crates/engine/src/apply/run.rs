@@ -33,10 +33,13 @@ impl Apply for Run {
                 run.resumed_at = Some(at);
                 run.reason = Some(reason.clone());
             }
+            RunEvent::Fix { reason } => {
+                run.fixes += 1;
+                run.reason = Some(reason.clone());
+            }
             RunEvent::Pause { reason }
             | RunEvent::Cancel { reason }
             | RunEvent::Reject { reason }
-            | RunEvent::Fix { reason }
             | RunEvent::Fail { reason }
             | RunEvent::Quarantine { reason } => run.reason = Some(reason.clone()),
         }

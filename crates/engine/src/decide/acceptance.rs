@@ -2,17 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use tollhouse_core::entity::{Candidate, GateRun, Patch, Run, Workstream};
-use tollhouse_core::lifecycle::{GateRunEvent, GateRunState, PatchState, RunState, WorkstreamState};
-use tollhouse_core::spec::GateSpec;
-use tollhouse_core::{RecordId, RunId, WorkstreamId};
+use tollhouse_core::entity::{Candidate, GateRun, Patch, Run, Task, Workstream};
+use tollhouse_core::lifecycle::{GateRunEvent, GateRunState, PatchState, RunEvent, RunState, WorkstreamState};
+use tollhouse_core::spec::{GateSpec, OnFlaky, TaskSpec, WorkstreamSpec};
+use tollhouse_core::{RecordId, RunId, WorkstreamId, limits};
 
 use super::draft::Draft;
+use super::effect::with_tail;
 use super::gate::{self, Judged};
-use crate::guard::{Guard, stops};
+use super::run::{self, Origin, create_task};
+use super::{winding, workstream};
+use crate::guard::{Guard, lets, stops};
 use crate::plan::with_needed;
 use crate::refusal::Refusal;
 use crate::workstream::Say;
+
+/// Who adds what mends a run.
+const FIXED_BY: &str = "tollhouse";
 
 /// What landed last in a run, with the commit that it is: its base where nothing did, whose tree nobody looked up yet.
 pub(super) fn newest_landed(draft: &Draft<'_>, run: RunId) -> Option<Candidate> {
@@ -71,13 +77,70 @@ pub(super) fn say_of_run(draft: &Draft<'_>, id: RunId) -> Say {
     say(draft, Judged::Run(id), run.verified_commit.as_deref(), &wanted)
 }
 
+/// Ends a run whose own gates have given their answer, or whose time is over; or has what they refuse mended.
+pub(super) fn verify(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
+    let late = winding::is_late(draft, id);
+    let event = match (say_of_run(draft, id), late) {
+        (Say::Passed, _) => RunEvent::Accept { outcome: run::outcome(draft, id) },
+        _ if lets(Guard::AcceptNeedsGates, false) => RunEvent::Accept { outcome: run::outcome(draft, id) },
+        (Say::Missed(reason), None) if may_fix(draft, id) => return fix(draft, id, reason).map(|()| true),
+        (Say::Missed(reason), _) => RunEvent::Reject { reason },
+        (Say::Open, Some(reason)) => {
+            skip_all(draft, id, &reason)?;
+            RunEvent::Reject { reason }
+        }
+        (Say::Open, None) => return Ok(false),
+    };
+    draft.emit::<Run>(id, &event)?;
+    Ok(true)
+}
+
+fn may_fix(draft: &Draft<'_>, id: RunId) -> bool {
+    let run = draft.peek::<Run>(id);
+    run.is_some_and(|run| run.spec.fixer.is_some() && lets(Guard::FixesAreCounted, run.fixes < limits::FIXES_MAX))
+}
+
+/// Makes a workstream for what the run's own gates refuse: its one task is told what they said.
+fn fix(draft: &mut Draft<'_>, id: RunId, reason: String) -> Result<(), Refusal> {
+    let run = draft.run(id)?;
+    let Some(agent) = run.spec.fixer.clone() else { return Ok(()) };
+    let prompt = format!(
+        "All tasks of this run are done, and what landed does not pass its gates as a whole. Mend that.\n\n{}",
+        findings(draft, id)
+    );
+    draft.emit::<Run>(id, &RunEvent::Fix { reason })?;
+    let place = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let is_taken =
+        |draft: &Draft<'_>, name: &str| draft.named(id, name).is_some() || workstream::named(draft, id, name).is_some();
+    let mut name = format!("fix-{}", run.fixes + 1);
+    while is_taken(draft, &name) {
+        name.push_str("-1");
+    }
+    let spec = WorkstreamSpec { name: name.clone(), ..WorkstreamSpec::default() };
+    let at = place(draft.of_run::<Workstream>(id).len());
+    workstream::create(draft, (id, at), &spec)?;
+    let spec = TaskSpec { name: name.clone(), prompt, agent, workstream: Some(name), ..TaskSpec::default() };
+    let at = place(draft.of_run::<Task>(id).len());
+    create_task(draft, (id, at), &spec, Origin { source: None, added_by: Some(FIXED_BY.to_owned()) })
+}
+
+/// What the run's own gates said against what landed, with the end of what they printed.
+fn findings(draft: &Draft<'_>, id: RunId) -> String {
+    let commit = draft.peek::<Run>(id).and_then(|run| run.verified_commit.as_deref());
+    let newest = gate::newest_of(draft, Judged::Run(id), |one| commit.is_none_or(|commit| commit == one.parent));
+    let refused = newest.values().filter(|one| one.state != GateRunState::Passed && !gate::is_advisory(&one.gate));
+    let told: Vec<String> =
+        refused.map(|one| with_tail(&words(one), one.end.as_ref().and_then(|end| end.output.as_ref()))).collect();
+    told.join("\n\n")
+}
+
 /// What gates say together: no answer before each has ended.
 fn say(draft: &Draft<'_>, judged: Judged, commit: Option<&str>, wanted: &[GateSpec]) -> Say {
     let newest = gate::newest_of(draft, judged, |gate_run| commit.is_none_or(|commit| commit == gate_run.parent));
     let mut missed: Vec<&GateRun> = Vec::new();
     for gate in wanted {
         match newest.get(gate.name.as_str()) {
-            Some(gate_run) if gate_run.state == GateRunState::Passed => {}
+            Some(gate_run) if gate_run.state == GateRunState::Passed && !is_in_doubt(draft, gate_run) => {}
             Some(gate_run) if gate_run.state.is_finished() && gate::is_advisory(&gate_run.gate) => {}
             Some(gate_run) if gate_run.state.is_finished() => missed.push(gate_run),
             _ => return Say::Open,
@@ -90,7 +153,16 @@ fn say(draft: &Draft<'_>, judged: Judged, commit: Option<&str>, wanted: &[GateSp
     }
 }
 
+/// Whether a gate that passed failed before on the same tree, and that counts: what landed already cannot wait for a person.
+fn is_in_doubt(draft: &Draft<'_>, gate_run: &GateRun) -> bool {
+    let on = Candidate { tree: gate_run.tree.clone(), parent: gate_run.parent.clone() };
+    gate_run.gate.flaky != OnFlaky::Pass && gate::failures(draft, gate_run, &on) > 0
+}
+
 fn words(gate_run: &GateRun) -> String {
+    if gate_run.state == GateRunState::Passed {
+        return format!("{} ({})", gate::flaky(gate_run), gate_run.parent);
+    }
     let said = match gate_run.state {
         GateRunState::Error => "could not be judged",
         GateRunState::Skipped => "was skipped",
@@ -108,6 +180,9 @@ pub(super) fn judge(draft: &mut Draft<'_>, gate_run: &GateRun, event: &GateRunEv
     }
     let on = Candidate { tree: gate_run.tree.clone(), parent: gate_run.parent.clone() };
     if matches!(event, GateRunEvent::Break { .. }) && gate::may_run_again(draft, gate_run, &on) {
+        return gate::create(draft, (gate_run.run, judged), gate_run.gate.clone(), (on, gate_run.number + 1));
+    }
+    if matches!(event, GateRunEvent::Fail { .. }) && gate::may_retry(draft, gate_run, &on) {
         return gate::create(draft, (gate_run.run, judged), gate_run.gate.clone(), (on, gate_run.number + 1));
     }
     Ok(())

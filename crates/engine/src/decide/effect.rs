@@ -27,7 +27,8 @@ pub(super) fn claim(draft: &mut Draft<'_>, id: EffectId, by: &Claimant, until: T
             None => conductor::must_drive(draft, run, by.conductor, Guard::ClaimNeedsTheRun)?,
         }
         let state = draft.run(run)?.state;
-        let rests = stops(Guard::NothingBeginsAtRest, matches!(state, RunState::Paused | RunState::Canceling));
+        let ends = matches!(state, RunState::Paused | RunState::Canceling | RunState::Quarantined);
+        let rests = stops(Guard::NothingBeginsAtRest, ends);
         if rests && !matches!(effect.work, Work::Kill { .. }) {
             return Err(Refusal::RunRests { id: id.into(), state: state.as_str() });
         }

@@ -8,7 +8,7 @@ use tollhouse_core::entity::{
     Candidate, Entity, ErrorClass, ExitStatus, GateEnd, GateRun, Patch, Run, Task, Work, Workstream,
 };
 use tollhouse_core::lifecycle::{GateRunEvent, GateRunState, PatchEvent, PatchState, RunState, WorkstreamState};
-use tollhouse_core::spec::{GateSpec, Requirement};
+use tollhouse_core::spec::{GateSpec, OnFlaky, Requirement};
 use tollhouse_core::{Description, GateRunId, PatchId, RecordId, RunId, WorkstreamId, limits};
 
 use super::acceptance;
@@ -183,8 +183,15 @@ pub(super) fn is_advisory(gate: &GateSpec) -> bool {
     lets(Guard::OnlyAdvisoryMayMiss, gate.requirement == Requirement::Advisory)
 }
 
-/// Whether every gate of a patch's present candidate has given its answer, and no required one said anything but yes.
-pub(super) fn all_passed(draft: &Draft<'_>, patch: PatchId) -> bool {
+/// Whether every gate of a patch's present candidate has given its answer, no required one said anything but yes, and a person
+/// has looked where one contradicts itself.
+pub(super) fn all_passed(draft: &Draft<'_>, id: PatchId) -> bool {
+    let doubted = draft.peek::<Patch>(id).is_some_and(|patch| patch.doubt.is_some() && !patch.approved);
+    !stops(Guard::FlakyIsHeld, doubted) && have_passed(draft, id)
+}
+
+/// The same, whatever a person has to look at.
+pub(super) fn have_passed(draft: &Draft<'_>, patch: PatchId) -> bool {
     newest(draft, patch).values().all(|gate_run| {
         gate_run.state == GateRunState::Passed || (is_advisory(&gate_run.gate) && gate_run.state.is_finished())
     })
@@ -197,7 +204,11 @@ pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal>
         let steps: Vec<(GateRunId, Move)> = {
             let gate_runs = match judged {
                 Judged::Patch(patch) => newest(draft, patch),
-                _ => newest_of(draft, judged, |_| true),
+                Judged::Run(id) => {
+                    let commit = draft.peek::<Run>(id).and_then(|run| run.verified_commit.as_deref());
+                    newest_of(draft, judged, |gate_run| commit.is_none_or(|commit| commit == gate_run.parent))
+                }
+                Judged::Workstream(_) => newest_of(draft, judged, |_| true),
             };
             gate_runs.values().filter_map(|one| Some((one.id, next_move(draft, run, one, &gate_runs)?))).collect()
         };
@@ -334,6 +345,44 @@ pub(super) fn stopped(draft: &mut Draft<'_>, id: GateRunId, reason: &str) -> Res
     judge(draft, &gate_run, &event)
 }
 
+/// Whether a gate that failed is run again there, as its definition says.
+pub(super) fn may_retry(draft: &Draft<'_>, gate_run: &GateRun, on: &Candidate) -> bool {
+    lets(Guard::GateFailuresAreCounted, failures(draft, gate_run, on) <= gate_run.gate.retries)
+        && gate_run.gate.retries > 0
+}
+
+/// How often a gate failed there.
+pub(super) fn failures(draft: &Draft<'_>, gate_run: &GateRun, on: &Candidate) -> u32 {
+    let counts = |other: &&GateRun| {
+        let here = other.tree == on.tree && other.parent == on.parent;
+        other.gate.name == gate_run.gate.name && here && other.state == GateRunState::Failed
+    };
+    let others = gate_run.parent_id().map(|parent| draft.under::<GateRun>(parent)).unwrap_or_default();
+    u32::try_from(others.into_iter().filter(counts).count()).unwrap_or(u32::MAX)
+}
+
+/// What is said of a gate that failed and passed on one tree.
+pub(super) fn flaky(gate_run: &GateRun) -> String {
+    format!("gate {} failed and then passed on the same tree", gate_run.gate.name)
+}
+
+/// A gate passed. One that failed before on the very same tree is flaky, and its definition says what follows.
+fn passed(draft: &mut Draft<'_>, gate_run: &GateRun, on: &Candidate, id: PatchId) -> Result<(), Refusal> {
+    if failures(draft, gate_run, on) == 0 || is_advisory(&gate_run.gate) {
+        return Ok(());
+    }
+    let reason = flaky(gate_run);
+    match gate_run.gate.flaky {
+        OnFlaky::Pass => Ok(()),
+        OnFlaky::Hold => draft.emit::<Patch>(id, &PatchEvent::Doubt { reason }),
+        OnFlaky::Fail => {
+            let rule = format!("gate:{}", gate_run.gate.name);
+            let quarantine = PatchEvent::Quarantine { rule, reason, verdicts: Vec::new() };
+            set_aside(draft, id, &quarantine, ErrorClass::GateFailure)
+        }
+    }
+}
+
 /// Whether a gate may be run again there: it could not be judged there at most so often, by its own doing.
 pub(super) fn may_run_again(draft: &Draft<'_>, gate_run: &GateRun, on: &Candidate) -> bool {
     let counts = |other: &&GateRun| {
@@ -356,6 +405,11 @@ fn judge(draft: &mut Draft<'_>, gate_run: &GateRun, event: &GateRunEvent) -> Res
     }
     let name = &gate_run.gate.name;
     let (said, end) = match event {
+        GateRunEvent::Fail { .. } if may_retry(draft, gate_run, on) => {
+            let of = (patch.run, Judged::Patch(id));
+            return create(draft, of, gate_run.gate.clone(), (on.clone(), gate_run.number + 1));
+        }
+        GateRunEvent::Pass { .. } => return passed(draft, gate_run, on, id),
         GateRunEvent::Break { .. } if may_run_again(draft, gate_run, on) => {
             let of = (patch.run, Judged::Patch(id));
             return create(draft, of, gate_run.gate.clone(), (on.clone(), gate_run.number + 1));

@@ -137,10 +137,20 @@ impl<'d> Floor<'d> {
 
     fn lets_begin(&self, task: &Task) -> bool {
         let others: Vec<&Task> = match self.reserved {
-            Some(reserved) if reserved.id != task.id => self.under_way.iter().copied().chain([reserved]).collect(),
+            Some(reserved) if self.comes_after(task, reserved) => {
+                self.under_way.iter().copied().chain([reserved]).collect()
+            }
             _ => self.under_way.clone(),
         };
         obstacle(self.run, task, &others, self.alive).is_none() && !self.is_withheld(task)
+    }
+
+    /// Whether a task was queued after another, or stands behind it among those that were queued with it: one that waited as
+    /// long and goes first holds nobody up that would not have waited anyway.
+    fn comes_after(&self, task: &Task, other: &Task) -> bool {
+        let of_one_run = task.run == other.run;
+        let rank = |task: &Task| self.order.filter(|_| of_one_run).map(|order| order.rank(task));
+        task.id != other.id && (task.queued_at, rank(task)) >= (other.queued_at, rank(other))
     }
 
     /// Whether no room beside others would help it.

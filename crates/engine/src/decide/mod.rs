@@ -32,6 +32,7 @@ use crate::command::{At, Command};
 use crate::refusal::Refusal;
 use crate::view::View;
 use draft::{Draft, Will};
+pub(crate) use hold::waits_for_word;
 pub(crate) use winding::next_deadline;
 
 pub use lease::next_task;
@@ -105,6 +106,7 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::PauseRun { run, reason } => run::pause(draft, *run, reason).map(|()| Some(*run)),
         Command::ResumeRun { run, reason } => run::resume(draft, *run, reason).map(|()| Some(*run)),
         Command::CancelRun { run, reason } => cancel::cancel(draft, *run, reason).map(|()| Some(*run)),
+        Command::QuarantineRun { run, reason } => cancel::quarantine(draft, *run, reason).map(|()| Some(*run)),
         Command::ChangeBudget { budget, limit, reason } => budget::change(draft, *budget, *limit, reason),
         Command::OverrideTask { task, wish, reason } => person::task(draft, *task, wish, reason).map(Some),
         Command::OverridePatch { patch, wish, reason } => person::patch(draft, *patch, wish, reason),

@@ -3,13 +3,13 @@
 use tollhouse_core::entity::{Candidate, ErrorClass, Patch, RuleOutcome, RuleVerdict, Run, Work};
 use tollhouse_core::lifecycle::{EffectState, PatchEvent, PatchState, RunState};
 use tollhouse_core::spec::{PolicySpec, TaskSpec};
-use tollhouse_core::{PatchId, RepoPath, RunId, TreeFacts, limits};
+use tollhouse_core::{Description, PatchId, RepoPath, RunId, TreeFacts, limits};
 
 use super::draft::Draft;
 use super::{gate, hold, run, task};
 use crate::command::NewPatch;
 use crate::guard::{Guard, lets, stops};
-use crate::policy::{Waivers, is_acceptable, judge_patch, judge_tree};
+use crate::policy::{Waivers, is_acceptable, judge_history, judge_patch, judge_tree};
 use crate::refusal::Refusal;
 
 /// Titles of commits are cut here, as git's own tools expect.
@@ -47,6 +47,7 @@ pub(super) fn new(draft: &Draft<'_>, id: PatchId, title: String, change: &NewPat
         waived: Vec::new(),
         allowed: Vec::new(),
         approved: false,
+        doubt: None,
         author: None,
         replaces: None,
         candidate: None,
@@ -72,7 +73,7 @@ pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal>
             PatchState::Validated => draft.emit::<Patch>(id, &PatchEvent::Enqueue)?,
             PatchState::ApplyFailed => give_up(draft, id)?,
             PatchState::Applied if lets(Guard::VerifyNeedsGates, gate::all_passed(draft, id)) => verify(draft, id)?,
-            PatchState::Verified if hold::is_held(draft, id) => {
+            PatchState::Applied | PatchState::Verified if hold::is_held(draft, id) => {
                 if !hold::ask(draft, id)? {
                     continue;
                 }
@@ -99,6 +100,7 @@ fn judge(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
     let mut verdicts = vec![representable(&patch)];
     verdicts.extend(judge_patch(&patch.description, &levels(draft, &patch), waivers(&patch)));
+    verdicts.push(judge_history(&patch.description, &landed_before(draft, &patch), &patch.waived));
     match is_acceptable(&verdicts).or_else(|broken| refuse_by(Guard::PatchRulesHold, broken)) {
         Ok(()) => draft.emit::<Patch>(id, &PatchEvent::Validate { verdicts }),
         Err(reason) => {
@@ -106,6 +108,14 @@ fn judge(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
             set_aside(draft, id, &event, ErrorClass::Policy)
         }
     }
+}
+
+/// What landed in the run of a patch before it, the oldest first.
+fn landed_before<'d>(draft: &'d Draft<'_>, patch: &Patch) -> Vec<&'d Description> {
+    let Some(run) = patch.run else { return Vec::new() };
+    let mut landed = draft.in_states::<Patch>(run, &[PatchState::Committed]);
+    landed.sort_by_key(|patch| (patch.finished_at, patch.id));
+    landed.into_iter().map(|patch| &patch.description).collect()
 }
 
 /// What stands against a patch, unless its guard is switched off.
@@ -170,7 +180,7 @@ fn apply_next(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
 /// Whether a patch is being applied, judged or landed: only one of a run is.
 fn on_its_way(draft: &Draft<'_>, run: RunId, patch: &Patch) -> bool {
     match patch.state {
-        PatchState::Applied => true,
+        PatchState::Applied => !hold::is_held(draft, patch.id),
         PatchState::Queued | PatchState::Verified => has_effect(draft, run, patch.id),
         _ => false,
     }

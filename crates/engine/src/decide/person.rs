@@ -100,6 +100,12 @@ pub(super) fn patch(
     }
     match wish {
         PatchWish::Land => land(draft, &patch, reason)?,
+        PatchWish::Quarantine => set_aside(draft, &patch, reason)?,
+        PatchWish::RollBack { commit } => {
+            if patch.state != PatchState::RolledBack {
+                draft.emit::<Patch>(id, &PatchEvent::RollBack { commit: commit.clone() })?;
+            }
+        }
         PatchWish::Drop => drop_patch(draft, &patch, reason)?,
         PatchWish::Release { waive, allow } => release(draft, &patch, (waive, allow), reason)?,
     }
@@ -119,6 +125,15 @@ fn land(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), Refusa
         }
         None => Ok(()),
     }
+}
+
+fn set_aside(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), Refusal> {
+    let reason = format!("a person set the change aside: {reason}");
+    if let Some(run) = patch.run {
+        draft.withdraw(run, patch.id.into(), &reason)?;
+    }
+    let event = PatchEvent::Quarantine { rule: "person".to_owned(), reason, verdicts: Vec::new() };
+    patch::set_aside(draft, patch.id, &event, ErrorClass::Policy)
 }
 
 fn drop_patch(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), Refusal> {
@@ -168,10 +183,13 @@ fn release(
         no_patch_in_the_way(draft, patch.id.into(), task)?;
     }
     if let Some(run) = patch.run.and_then(|run| draft.peek::<Run>(run))
-        && let ends = matches!(run.state, RunState::Canceling | RunState::Verifying | RunState::Pending)
+        && let ends =
+            matches!(run.state, RunState::Canceling | RunState::Verifying | RunState::Pending | RunState::Quarantined)
         && stops(Guard::ReleaseNeedsRun, ends)
     {
-        return Err(Refusal::NotOver { id: run.id.into(), state: run.state.as_str() });
+        let (id, state) = (run.id.into(), run.state.as_str());
+        let is_over = run.state == RunState::Quarantined;
+        return Err(if is_over { Refusal::RunOver { id, state } } else { Refusal::NotOver { id, state } });
     }
     let event = PatchEvent::Release { reason: reason.to_owned(), waive: waive.to_vec(), allow: allow.to_vec() };
     draft.emit::<Patch>(patch.id, &event)

@@ -27,6 +27,7 @@ pub(super) fn redacted(command: &Command) -> Command {
         Command::PauseRun { reason, .. }
         | Command::ResumeRun { reason, .. }
         | Command::CancelRun { reason, .. }
+        | Command::QuarantineRun { reason, .. }
         | Command::ChangeBudget { reason, .. }
         | Command::OverrideTask { reason, .. }
         | Command::OverridePatch { reason, .. }

@@ -11,7 +11,6 @@ use crate::command::Legacy;
 use crate::guard::{Guard, lets, stops};
 use crate::plan::spec_problems;
 use crate::refusal::Refusal;
-use crate::workstream::Say;
 
 /// Makes a run, its workstreams and its tasks.
 pub(super) fn create(
@@ -46,6 +45,7 @@ pub(super) fn create(
         outcome: None,
         base: None,
         verified_commit: None,
+        fixes: 0,
         epoch: 0,
         conductor: None,
         conductors: 0,
@@ -198,22 +198,10 @@ pub(super) fn conclude(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal
     draft.emit::<Run>(id, &RunEvent::TasksDone { commit })?;
     acceptance::create_for_run(draft, id)?;
     // Where it has no gates of its own, nothing is left to judge.
-    verify(draft, id).map(|_| true)
+    acceptance::verify(draft, id).map(|_| true)
 }
 
-/// Ends a run whose own gates have given their answer.
-pub(super) fn verify(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
-    let event = match acceptance::say_of_run(draft, id) {
-        Say::Passed => RunEvent::Accept { outcome: outcome(draft, id) },
-        _ if lets(Guard::AcceptNeedsGates, false) => RunEvent::Accept { outcome: outcome(draft, id) },
-        Say::Missed(reason) => RunEvent::Reject { reason },
-        Say::Open => return Ok(false),
-    };
-    draft.emit::<Run>(id, &event)?;
-    Ok(true)
-}
-
-fn outcome(draft: &Draft<'_>, id: RunId) -> RunOutcome {
+pub(super) fn outcome(draft: &Draft<'_>, id: RunId) -> RunOutcome {
     let is_missed = draft.of_run::<Task>(id).into_iter().any(Task::is_missed)
         || draft.of_run::<Workstream>(id).into_iter().any(Workstream::is_missed);
     if stops(Guard::MissesAreTold, is_missed) { RunOutcome::WithFailures } else { RunOutcome::Clean }

@@ -5,7 +5,7 @@ use tollhouse_core::entity::Run;
 use tollhouse_core::lifecycle::RunState;
 
 use super::draft::Draft;
-use super::{budget, cancel, gate, hold, lease, needs, patch, run, worker, workstream};
+use super::{acceptance, budget, cancel, gate, hold, lease, needs, patch, run, worker, workstream};
 use crate::refusal::Refusal;
 
 /// Applies every rule of a run until nothing follows any more.
@@ -19,7 +19,11 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: RunId) -> Result<(), Refusal> {
         let moved = match state {
             RunState::Running => run_goes_on(draft, id)?,
             RunState::Canceling => workstream::settle(draft, id)? || cancel::wind_down(draft, id)?,
-            RunState::Verifying => gate::settle(draft, id)? || run::verify(draft, id)?,
+            RunState::Verifying => gate::settle(draft, id)? || acceptance::verify(draft, id)?,
+            RunState::Quarantined => {
+                worker::dismiss(draft, id)?;
+                cancel::set_aside_rest(draft, id)? || workstream::settle(draft, id)?
+            }
             // What a person let in again after the end of its run lands for itself.
             finished if finished.is_finished() => {
                 worker::dismiss(draft, id)?;

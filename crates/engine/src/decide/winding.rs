@@ -94,6 +94,13 @@ fn critical_miss(draft: &Draft<'_>, run: RunId) -> Option<Miss> {
     misses.min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, miss)| miss)
 }
 
+/// Why the time of a run is over, if it is.
+pub(super) fn is_late(draft: &Draft<'_>, id: RunId) -> Option<String> {
+    let run = draft.peek::<Run>(id)?;
+    deadline(run).filter(|at| lets(Guard::DeadlineHasPassed, *at <= draft.now))?;
+    Some(format!("it took longer than its {}", run.spec.deadline?))
+}
+
 fn deadline(run: &Run) -> Option<Timestamp> {
     Some(run.started_at?.after(run.spec.deadline?))
 }
@@ -101,7 +108,12 @@ fn deadline(run: &Run) -> Option<Timestamp> {
 /// The next time at which a look at the clock changes something of a whole run: its deadline, while something is left to be
 /// canceled then, or when it has stood still for so long that it is stuck.
 pub(crate) fn next_deadline(view: &View, id: RunId) -> Option<Timestamp> {
-    let run = view.get::<Run>(id).filter(|run| run.state == RunState::Running)?;
+    let run = view.get::<Run>(id)?;
+    match run.state {
+        RunState::Running => {}
+        RunState::Verifying => return deadline(run),
+        _ => return None,
+    }
     let deadline = deadline(run).filter(|_| has_what_deadline_cancels(view, run));
     deadline.into_iter().chain(stuck_at(view, run)).min()
 }

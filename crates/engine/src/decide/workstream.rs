@@ -37,7 +37,7 @@ pub(super) fn create(draft: &mut Draft<'_>, (run, place): (RunId, u32), spec: &W
 
 /// Derives again every workstream that something happened to, and ends the tasks of those that are over.
 pub(super) fn settle(draft: &mut Draft<'_>, run: RunId) -> Result<bool, Refusal> {
-    if draft.peek::<Run>(run).is_none_or(|run| run.spec.workstreams.is_empty()) {
+    if streams(draft, run).into_iter().flatten().all(Streams::is_empty) {
         return Ok(false);
     }
     let mut moved = false;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use tollhouse_core::RepoPath;
 
+use super::identity::lines_hash;
 use super::{BinaryPatch, ChangeKind, Description, FileChange};
 
 /// A patch: file by file, in the order of its text.
@@ -141,6 +142,13 @@ impl FilePatch {
         &side.expect("a file patch has one side at least").path
     }
 
+    /// A hash of its lines of a kind, in order.
+    fn lines_id(&self, kind: LineKind) -> Option<String> {
+        let Content::Text(hunks) = &self.content else { return None };
+        let lines = hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.kind == kind);
+        lines_hash(lines.map(|line| line.text.as_slice()))
+    }
+
     fn describe(&self) -> FileChange {
         let count = |kind| match &self.content {
             Content::Text(hunks) => hunks.iter().map(|hunk| hunk.count(kind)).sum::<usize>() as u64,
@@ -157,6 +165,8 @@ impl FilePatch {
             lines_added: count(LineKind::Added),
             lines_removed: count(LineKind::Removed),
             binary: matches!(self.content, Content::Binary(_)),
+            added_id: self.lines_id(LineKind::Added),
+            removed_id: self.lines_id(LineKind::Removed),
         }
     }
 }

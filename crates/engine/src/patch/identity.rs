@@ -28,6 +28,15 @@ pub fn patch_id(diff: &Diff) -> String {
     hex(&files.iter().fold(Sha256::new(), Digest::chain_update).finalize())
 }
 
+/// A hash of lines in their order (SHA-256, hex); none of none.
+pub(super) fn lines_hash<'l>(lines: impl Iterator<Item = &'l [u8]>) -> Option<String> {
+    let mut lines = lines.peekable();
+    lines.peek()?;
+    let sum =
+        lines.fold(Sha256::new(), |sum, line| sum.chain_update((line.len() as u64).to_be_bytes()).chain_update(line));
+    Some(hex(&sum.finalize()))
+}
+
 fn file_digest(file: &FilePatch) -> [u8; 32] {
     let mut sum = Sha256::new();
     let mut put = |bytes: &[u8]| {

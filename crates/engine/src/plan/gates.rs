@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use tollhouse_core::limits::GATE_TIMEOUT_DEFAULT;
-use tollhouse_core::spec::{GateKind, GateSpec, Program, Requirement};
+use tollhouse_core::limits::{GATE_RETRIES_MAX, GATE_TIMEOUT_DEFAULT};
+use tollhouse_core::spec::{GateKind, GateSpec, OnFlaky, Program, Requirement};
 
 use super::check;
 use super::config::unknown_value;
@@ -13,10 +13,11 @@ use super::read::{At, Field, Table};
 use super::tasks::TIMEOUT_MAX;
 
 /// The keys of a gate.
-const KEYS: [&str; 10] = ["name", "kind", "run", "paths", "timeout", "needs", "cwd", "env", "env_pass", "required"];
+const KEYS: [&str; 12] =
+    ["name", "kind", "run", "paths", "timeout", "needs", "cwd", "env", "env_pass", "required", "retries", "flaky"];
 
 /// Promised, and not there yet.
-const LATER: [&str; 6] = ["junit", "baseline", "flaky", "criteria", "retries", "phase"];
+const LATER: [&str; 4] = ["junit", "baseline", "criteria", "phase"];
 
 /// The kinds, as they are written.
 const KINDS: [(&str, GateKind); 6] = [
@@ -27,6 +28,9 @@ const KINDS: [(&str, GateKind); 6] = [
     ("security", GateKind::Security),
     ("custom", GateKind::Custom),
 ];
+
+/// What follows where a gate contradicts itself, as it is written.
+const FLAKY: [(&str, OnFlaky); 3] = [("hold", OnFlaky::Hold), ("fail", OnFlaky::Fail), ("pass", OnFlaky::Pass)];
 
 /// A gate, with the places that are needed once all are known.
 struct Draft {
@@ -82,8 +86,20 @@ fn gate(table: &Table<'_>, problems: &mut Problems) -> Option<Draft> {
         timeout: timeout.unwrap_or(GATE_TIMEOUT_DEFAULT),
         needs: needs.iter().map(|need| need.value.clone()).collect(),
         requirement,
+        retries: table.field("retries").and_then(|field| field.count_u32(0..=GATE_RETRIES_MAX, problems)).unwrap_or(0),
+        flaky: flaky(table, problems),
     };
     Some(Draft { name: field.at(name), needs, spec })
+}
+
+fn flaky(table: &Table<'_>, problems: &mut Problems) -> OnFlaky {
+    let Some(field) = table.field("flaky") else { return OnFlaky::default() };
+    let Some(text) = field.text(problems) else { return OnFlaky::default() };
+    if let Some((_, flaky)) = FLAKY.iter().find(|(name, _)| *name == text) {
+        return *flaky;
+    }
+    unknown_value(&text, &FLAKY.map(|(name, _)| name), &field.place, problems);
+    OnFlaky::default()
 }
 
 fn kind(table: &Table<'_>, problems: &mut Problems) -> GateKind {

@@ -50,8 +50,11 @@ pub fn resolve(
     }
     let resolver = Resolver { agents: &project.agents, gates: &project.gates, prompts, levels: Levels::new(&policy) };
     let tasks: Vec<TaskSpec> = plan.tasks.iter().map(|task| resolver.task(task, &mut problems)).collect();
-    for gates in plan.workstreams.iter().map(|draft| &draft.gates).chain([&plan.acceptance]) {
+    for gates in plan.workstreams.iter().map(|draft| &draft.gates).chain([&plan.acceptance.gates]) {
         resolver.tell_own_gates(gates, &mut problems);
+    }
+    if let Some(fixer) = &plan.acceptance.fix {
+        resolver.tell_agent(fixer, &mut problems);
     }
     if !problems.is_empty() {
         return Err(problems.finish(&plan.source));
@@ -60,11 +63,12 @@ pub fn resolve(
     run.plan.clone_from(&plan.plan);
     run.objective.clone_from(&plan.objective);
     run.max_parallel = defaults.max_parallel.or(plan.max_parallel).unwrap_or(MAX_PARALLEL_DEFAULT).max(1);
-    let used: BTreeSet<&str> = tasks.iter().map(|task| task.agent.as_str()).collect();
+    run.fixer = plan.acceptance.fix.as_ref().map(|agent| agent.value.clone());
+    let used: BTreeSet<&str> = tasks.iter().map(|task| task.agent.as_str()).chain(run.fixer.as_deref()).collect();
     run.agents.retain(|agent| used.contains(agent.name.as_str()));
     run.tasks = tasks;
     run.workstreams = plan.workstreams.iter().map(WorkstreamDraft::spec).collect();
-    run.acceptance = plan.acceptance.iter().map(|gate| gate.value.clone()).collect();
+    run.acceptance = plan.acceptance.gates.iter().map(|gate| gate.value.clone()).collect();
     Ok(run)
 }
 
@@ -151,15 +155,20 @@ impl Resolver<'_> {
     fn agent(&self, task: &TaskDraft, problems: &mut Problems) -> String {
         match &task.agent {
             AgentChoice::Named(name) => {
-                let known = || self.agents.iter().map(|agent| agent.name.as_str());
-                if !known().any(|agent| agent == name.value) {
-                    let (message, hint) = unknown("agent", &name.value, known(), problems);
-                    problems.wrong(&name.place, message, hint);
-                }
+                self.tell_agent(name, problems);
                 name.value.clone()
             }
             AgentChoice::Only => only_agent(self.agents, &task.place, problems),
             AgentChoice::Wrong => String::new(),
+        }
+    }
+
+    /// Tells an agent that is not there.
+    fn tell_agent(&self, name: &At<String>, problems: &mut Problems) {
+        let known = || self.agents.iter().map(|agent| agent.name.as_str());
+        if !known().any(|agent| agent == name.value) {
+            let (message, hint) = unknown("agent", &name.value, known(), problems);
+            problems.wrong(&name.place, message, hint);
         }
     }
 

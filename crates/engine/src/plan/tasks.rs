@@ -13,7 +13,7 @@ use super::node;
 use super::policy::{PolicyDraft, source_of};
 use super::problem::{Lines, Place, Problem, Problems, Source};
 use super::read::{At, Field, Table};
-use super::workstreams::{self, WorkstreamDraft};
+use super::workstreams::{self, AcceptanceDraft, WorkstreamDraft};
 
 /// A longer time is a slip of the finger.
 pub(super) const TIMEOUT_MAX: Span = Span::from_secs(30 * 24 * 60 * 60);
@@ -60,7 +60,7 @@ pub struct PlanDraft {
     pub(super) max_parallel: Option<u32>,
     pub(super) policy: Option<PolicyDraft>,
     pub(super) workstreams: Vec<WorkstreamDraft>,
-    pub(super) acceptance: Vec<At<String>>,
+    pub(super) acceptance: AcceptanceDraft,
     pub(super) tasks: Vec<TaskDraft>,
 }
 
@@ -116,7 +116,7 @@ pub fn read_plan(source: &Source) -> PlanDraft {
         max_parallel: None,
         policy: None,
         workstreams: Vec::new(),
-        acceptance: Vec::new(),
+        acceptance: AcceptanceDraft::default(),
         tasks: Vec::new(),
     };
     if let Some(table) = Field::root(&root).table(&mut problems) {

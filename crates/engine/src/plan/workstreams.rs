@@ -51,13 +51,26 @@ pub(super) fn read(field: &Field<'_>, lines: &Lines, problems: &mut Problems) ->
     drafts
 }
 
+/// What a run's landed work is judged by as a whole, as it was written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AcceptanceDraft {
+    /// The gates that it must pass.
+    pub(super) gates: Vec<At<String>>,
+    /// The agent that mends what they refuse.
+    pub(super) fix: Option<At<String>>,
+}
+
 /// Reads `[acceptance]`: the gates that what landed must pass at the end.
-pub(super) fn acceptance(table: &Table<'_>, problems: &mut Problems) -> Vec<At<String>> {
-    table.expect_keys(&["gates"], &[], problems);
-    if table.lacks("gates", &["gates"]) {
+pub(super) fn acceptance(table: &Table<'_>, problems: &mut Problems) -> AcceptanceDraft {
+    const KEYS: [&str; 2] = ["gates", "fix"];
+    table.expect_keys(&KEYS, &[], problems);
+    if table.lacks("gates", &KEYS) {
         problems.absent(&table.place, "an acceptance without gates", "add gates = [\"unit\"]");
     }
-    table.field("gates").and_then(|field| field.word_list(problems)).unwrap_or_default()
+    AcceptanceDraft {
+        gates: table.field("gates").and_then(|field| field.word_list(problems)).unwrap_or_default(),
+        fix: table.field("fix").and_then(|field| field.words(problems).map(|agent| field.at(agent))),
+    }
 }
 
 fn workstream(table: &Table<'_>, problems: &mut Problems) -> Option<WorkstreamDraft> {

@@ -170,6 +170,8 @@ mod tests {
             lines_added: 3,
             lines_removed: 2,
             binary: false,
+            added_id: None,
+            removed_id: None,
         }
     }
 

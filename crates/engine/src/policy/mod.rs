@@ -5,6 +5,7 @@
 mod glob;
 mod judge;
 mod name;
+mod oscillation;
 mod protected;
 mod refusal;
 mod rule;
@@ -16,6 +17,7 @@ pub use glob::glob_problem;
 pub(crate) use glob::{Globs, expression_of, is_literal, literal_prefix};
 pub use judge::judge_patch;
 pub(crate) use name::is_git_name;
+pub use oscillation::judge_history;
 pub use refusal::is_acceptable;
 pub use rule::{RULES, Rule, Waiver, Waivers};
 pub use tree::judge_tree;

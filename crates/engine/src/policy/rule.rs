@@ -40,6 +40,7 @@ rules! {
     NEEDS_PERSON, ByPerson, "needs_person", "Git attributes, submodules and CI configuration stay as they are, unless the project's `write` names them.";
     MAX_FILES_CHANGED, ByPerson, "max_files_changed", "No more files change than the lowest limit allows; a rename counts twice.";
     MAX_LINES_CHANGED, ByPerson, "max_lines_changed", "No more lines change than the lowest limit allows; lock files weigh nothing.";
+    OSCILLATION, ByPerson, "oscillation", "The newest changes to a file do not undo each other: of the last five that landed in the run, three do not.";
     LINK_LEADS_OUT, Never, "link_leads_out", "Every symbolic link points to a place inside the repository, and not into `.git`.";
     TREE_MODE, Never, "tree_mode", "Every entry of the resulting tree has a mode that git writes.";
     CASE_CLASH, Never, "case_clash", "No two paths differ by case only.";

@@ -71,6 +71,8 @@ fn file() -> impl Strategy<Value = FileChange> {
             lines_added,
             lines_removed: 1,
             binary: false,
+            added_id: None,
+            removed_id: None,
         },
     )
 }

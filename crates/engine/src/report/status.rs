@@ -2,12 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tollhouse_core::entity::{Attempt, GateRun, Patch, Run, Task, Workstream};
+use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Run, Task, Workstream};
 use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::LandMode;
 use tollhouse_core::{RunId, Span, Timestamp};
 
 use super::lists::{GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow};
+use crate::decide::waits_for_word;
 use crate::view::View;
 
 /// How many of a run's tasks are where.
@@ -64,15 +64,19 @@ pub struct RunStatus {
     pub gate_runs: Vec<GateRow>,
 }
 
-fn has_open_patches(view: &View, run: &Run) -> bool {
-    view.all::<Patch>()
-        .any(|patch| patch.run == Some(run.id) && !patch.state.is_finished() && !waits_to_land(view, patch))
+/// Whether something of a run that is over is on its way: a patch that was let in again, or an agent that is being ended.
+fn has_open_work(view: &View, run: &Run) -> bool {
+    let mut patches = view.all::<Patch>().filter(|patch| patch.run == Some(run.id));
+    let mut effects = view.all::<Effect>().filter(|effect| effect.run == Some(run.id));
+    patches.any(|patch| !patch.state.is_finished() && !waits_to_land(view, patch))
+        || effects.any(|effect| !effect.state.is_finished())
 }
 
 /// Whether a patch is ready, and lands only once a person says so.
 pub fn waits_to_land(view: &View, patch: &Patch) -> bool {
     let run = patch.run.and_then(|run| view.get::<Run>(run));
-    patch.state == PatchState::Verified && !patch.approved && run.is_some_and(|run| run.spec.land == LandMode::Hold)
+    let judged = || view.all::<GateRun>().filter(|one| one.patch == Some(patch.id)).all(|one| one.state.is_finished());
+    run.is_some_and(|run| waits_for_word(patch, run.spec.land)) && judged()
 }
 
 impl RunStatus {
@@ -103,7 +107,7 @@ pub(crate) fn next_for_run(view: &View, run: &Run) -> Option<String> {
         }
         RunState::Canceling if run.conductor.is_none() => Some(format!("toll cancel {id}")),
         // What a person let in again is on its way.
-        state if state.is_finished() && run.conductor.is_none() && has_open_patches(view, run) => {
+        state if state.is_finished() && run.conductor.is_none() && has_open_work(view, run) => {
             Some(format!("toll resume {id}"))
         }
         _ => None,

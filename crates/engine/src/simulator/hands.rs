@@ -45,7 +45,7 @@ enum What {
     Spawn { attempt: AttemptId, base: String, cost: Option<Cost> },
     Kill,
     Apply { patch: PatchId },
-    Gate { name: String, of: Option<PatchId> },
+    Gate { name: String, of: Option<PatchId>, number: u32 },
     Land { patch: PatchId, candidate: Option<Candidate> },
 }
 
@@ -73,9 +73,12 @@ impl Hands {
             Work::Gate { gate_run } => {
                 let gate_run = view.get::<GateRun>(gate_run).expect("an effect has a subject");
                 let patch = gate_run.patch.and_then(|patch| view.get::<Patch>(patch));
-                let luck =
-                    patch.map_or_else(|| self.luck_of_own_gate(gate_run), |patch| self.luck_of_patch(view, patch));
-                Job { luck, what: What::Gate { name: gate_run.gate.name.clone(), of: gate_run.patch } }
+                let luck = patch
+                    .map_or_else(|| self.luck_of_own_gate(view, gate_run), |patch| self.luck_of_patch(view, patch));
+                Job {
+                    luck,
+                    what: What::Gate { name: gate_run.gate.name.clone(), of: gate_run.patch, number: gate_run.number },
+                }
             }
             Work::Land { patch } => {
                 let held = view.get::<Patch>(patch).expect("an effect has a subject");
@@ -91,7 +94,8 @@ impl Hands {
             What::Spawn { attempt, base, cost } => self.spawned(job.luck, *attempt, base, *cost),
             What::Kill => Outcome::Killed,
             What::Apply { patch } => self.apply(job.luck, *patch),
-            What::Gate { name, of } => Outcome::Gated(match job.luck {
+            What::Gate { name, of, number } => Outcome::Gated(match job.luck {
+                Luck::GateFlickers if (of.is_none() || name == "unit") && *number == 1 => gate_facts(Some(1), None),
                 Luck::GateSaysNo if of.is_none() || name == "unit" => gate_facts(Some(1), None),
                 Luck::GateBreaks if of.is_none() || name == "lint" => gate_facts(None, Some("it timed out")),
                 _ => gate_facts(Some(0), None),
@@ -144,8 +148,10 @@ impl Hands {
     }
 
     /// What a gate of a workstream or of the run meets, by how often it ran.
-    fn luck_of_own_gate(&self, gate_run: &GateRun) -> Luck {
-        let number = usize::try_from(gate_run.number).expect("a small number") - 1;
+    fn luck_of_own_gate(&self, view: &View, gate_run: &GateRun) -> Luck {
+        let name = &gate_run.gate.name;
+        let before = |other: &&GateRun| other.patch.is_none() && other.gate.name == *name && other.id < gate_run.id;
+        let number = view.all::<GateRun>().filter(before).count();
         let luck = self.luck.get(&format!("gate:{}", gate_run.gate.name));
         luck.and_then(|luck| luck.get(number)).copied().unwrap_or(Luck::Good)
     }

@@ -130,7 +130,10 @@ pub(super) fn alive(view: &View, run: &Run) -> usize {
 
 /// Nothing overtakes a landing: of a run, one patch is judged or landed at a time; those that wait for a person stand aside.
 fn one_at_a_time(view: &View, run: &Run) -> Result<(), Broken> {
-    let held = |patch: &Patch| run.spec.land == LandMode::Hold && patch.state == PatchState::Verified;
+    let held = |patch: &Patch| match patch.state {
+        PatchState::Applied => patch.doubt.is_some(),
+        state => run.spec.land == LandMode::Hold && state == PatchState::Verified,
+    };
     let on_its_way = |patch: &&Patch| matches!(patch.state, PatchState::Applied | PatchState::Verified);
     let of_run = view.all::<Patch>().filter(|patch| patch.run == Some(run.id));
     let count = of_run.filter(on_its_way).filter(|patch| !held(patch)).count();

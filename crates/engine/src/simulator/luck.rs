@@ -26,6 +26,8 @@ pub enum Luck {
     ApplyBreaks,
     /// The gate says no.
     GateSaysNo,
+    /// The gate says no at first, and yes when it is run again on the same tree.
+    GateFlickers,
     /// The gate cannot be judged, ever.
     GateBreaks,
     /// The branch moved before the landing, once.
@@ -38,7 +40,7 @@ pub enum Luck {
 
 impl Luck {
     /// Every luck.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Good,
         Self::AgentFails,
         Self::RateLimited,
@@ -48,6 +50,7 @@ impl Luck {
         Self::Conflict,
         Self::ApplyBreaks,
         Self::GateSaysNo,
+        Self::GateFlickers,
         Self::GateBreaks,
         Self::BranchMoves,
         Self::BranchReturns,

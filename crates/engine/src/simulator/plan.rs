@@ -37,6 +37,8 @@ pub fn gate(name: &str, needs: &[&str]) -> GateSpec {
         timeout: Span::from_secs(60),
         needs: needs.iter().map(|need| (*need).to_owned()).collect(),
         requirement: Requirement::Required,
+        retries: 0,
+        flaky: tollhouse_core::spec::OnFlaky::default(),
     }
 }
 
@@ -91,6 +93,8 @@ pub fn new_patch(path: &str, content: &str, base: &str) -> NewPatch {
         lines_added: 1,
         lines_removed: 0,
         binary: false,
+        added_id: None,
+        removed_id: None,
     };
     NewPatch {
         content: content.to_owned(),

@@ -297,7 +297,8 @@ impl World {
     fn outcome(&mut self, effect: &Effect) -> Outcome {
         let job = self.hands.job(self.engine.view(), effect);
         // It may move while the change is held, or while nobody drives.
-        let may_move = self.chaos > 0 || self.run_record().spec.land == LandMode::Hold;
+        let doubted = self.view().all::<Patch>().any(|patch| patch.doubt.is_some());
+        let may_move = self.chaos > 0 || doubted || self.run_record().spec.land == LandMode::Hold;
         if let Some(stands_on) = job.stands_on().filter(|_| !may_move) {
             assert_eq!(stands_on, self.hands.branch.head(), "what lands stands on the branch as it is");
         }

@@ -27,6 +27,11 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
+    /// Whether no workstream is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// Takes in a workstream that was not known; the answer is how those stand that it needs, as far as they are known.
     pub(super) fn learn(&mut self, workstream: &Workstream) -> Vec<Standing> {
         let name = &workstream.spec.name;

@@ -4,12 +4,19 @@ use std::panic::catch_unwind;
 
 use tollhouse_engine::{Guard, without};
 
-use crate::{additions, breakers, budgets, retries};
+use crate::{additions, breakers, budgets, flaky, quarantine, retries};
 
 /// A guard, and what is not true without it.
 type Claimed = (Guard, fn());
 
-pub(crate) const CLAIMED: [Claimed; 22] = [
+pub(crate) const CLAIMED: [Claimed; 26] = [
+    (Guard::FlakyIsHeld, flaky::a_flaky_gate_has_a_person_look_uses_up_no_attempt_and_holds_nobody_else_up),
+    (Guard::GateFailuresAreCounted, flaky::a_gate_that_fails_again_and_again_is_run_as_often_as_it_says),
+    (
+        Guard::QuarantineEndsAll,
+        quarantine::a_run_that_is_stopped_for_safety_is_over_at_once_and_nothing_of_it_lands_any_more,
+    ),
+    (Guard::FixesAreCounted, quarantine::a_run_is_mended_twice_and_then_fails),
     (Guard::AddNeedsLivingRun, additions::a_run_that_ends_takes_no_more_tasks),
     (Guard::AddNeedsOpenWorkstream, additions::a_workstream_that_is_over_takes_no_more_tasks),
     (Guard::AddNeedsNothingMissed, additions::what_was_missed_already_is_not_needed_by_what_is_added),

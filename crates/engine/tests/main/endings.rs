@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use tollhouse_core::entity::ErrorClass;
 use tollhouse_core::lifecycle::{RunState, TaskState};
 use tollhouse_core::spec::{LandMode, RunSpec, TaskSpec, Weight};
-use tollhouse_core::{RunId, Span};
-use tollhouse_engine::{Command, Engine, Liveness, Outcome, WorkerWish, next_deadline};
+use tollhouse_core::{RunId, Severity, Span};
+use tollhouse_engine::{At, Command, Engine, Liveness, Outcome, TaskWish, WorkerWish, decide, next_deadline};
 
-use crate::world::{Luck, World, task};
+use crate::world::{Luck, World, spec, task};
 use crate::yard::{Yard, done, newcomer, own, shared};
 
 fn late(tasks: Vec<TaskSpec>) -> RunSpec {
@@ -267,11 +267,7 @@ fn what_a_person_overrides_is_told_as_a_warning_and_what_follows_is_not() {
     world.execute(&Command::PauseRun { run: world.run, reason: "lunch".to_owned() }).unwrap();
     let at = At { now: world.run_record().created_at, seed: 1 };
     let resume = Command::ResumeRun { run: world.run, reason: "back".to_owned() };
-    let skip = Command::OverrideTask {
-        task: world.task("a").id,
-        wish: TaskWish::Skip,
-        reason: "not now".to_owned(),
-    };
+    let skip = Command::OverrideTask { task: world.task("a").id, wish: TaskWish::Skip, reason: "not now".to_owned() };
     for (command, name) in [(resume, "resume"), (skip, "skip")] {
         let told: Vec<(String, Severity)> = decide(world.view(), &command, at)
             .unwrap()

@@ -208,9 +208,7 @@ fn what_a_configuration_cannot_do_yet_is_refused() {
         "[commit]\nsign = true",
         "[[gate]]\nname = \"a\"\nrun = \"a\"\njunit = \"x\"",
         "[[gate]]\nname = \"a\"\nrun = \"a\"\nbaseline = true",
-        "[[gate]]\nname = \"a\"\nrun = \"a\"\nflaky = \"hold\"",
         "[[gate]]\nname = \"a\"\nrun = \"a\"\ncriteria = {}",
-        "[[gate]]\nname = \"a\"\nrun = \"a\"\nretries = 1",
         "[[gate]]\nname = \"a\"\nrun = \"a\"\nphase = \"x\"",
     ] {
         let said = config_problem(text);
@@ -222,6 +220,8 @@ fn what_a_configuration_cannot_do_yet_is_refused() {
 #[test]
 fn every_fault_of_a_configuration_is_one_problem() {
     for text in [
+        "[[gate]]\nname = \"a\"\nrun = \"a\"\nflaky = \"maybe\"",
+        "[[gate]]\nname = \"a\"\nrun = \"a\"\nretries = 11",
         "colour = 1",
         "project = 1",
         "[project]\nname = \"\"",

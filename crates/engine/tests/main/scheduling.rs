@@ -229,8 +229,9 @@ impl Scene {
         match deed {
             Deed::Work(n) => return self.work(self.workers[n]),
             Deed::Ends(n) => self.end(self.workers[n], self.done(self.workers[n])),
+            // Not the agent's doing, so that its breaker stays closed.
             Deed::Fails(n) => {
-                self.end(self.workers[n], Outcome::Failed { class: ErrorClass::ToolFailure, reason: reason() });
+                self.end(self.workers[n], Outcome::Failed { class: ErrorClass::ResourceLimit, reason: reason() });
             }
             Deed::Drives(n) => {
                 let run = self.runs[n % self.runs.len()];
@@ -390,16 +391,20 @@ impl Line {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-    /// Tasks that clash with everything stand last, behind a stream of others that never ends by itself before them. After
+    /// Tasks that clash with everything stand last, behind chains of others of which each comes once the one before it is over. After
     /// `QUEUE_RESERVES_AFTER` nothing that clashes with the oldest of them begins beside others; from then on each lease
     /// waits for all that is under way, at most `LONGEST`, and of `LEASES_PER_TURN_OF_THE_OLDEST` of them one is the turn
     /// of the oldest.
     #[test]
     fn what_clashes_with_everything_is_leased_in_time(max_parallel in 2..4_u32, wide in 1..4_usize, seed: u64) {
-        let stream = (0..120).map(|n| writing(&[&format!("src/{n}/**")], TaskSpec { priority: Priority::High, ..task(&format!("s{n}"), &[]) }));
+        let link = |chain: u32, n: u32| {
+            let before = n.checked_sub(1).map(|before| format!("s{chain}-{before}"));
+            let spec = task(&format!("s{chain}-{n}"), before.as_deref().as_slice());
+            writing(&[&format!("src/{chain}/**")], TaskSpec { priority: Priority::High, ..spec })
+        };
+        let stream = (0..max_parallel).flat_map(|chain| (0..60).map(move |n| link(chain, n)));
         let wide_ones = (0..wide).map(|n| writing(&["**"], task(&format!("w{n}"), &[])));
-        let failed = Outcome::Failed { class: ErrorClass::Budget, reason: "no".to_owned() };
-        let mut line = Line::new(stream.chain(wide_ones).collect(), max_parallel, failed, seed);
+        let mut line = Line::new(stream.chain(wide_ones).collect(), max_parallel, done("x"), seed);
         let begun = line.now;
         line.go();
         for n in 0..wide {

@@ -208,7 +208,7 @@ impl Drive<'_> {
     /// Ends what runs and is not wanted any more: all of it in a run that pauses or ends, and the gates of a patch that was
     /// set aside.
     fn stop_what_is_unwanted(&self, state: Option<RunState>) {
-        if matches!(state, Some(RunState::Paused | RunState::Canceling)) {
+        if matches!(state, Some(RunState::Paused | RunState::Canceling | RunState::Quarantined)) {
             self.switches.throw_all(Force::Asked);
             return;
         }
@@ -250,7 +250,7 @@ impl Drive<'_> {
 /// Whether an effect may begin while its run is in a state: in one that pauses or ends, only what ends something.
 fn begins_in(state: Option<RunState>, work: &Work) -> bool {
     match state {
-        Some(RunState::Paused | RunState::Canceling) => matches!(work, Work::Kill { .. }),
+        Some(RunState::Paused | RunState::Canceling | RunState::Quarantined) => matches!(work, Work::Kill { .. }),
         _ => true,
     }
 }

@@ -68,7 +68,13 @@ impl Preflight<'_> {
         };
         let checked = unless_interrupted(self.interrupted, &switch, || {
             for gate in gates {
-                let gate_run = by_hand.one(&place, gate, (tree, head.commit), tell)?;
+                let mut gate_run = by_hand.one(&place, gate, (tree, head.commit), tell)?;
+                for _ in 0..gate.retries {
+                    if gate_run.state != GateRunState::Failed || switch.is_thrown() {
+                        break;
+                    }
+                    gate_run = by_hand.one(&place, gate, (tree, head.commit), tell)?;
+                }
                 if switch.is_thrown() {
                     return Err(RunnerError::InterruptedBefore);
                 }

@@ -11,6 +11,7 @@ pub const COMMITS: &[&str] = &[
     "commit.pause_run",
     "commit.resume_run",
     "commit.cancel_run",
+    "commit.quarantine_run",
     "commit.add_tasks",
     "commit.override_task",
     "commit.override_patch",
