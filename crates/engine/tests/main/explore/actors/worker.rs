@@ -109,11 +109,11 @@ fn words(world: &World, worker: &Worker) -> Vec<Move> {
         ("a person drains", WorkerWish::Drain),
         ("a person ends", WorkerWish::Terminate),
     ];
-    let word = |(what, want)| {
+    let asked = |(what, want)| {
         let takes = |left: &mut Allowance| left.worker_words -= 1;
         Move { by: By::Person, takes, ..of_worker(world, what, worker, wish(worker, want)) }
     };
-    all.map(word).into()
+    all.map(asked).into()
 }
 
 /// What a worker does with what it holds. Once it is gone, nobody does.
