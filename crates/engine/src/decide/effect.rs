@@ -81,6 +81,8 @@ pub(super) fn take_in(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome)
     follow(draft, effect, outcome)?;
     match effect.work {
         Work::Spawn { attempt } => worker::let_go(draft, attempt),
+        // Of one of its own, a run hears when it is over.
+        Work::Kill { attempt } if worker::is_for_shared(draft, effect) => worker::let_go(draft, attempt),
         _ => Ok(()),
     }
 }

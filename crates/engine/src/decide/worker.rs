@@ -101,7 +101,12 @@ pub(super) fn assign(draft: &mut Draft<'_>, id: WorkerId, attempt: &Attempt) -> 
 /// The processes of an attempt are over, or never were: its worker is free for something else. Where a shared one is not known,
 /// it lets go once it is looked at.
 pub(super) fn let_go(draft: &mut Draft<'_>, id: AttemptId) -> Result<(), Refusal> {
-    let Some(attempt) = draft.peek::<Attempt>(id) else { return Ok(()) };
+    let Some(attempt) = draft.peek::<Attempt>(id).cloned() else { return Ok(()) };
+    // Nobody who holds it is left to end what ended by itself.
+    draft.withdraw(attempt.run, id.into(), "what it was to end is over")?;
+    if is_being_ended(draft, &attempt) {
+        return Ok(());
+    }
     let ended = attempt.state;
     let Some(worker) = attempt.by.and_then(|by| draft.peek::<Worker>(by)) else { return Ok(()) };
     let holds = worker.holds.as_ref().is_some_and(|holding| holding.attempt == id);
@@ -112,6 +117,12 @@ pub(super) fn let_go(draft: &mut Draft<'_>, id: AttemptId) -> Result<(), Refusal
     let (id, drains) = (worker.id, worker.state == WorkerState::Draining);
     draft.emit::<Worker>(id, &WorkerEvent::Release { ended })?;
     if drains { draft.emit::<Worker>(id, &WorkerEvent::Drained) } else { Ok(()) }
+}
+
+/// Whether a shared worker is still at an attempt, if only to end it: what it began and let go, nobody would hear of once it crashed.
+fn is_being_ended(draft: &Draft<'_>, attempt: &Attempt) -> bool {
+    let is_shared = draft.peek::<Run>(attempt.run).is_some_and(|run| run.spec.crew == Crew::Shared);
+    is_shared && draft.unsettled(attempt.run).any(|effect| effect.work.subject() == attempt.id.into())
 }
 
 /// Lets the workers of a run go that hold nothing: nobody drives it any more.

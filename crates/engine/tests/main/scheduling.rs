@@ -38,7 +38,7 @@ fn is_held(view: &View, task: &Task) -> bool {
 }
 
 /// What keeps others from beginning beside it: in its own run also what is judged or held.
-fn under_way<'v>(view: &'v View, run: RunId) -> Vec<&'v Task> {
+fn under_way(view: &View, run: RunId) -> Vec<&Task> {
     let in_run = |task: &Task| task.state == TaskState::Validating || is_held(view, task);
     let counts = |task: &&Task| task.state == TaskState::Running || task.run == run && in_run(task);
     view.all::<Task>().filter(counts).collect()
@@ -276,16 +276,13 @@ impl Scene {
             return Ok(());
         }
         let before = self.yard.view().clone();
-        match self.yard.work(worker) {
-            Some(attempt) => {
-                judge(&before, self.yard.attempt(attempt).task, self.yard.worker(worker))?;
-                self.yard.start(worker);
-            }
-            None => {
-                let worker = self.yard.worker(worker);
-                let able = before.all::<Task>().find(|task| may_begin(&before, task, worker));
-                prop_assert!(able.is_none(), "{:?} was not given", able.map(|task| &task.spec.name));
-            }
+        if let Some(attempt) = self.yard.work(worker) {
+            judge(&before, self.yard.attempt(attempt).task, self.yard.worker(worker))?;
+            self.yard.start(worker);
+        } else {
+            let worker = self.yard.worker(worker);
+            let able = before.all::<Task>().find(|task| may_begin(&before, task, worker));
+            prop_assert!(able.is_none(), "{:?} was not given", able.map(|task| &task.spec.name));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tollhouse_core::entity::{Attempt, AttemptEnd, Effect, ErrorClass, Run, Task, Work, Worker};
 use tollhouse_core::lifecycle::{AttemptState, EffectState, TaskState, WorkerState};
 use tollhouse_core::spec::{OnDependencyFailure, TaskSpec, Weight, WorkstreamSpec};
-use tollhouse_core::{AttemptId, RunId, Span, WorkerId};
+use tollhouse_core::{AttemptId, EffectId, RunId, Span, WorkerId};
 use tollhouse_engine::{
     AttemptFacts, Command, Found, Liveness, Outcome, Seen, TaskWish, Witness, WorkerSeen, WorkerWish,
 };
@@ -470,6 +470,37 @@ fn what_is_to_be_ended_is_ended_by_who_holds_it() {
     // It dies over it: who drives the run has to look.
     yard.look(worker, Liveness::Gone).unwrap();
     assert_eq!(yard.view().get::<Effect>(kill).unwrap().state, EffectState::Unknown);
+}
+
+/// A worker executes something that a person cancels: it is asked to end it.
+fn to_be_ended() -> (Yard, RunId, WorkerId, EffectId, EffectId) {
+    let (mut yard, run, worker, attempt) = busy();
+    let task = yard.task(run, "a").id;
+    let reason = "not that".to_owned();
+    yard.conduct(run, &Command::OverrideTask { task, wish: TaskWish::Cancel, reason }).expect("a run goes on");
+    let kills = |effect: &&Effect| effect.work == Work::Kill { attempt };
+    let kill = yard.view().all::<Effect>().find(kills).expect("what was begun is ended").id;
+    let spawn = yard.spawn_of(attempt).id;
+    (yard, run, worker, spawn, kill)
+}
+
+#[test]
+fn what_ended_before_its_worker_came_to_end_it_keeps_no_run_waiting() {
+    let (mut yard, run, worker, spawn, kill) = to_be_ended();
+    yard.report(spawn, done("x")).unwrap();
+    // Nobody holds it any more, so nobody could.
+    assert_eq!(yard.view().get::<Effect>(kill).unwrap().state, EffectState::Failed);
+    assert_eq!((yard.state(worker), yard.run(run).state.is_finished()), (WorkerState::Idle, true));
+}
+
+#[test]
+fn a_worker_holds_what_it_ends_until_that_is_over() {
+    let (mut yard, run, worker, spawn, kill) = to_be_ended();
+    yard.claim(kill, claimant(worker)).unwrap();
+    yard.report(spawn, done("x")).unwrap();
+    assert_eq!((yard.state(worker), yard.run(run).state.is_finished()), (WorkerState::Busy, false));
+    yard.report(kill, Outcome::Killed).unwrap();
+    assert_eq!((yard.state(worker), yard.run(run).state.is_finished()), (WorkerState::Idle, true));
 }
 
 #[test]

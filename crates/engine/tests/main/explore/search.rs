@@ -1,4 +1,4 @@
-//! Goes through every state that can be reached, breadth first, and looks in each.
+//! Goes through every state that can be reached, and looks in each.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use super::actors::{moves, probes};
 use super::fingerprint::{Fingerprint, fingerprint};
 use super::invariants::{Scene, Step, broken_at, broken_in};
-use super::settings::Setting;
+use super::settings::{Setting, Walk};
 use super::world::{By, Move, Probe, World};
 
 /// What was seen of a world.
@@ -23,7 +23,7 @@ pub(super) struct Explored {
 impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { states, steps, refused, depth, .. } = self;
-        write!(f, "{states} states, {steps} steps, {refused} refusals, at most {depth} steps deep")
+        write!(f, "{states} states, {steps} transitions, {refused} refusals, at most {depth} steps deep")
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn explore_up_to(setting: &Setting, states: usize) -> Explored {
     };
     let world = World::begin(setting);
     search.enter(world, Reached { from: 0, by: 0, depth: 0 });
-    while let Some((id, world)) = search.frontier.pop_front() {
+    while let Some((id, world)) = search.next() {
         if search.reached.len() > states {
             search.explored.states = search.reached.len();
             return search.explored;
@@ -107,6 +107,14 @@ pub(super) fn explore_up_to(setting: &Setting, states: usize) -> Explored {
 }
 
 impl Search<'_> {
+    /// What is looked at next.
+    fn next(&mut self) -> Option<(u32, World)> {
+        match self.setting.walk {
+            Walk::BreadthFirst => self.frontier.pop_front(),
+            Walk::DepthFirst => self.frontier.pop_back(),
+        }
+    }
+
     /// The number of a state, new or known.
     fn enter(&mut self, world: World, how: Reached) -> u32 {
         let mark = fingerprint(&world);
@@ -214,12 +222,13 @@ impl Search<'_> {
     }
 }
 
-/// Whether all is over: what a run did, and what was let in again after it.
+/// Whether all is over: what a run did, what was let in again after it, and what workers held of it.
 fn is_end(world: &World) -> bool {
     use tollhouse_core::entity::{Effect, Patch};
     world.run().finished_at.is_some()
         && world.view.all::<Patch>().all(|patch| patch.finished_at.is_some())
         && world.view.all::<Effect>().all(|effect| effect.finished_at.is_some())
+        && world.shared_workers().all(|worker| worker.holds.is_none())
 }
 
 /// A command that has no right, comes too late or too early: it is refused for the right reason, and changes nothing.
@@ -227,8 +236,10 @@ fn refused(world: &World, probe: &Probe) -> Result<(), Breach> {
     let name = "who has no right changes nothing";
     let says = "A command seen before gets its first answer; refusals have stable codes and this order: `already_finished`, \
                 stale epoch, stale version, pair not in the table, guard.";
-    let about = probe.about.map_or_else(String::new, |about| format!(" {}", world.name_of(about)));
-    let seen = |what: &str| (name, says, format!("{}{about}: {what}", probe.what));
+    let seen = |what: &str| {
+        let about = probe.about.map_or_else(String::new, |about| format!(" {}", world.name_of(about)));
+        (name, says, format!("{}{about}: {what}", probe.what))
+    };
     match world.ask(&probe.command, world.now) {
         Ok(decision) if probe.codes.is_empty() && decision.changes.is_empty() => Ok(()),
         Ok(_) => Err(seen("something changes")),

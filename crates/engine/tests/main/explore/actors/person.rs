@@ -1,10 +1,10 @@
 //! People: they pause, resume, cancel, and say what is to become of tasks and patches, whenever they like.
 
-use tollhouse_core::RecordId;
-use tollhouse_core::entity::{Effect, Patch, Task, Work};
+use tollhouse_core::entity::{Effect, Patch, Task, Work, Workstream};
 use tollhouse_core::lifecycle::{EffectState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::LandMode;
-use tollhouse_engine::{Command, PatchWish, TaskWish};
+use tollhouse_core::spec::{LandMode, OnExhausted};
+use tollhouse_core::{Money, RecordId};
+use tollhouse_engine::{Command, PatchWish, TaskWish, WorkstreamWish};
 
 use crate::explore::settings::Allowance;
 use crate::explore::world::{By, Move, Probe, Then, World};
@@ -20,6 +20,10 @@ pub(super) fn moves(world: &World) -> Vec<Move> {
                 .map(|(what, command)| Move { takes, ..of_person(world, what, Some(task.id.into()), command) })
         });
         moves.extend(words);
+    }
+    if world.left.stream_words > 0 {
+        let open = world.view.all::<Workstream>().filter(|stream| !stream.state.is_finished());
+        moves.extend(open.flat_map(|stream| stream_words(world, stream)));
     }
     for patch in world.view.all::<Patch>() {
         moves.extend(on_patch(world, patch));
@@ -46,18 +50,47 @@ fn resume(world: &World) -> Command {
 fn on_run(world: &World) -> Vec<Move> {
     let mut moves = Vec::new();
     let state = world.run().state;
-    if state == RunState::Paused {
+    if state == RunState::Paused && lacks_money(world) {
+        moves.extend(raise(world));
+    } else if state == RunState::Paused {
         moves.push(Move { by: By::Awaited, ..of_person(world, "a person resumes the run", None, resume(world)) });
     }
-    if world.left.pauses > 0 && state == RunState::Running {
-        let takes = |left: &mut Allowance| left.pauses -= 1;
+    if world.left.has(world.left.pauses) && state == RunState::Running {
+        let takes = |left: &mut Allowance| left.trouble(|left| &mut left.pauses);
         moves.push(Move { takes, ..of_person(world, "a person pauses the run", None, pause(world)) });
     }
-    if world.left.cancels > 0 && matches!(state, RunState::Pending | RunState::Running | RunState::Paused) {
-        let takes = |left: &mut Allowance| left.cancels -= 1;
+    if world.left.has(world.left.cancels)
+        && matches!(state, RunState::Pending | RunState::Running | RunState::Paused | RunState::Verifying)
+    {
+        let takes = |left: &mut Allowance| left.trouble(|left| &mut left.cancels);
         moves.push(Move { takes, ..of_person(world, "a person cancels the run", None, cancel(world)) });
     }
     moves
+}
+
+/// Whether a paused run has something to do that it cannot pay.
+fn lacks_money(world: &World) -> bool {
+    let Some(budget) = world.budget().filter(|budget| budget.on_exhausted == OnExhausted::Pause) else { return false };
+    let waits = |task: &&Task| matches!(task.state, TaskState::Queued | TaskState::Retrying);
+    let needs = world.view.all::<Task>().filter(waits).map(|task| task.spec.reserve.unwrap_or_default().as_nanos());
+    let left = budget.limit.as_nanos() - budget.spent.as_nanos();
+    needs.min().is_some_and(|least| left <= 0 || left < least)
+}
+
+/// A person lets it spend more: what waits for money waits for them.
+fn raise(world: &World) -> Option<Move> {
+    let budget = world.budget()?;
+    let limit = budget.limit.saturating_add(Money::from_nanos(10));
+    let command = Command::ChangeBudget { budget: budget.id, limit, reason: WHY.to_owned() };
+    Some(Move { by: By::Awaited, ..of_person(world, "a person raises what may be spent", None, command) })
+}
+
+fn stream_words(world: &World, stream: &Workstream) -> [Move; 2] {
+    let says = |wish| Command::OverrideWorkstream { workstream: stream.id, wish, reason: WHY.to_owned() };
+    let takes = |left: &mut Allowance| left.stream_words -= 1;
+    let words =
+        [("a person leaves out", says(WorkstreamWish::Skip)), ("a person cancels", says(WorkstreamWish::Cancel))];
+    words.map(|(what, command)| Move { takes, ..of_person(world, what, Some(stream.id.into()), command) })
 }
 
 fn task_words(task: &Task) -> [(&'static str, Command); 3] {
@@ -114,7 +147,13 @@ pub(super) fn probes(world: &World) -> Vec<Probe> {
         let what = "a person lands what is not held:";
         probes.push(Probe { what, about: Some(patch.id.into()), command, codes: &["not_held", "landing"] });
     }
+    if run.state == RunState::Paused && lacks_money(world) {
+        let command = resume(world);
+        let what = "a person resumes the run, and there is no money";
+        probes.push(Probe { what, about: None, command, codes: &["budget_spent"] });
+    }
     probes.extend(while_landing(world));
+    probes.extend(on_streams(world));
     probes
 }
 
@@ -136,4 +175,34 @@ fn while_landing(world: &World) -> Vec<Probe> {
         }
     }
     probes
+}
+
+/// What is over stays, what lands holds its workstream, and nobody is left out who is at work.
+fn on_streams(world: &World) -> Vec<Probe> {
+    let goes_on = matches!(world.run().state, RunState::Pending | RunState::Running | RunState::Paused);
+    let mut probes = Vec::new();
+    for stream in world.view.all::<Workstream>() {
+        let [skip, cancel] = stream_words(world, stream);
+        let probe = |what, one: Move, codes| Probe { what, about: one.about, command: one.command, codes };
+        if stream.state.is_finished() {
+            probes.push(probe("a person leaves out what is over:", skip, &["already_finished"]));
+            probes.push(probe("a person cancels what is over:", cancel, &["already_finished"]));
+            continue;
+        }
+        let own = || world.view.all::<Task>().filter(|task| task.spec.workstream.as_ref() == Some(&stream.spec.name));
+        let lands = own().any(|task| is_landing(world, task));
+        let at_work = own().any(|task| matches!(task.state, TaskState::Running | TaskState::Validating));
+        if goes_on && lands {
+            probes.push(probe("a person cancels while a change lands:", cancel, &["landing"]));
+        } else if goes_on && at_work {
+            probes.push(probe("a person leaves out what is worked on:", skip, &["task_at_work"]));
+        }
+    }
+    probes
+}
+
+fn is_landing(world: &World, task: &Task) -> bool {
+    let is_begun = |effect: &Effect| matches!(effect.state, EffectState::Started | EffectState::Unknown);
+    let lands = |effect: &Effect| task.patch.is_some_and(|patch| effect.work == Work::Land { patch });
+    world.view.all::<Effect>().any(|effect| is_begun(effect) && lands(effect))
 }

@@ -4,109 +4,113 @@ use std::collections::BTreeSet;
 
 use tollhouse_core::PatchId;
 use tollhouse_core::entity::{Attempt, ErrorClass, ExitStatus, GateRun, Patch, RuleOutcome, RunOutcome, Task, Work};
-use tollhouse_core::lifecycle::{AttemptState, EffectState, GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::lifecycle::{
+    AttemptState, EffectState, GateRunState, PatchState, RunState, TaskState, WorkstreamState,
+};
 use tollhouse_core::spec::Requirement;
 
-use super::Invariant;
 use super::scene::{
     Scene, attempt_is_over, clash, gate_run_is_over, is_begun, is_critical, is_done, is_missed, is_settled,
-    patch_is_over, run_is_over, task_is_over,
+    patch_is_over, run_is_over, stream_is_missed, stream_is_over, task_is_over, worker_is_over,
 };
+use super::{OfState, in_state};
 use crate::explore::world::Commit;
 
-type Check = fn(&Scene<'_>) -> bool;
-
-const fn inv(name: &'static str, says: &'static str, holds: Check) -> Invariant<Check> {
-    Invariant { name, says, holds }
-}
-
 /// What holds in each state.
-pub(in crate::explore) const IN_EACH_STATE: &[Invariant<Check>] = &[
-    inv("times are ordered", "Timestamps are ordered: created ≤ started ≤ finished.", times_are_ordered),
-    inv("the finished have an end", "`finished_at` is set exactly in finished states.", finished_have_an_end),
-    inv(
+pub(super) const IN_EACH_STATE: &[OfState] = &[
+    in_state("times are ordered", "Timestamps are ordered: created ≤ started ≤ finished.", times_are_ordered),
+    in_state("the finished have an end", "`finished_at` is set exactly in finished states.", finished_have_an_end),
+    in_state(
         "an end is drained",
         "Drained: every task finished; no attempt or gate run alive, no effect unsettled.",
         end_is_drained,
     ),
-    inv(
+    in_state(
         "a critical miss fails the run",
         "tasks_done: drained, and no critical workstream missed.",
         critical_miss_fails,
     ),
-    inv("the outcome says misses", "Only non-critical misses: its outcome says `with_failures`.", outcome_says_misses),
-    inv("a paused run has no lease", "Paused: no lease starts; what is alive ends.", paused_has_no_lease),
-    inv(
+    in_state(
+        "the outcome says misses",
+        "Only non-critical misses: its outcome says `with_failures`.",
+        outcome_says_misses,
+    ),
+    in_state("a paused run has no lease", "Paused: no lease starts; what is alive ends.", paused_has_no_lease),
+    in_state(
         "a run that winds down is idle",
         "Winding down: nothing is leased, running and validating tasks end, all others are canceled.",
         winding_down_is_idle,
     ),
-    inv("a lease is of a running task", "A lease exists exactly in `running`.", lease_is_of_running),
-    inv(
+    in_state("a lease is of a running task", "A lease exists exactly in `running`.", lease_is_of_running),
+    in_state(
         "attempts have a limit",
         "attempts ≤ the limit; lost counted apart, with the same limit.",
         attempts_have_a_limit,
     ),
-    inv("what is queued needs nothing more", "A queued task's dependencies are done.", queued_needs_nothing),
-    inv("what is missed is not waited for", "dependency_failed: one was missed.", missed_is_not_waited_for),
-    inv(
+    in_state("what is queued needs nothing more", "A queued task's dependencies are done.", queued_needs_nothing),
+    in_state("what is missed is not waited for", "dependency_failed: one was missed.", missed_is_not_waited_for),
+    in_state(
         "tasks that clash are apart",
         "No two running tasks, nor in one run two running or validating ones, have overlapping declared write scopes or the same conflict group.",
         clashing_are_apart,
     ),
-    inv("the run has room", "No more attempts are alive than the run allows.", run_has_room),
-    inv("the agent has room", "lease: worker idle and capable.", agent_has_room),
-    inv("an attempt ends with its task's event", "Attempt: ended by its task's event.", attempt_follows_task),
-    inv("success has exit status 0", "report_success: attempt ended well.", success_has_exit_zero),
-    inv(
+    in_state("the run has room", "No more attempts are alive than the run allows.", run_has_room),
+    in_state("the agent has room", "lease: worker idle and capable.", agent_has_room),
+    in_state("an attempt ends with its task's event", "Attempt: ended by its task's event.", attempt_follows_task),
+    in_state("success has exit status 0", "report_success: attempt ended well.", success_has_exit_zero),
+    in_state(
         "what validates has a patch",
         "report_success: its patch is in the ledger; refuse: none came.",
         validating_has_a_patch,
     ),
-    inv("what cannot help is not tried again", "`budget` and `plan_inconsistent` do not retry.", retried_may_help),
-    inv(
+    in_state("what cannot help is not tried again", "`budget` and `plan_inconsistent` do not retry.", retried_may_help),
+    in_state(
         "a patch moves with its task",
         "A task's patch moves beyond `created` only while the task is validating, and only the last attempt's; else it is dropped.",
         patch_moves_with_task,
     ),
-    inv(
+    in_state(
         "what lands completes",
         "`land` and the task's `pass` are one commit; pass: the last attempt's patch is committed.",
         landed_completes,
     ),
-    inv(
+    in_state(
         "one patch of a task lives",
         "release: once its task is finished, not completed: lands for itself.",
         one_patch_of_a_task,
     ),
-    inv("one patch is on its way", "Nothing overtakes a landing.", one_is_on_its_way),
-    inv(
+    in_state("one patch is on its way", "Nothing overtakes a landing.", one_is_on_its_way),
+    in_state(
         "every gate passed before",
         "verify: every required gate passed on that very tree; `committed` needs `verified` on the same tree.",
         verified_passed_gates,
     ),
-    inv(
+    in_state(
         "the rules hold of what goes on",
         "validate: format, scope and the rules over the patch hold; verify: the rules over the tree hold.",
         rules_hold,
     ),
-    inv("what is held was approved", "a hold before landing; waiting: decide, by a person.", held_was_approved),
-    inv(
+    in_state("what is held was approved", "a hold before landing; waiting: decide, by a person.", held_was_approved),
+    in_state(
         "a gate sets aside for a reason",
         "quarantine: a required gate failed, was skipped or stayed in error on its present tree; error is run again, at most twice.",
         gate_sets_aside_for_a_reason,
     ),
-    inv(
+    in_state(
         "the branch is what the ledger says",
         "committed: the landing branch moved to it by compare-and-swap.",
         branch_is_the_ledger,
     ),
-    inv("a gate begins after those it needs", "Gate run: hold, a gate it needs has not passed.", gate_waits_for_gates),
-    inv("a gate that breaks is run thrice", "error is run again, at most twice.", errors_are_counted),
-    inv("an open gate has its tree", "skip: its tree is stale.", open_gate_has_its_tree),
-    inv("what is asked for is wanted", "withdraw: its cause is gone.", asked_is_wanted),
-    inv("nothing is asked for twice", "Effect: one runner.", asked_once),
-    inv(
+    in_state(
+        "a gate begins after those it needs",
+        "Gate run: hold, a gate it needs has not passed.",
+        gate_waits_for_gates,
+    ),
+    in_state("a gate that breaks is run thrice", "error is run again, at most twice.", errors_are_counted),
+    in_state("an open gate has its tree", "skip: its tree is stale.", open_gate_has_its_tree),
+    in_state("what is asked for is wanted", "withdraw: its cause is gone.", asked_is_wanted),
+    in_state("nothing is asked for twice", "Effect: one runner.", asked_once),
+    in_state(
         "what is stopped is killed",
         "cancel: its lease ends, its process is stopped; overdue: the engine has it killed.",
         stopped_is_killed,
@@ -118,9 +122,12 @@ fn times_are_ordered(s: &Scene<'_>) -> bool {
     let tasks = s.tasks.iter().map(|one| (Some(one.created_at), one.started_at, one.finished_at));
     let attempts = s.attempts.iter().map(|one| (None, Some(one.started_at), one.finished_at));
     let patches = s.patches.iter().map(|one| (Some(one.created_at), None, one.finished_at));
+    let streams = s.streams.iter().map(|one| (Some(one.created_at), one.started_at, one.finished_at));
+    let workers = s.workers.iter().map(|one| (Some(one.registered_at), None, one.finished_at));
     let gate_runs = s.gate_runs.iter().map(|one| (Some(one.created_at), one.started_at, one.finished_at));
     let effects = s.effects.iter().map(|one| (Some(one.created_at), one.started_at, one.finished_at));
-    let all = tasks.chain(attempts).chain(patches).chain(gate_runs).chain(effects).chain([run]);
+    let all = tasks.chain(attempts).chain(patches).chain(gate_runs).chain(effects);
+    let all = all.chain(streams).chain(workers).chain([run]);
     let mut all = all.map(|(created, started, finished)| [created, started, finished]);
     all.all(|times| times.into_iter().flatten().is_sorted())
 }
@@ -132,12 +139,15 @@ fn finished_have_an_end(s: &Scene<'_>) -> bool {
         && s.patches.iter().all(|one| one.finished_at.is_some() == patch_is_over(one.state))
         && s.gate_runs.iter().all(|one| one.finished_at.is_some() == gate_run_is_over(one.state))
         && s.effects.iter().all(|one| one.finished_at.is_some() == is_settled(one.state))
+        && s.workers.iter().all(|one| one.finished_at.is_some() == worker_is_over(one.state))
+        && s.streams.iter().all(|one| one.finished_at.is_some() == stream_is_over(one.state))
 }
 
 fn end_is_drained(s: &Scene<'_>) -> bool {
     let lands_for_itself = |patch: Option<&Patch>| patch.is_some_and(|patch| s.is_released(patch));
     !run_is_over(s.run.state)
         || (s.tasks.iter().all(|task| task_is_over(task.state))
+            && s.streams.iter().all(|stream| stream_is_over(stream.state))
             && s.attempts.iter().all(|attempt| attempt_is_over(attempt.state))
             && s.patches.iter().all(|patch| patch_is_over(patch.state) || s.is_released(patch))
             && s.unsettled().all(|effect| lands_for_itself(s.patch_behind(&effect.work)))
@@ -148,15 +158,11 @@ fn end_is_drained(s: &Scene<'_>) -> bool {
 }
 
 fn critical_miss_fails(s: &Scene<'_>) -> bool {
-    match s.run.state {
-        RunState::Succeeded => !s.critical_missed(),
-        RunState::Failed => s.critical_missed(),
-        _ => true,
-    }
+    s.run.state != RunState::Succeeded || !s.critical_missed()
 }
 
 fn outcome_says_misses(s: &Scene<'_>) -> bool {
-    let missed = s.tasks.iter().any(|task| is_missed(task));
+    let missed = s.tasks.iter().any(|task| is_missed(task)) || s.streams.iter().any(|stream| stream_is_missed(stream));
     let said = if missed { RunOutcome::WithFailures } else { RunOutcome::Clean };
     s.run.state != RunState::Succeeded || s.run.outcome == Some(said)
 }
@@ -288,7 +294,10 @@ fn verified_passed_gates(s: &Scene<'_>) -> bool {
     s.patches.iter().filter(verified).all(|patch| {
         let runs = s.gate_runs_on(patch);
         let passed = |name: &str| runs.iter().any(|one| one.gate.name == name && one.state == GateRunState::Passed);
-        required().all(|gate| passed(&gate.name))
+        // All of them, where its task names none.
+        let named = s.task_of(patch).and_then(|task| task.spec.gates.clone());
+        let counts = |name: &String| named.as_ref().is_none_or(|named| named.contains(name));
+        required().filter(|gate| counts(&gate.name)).all(|gate| passed(&gate.name))
     })
 }
 
@@ -340,7 +349,8 @@ fn gate_waits_for_gates(s: &Scene<'_>) -> bool {
         matches!(one.state, S::Running | S::Passed | S::Failed)
     };
     let same_tree = |one: &GateRun, other: &GateRun| {
-        (one.patch, &one.tree, &one.parent) == (other.patch, &other.tree, &other.parent)
+        (one.patch, one.workstream, &one.tree, &one.parent)
+            == (other.patch, other.workstream, &other.tree, &other.parent)
     };
     s.gate_runs.iter().filter(began).all(|one| {
         one.gate.needs.iter().all(|name| {
@@ -354,8 +364,8 @@ fn errors_are_counted(s: &Scene<'_>) -> bool {
     s.gate_runs.iter().filter(|one| is_own_error(one)).all(|one| {
         let same = |other: &&&GateRun| {
             is_own_error(other)
-                && (other.patch, &other.tree, &other.parent, &other.gate.name)
-                    == (one.patch, &one.tree, &one.parent, &one.gate.name)
+                && (other.patch, other.workstream, &other.tree, &other.parent, &other.gate.name)
+                    == (one.patch, one.workstream, &one.tree, &one.parent, &one.gate.name)
         };
         s.gate_runs.iter().filter(same).count() <= 3
     })
@@ -364,6 +374,13 @@ fn errors_are_counted(s: &Scene<'_>) -> bool {
 fn open_gate_has_its_tree(s: &Scene<'_>) -> bool {
     let is_open = |one: &&&GateRun| matches!(one.state, GateRunState::Pending | GateRunState::Blocked);
     s.gate_runs.iter().filter(is_open).all(|one| {
+        if one.patch.is_none() {
+            let stream = s.streams.iter().find(|stream| one.workstream == Some(stream.id));
+            return match one.workstream {
+                Some(_) => stream.is_some_and(|stream| stream.state == WorkstreamState::Validating),
+                None => s.run.state == RunState::Verifying,
+            };
+        }
         let patch = s.patches.iter().find(|patch| one.patch == Some(patch.id));
         patch.is_some_and(|patch| {
             let on = patch.candidate.as_ref();
@@ -402,7 +419,8 @@ fn stopped_is_killed(s: &Scene<'_>) -> bool {
     })
 }
 
-/// Critical tasks that were missed.
+/// Critical tasks of the run's own that were missed.
 pub(super) fn missed_criticals(s: &Scene<'_>) -> BTreeSet<tollhouse_core::TaskId> {
-    s.tasks.iter().filter(|task| is_critical(task) && is_missed(task)).map(|task| task.id).collect()
+    let of_run = |task: &&&Task| task.spec.workstream.is_none() && is_critical(task) && is_missed(task);
+    s.tasks.iter().filter(of_run).map(|task| task.id).collect()
 }

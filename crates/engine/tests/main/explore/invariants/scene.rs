@@ -1,8 +1,11 @@
 //! A state's records, at hand, with the words that the lifecycles use of them.
 
-use tollhouse_core::entity::{Attempt, Effect, ErrorClass, GateRun, Patch, Run, Task, Work};
-use tollhouse_core::lifecycle::{AttemptState, EffectState, GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::entity::{Attempt, Effect, ErrorClass, GateRun, Patch, Run, Task, Work, Worker, Workstream};
+use tollhouse_core::lifecycle::{
+    AttemptState, EffectState, GateRunState, PatchState, RunState, TaskState, WorkerState, WorkstreamState,
+};
 use tollhouse_core::spec::{LandMode, Weight};
+use tollhouse_core::{AttemptId, PatchId, WorkerId};
 
 use crate::explore::world::World;
 
@@ -15,6 +18,9 @@ pub(in crate::explore) struct Scene<'w> {
     pub(super) patches: Vec<&'w Patch>,
     pub(super) gate_runs: Vec<&'w GateRun>,
     pub(super) effects: Vec<&'w Effect>,
+    /// Those that any run may use.
+    pub(super) workers: Vec<&'w Worker>,
+    pub(super) streams: Vec<&'w Workstream>,
 }
 
 pub(super) const fn run_is_over(state: RunState) -> bool {
@@ -37,6 +43,24 @@ pub(super) const fn patch_is_over(state: PatchState) -> bool {
 pub(super) const fn gate_run_is_over(state: GateRunState) -> bool {
     use GateRunState as S;
     matches!(state, S::Passed | S::Failed | S::Error | S::Skipped)
+}
+
+pub(super) const fn worker_is_over(state: WorkerState) -> bool {
+    matches!(state, WorkerState::Terminated | WorkerState::Crashed)
+}
+
+pub(super) const fn stream_is_over(state: WorkstreamState) -> bool {
+    use WorkstreamState as S;
+    matches!(state, S::Completed | S::Failed | S::Canceled | S::Skipped)
+}
+
+/// Failed, canceled, or skipped because something needed was missed.
+pub(super) fn stream_is_missed(stream: &Workstream) -> bool {
+    match stream.state {
+        WorkstreamState::Failed | WorkstreamState::Canceled => true,
+        WorkstreamState::Skipped => stream.error_class == Some(ErrorClass::DependencyMissed),
+        _ => false,
+    }
 }
 
 pub(super) const fn is_settled(state: EffectState) -> bool {
@@ -84,6 +108,8 @@ impl<'w> Scene<'w> {
             patches: world.view.all().collect(),
             gate_runs: world.view.all().collect(),
             effects: world.view.all().collect(),
+            workers: world.shared_workers().collect(),
+            streams: world.view.all().collect(),
         }
     }
 
@@ -97,6 +123,14 @@ impl<'w> Scene<'w> {
 
     pub(super) fn attempt_of(&self, task: &Task) -> Option<&'w Attempt> {
         self.attempts.iter().find(|attempt| task.attempt == Some(attempt.id)).copied()
+    }
+
+    pub(super) fn worker(&self, id: WorkerId) -> Option<&'w Worker> {
+        self.workers.iter().find(|worker| worker.id == id).copied()
+    }
+
+    pub(super) fn attempt(&self, id: AttemptId) -> Option<&'w Attempt> {
+        self.attempts.iter().find(|attempt| attempt.id == id).copied()
     }
 
     pub(super) fn needed_by(&self, task: &'w Task) -> impl Iterator<Item = &'w Task> + '_ {
@@ -114,7 +148,15 @@ impl<'w> Scene<'w> {
     }
 
     pub(super) fn critical_missed(&self) -> bool {
-        self.tasks.iter().any(|task| is_critical(task) && is_missed(task))
+        // A task in no workstream is in the run's own, which is critical.
+        let of_run = |task: &Task| task.spec.workstream.is_none() && is_critical(task) && is_missed(task);
+        let streams = || self.streams.iter().filter(|stream| stream.spec.weight == Weight::Critical);
+        self.tasks.iter().any(|task| of_run(task)) || streams().any(|stream| stream_is_missed(stream))
+    }
+
+    /// Whether the branch may be moving to a patch.
+    pub(super) fn is_landing(&self, patch: PatchId) -> bool {
+        self.effects.iter().any(|effect| effect.work == Work::Land { patch } && is_begun(effect.state))
     }
 
     /// The runs of gates on a patch's present candidate.

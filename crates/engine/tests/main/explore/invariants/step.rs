@@ -1,13 +1,15 @@
 //! What holds at each step, between a state and the next.
 
 use tollhouse_core::entity::{Effect, Patch, Task, Work};
-use tollhouse_core::lifecycle::{AttemptState, EffectState, PatchState, RunState, TaskState};
+use tollhouse_core::lifecycle::{
+    AttemptState, BudgetState, EffectState, PatchState, RunState, TaskState, WorkstreamState,
+};
 use tollhouse_core::{Change, EffectId, Kind, TaskId};
 use tollhouse_engine::{Command, Outcome, PatchWish, TaskWish, Witness};
 
-use super::Invariant;
 use super::moment::missed_criticals;
-use super::scene::{Scene, is_begun, is_missed, is_settled, run_is_over, task_is_over};
+use super::scene::{Scene, is_begun, is_missed, is_settled, run_is_over, stream_is_over, task_is_over, worker_is_over};
+use super::{OfStep, at_step};
 use crate::explore::world::{By, Move};
 
 /// A state, what was done in it, and the state after that.
@@ -18,73 +20,77 @@ pub(in crate::explore) struct Step<'w> {
     pub(in crate::explore) after: &'w Scene<'w>,
 }
 
-type Check = fn(&Step<'_>) -> bool;
-
-const fn inv(name: &'static str, says: &'static str, holds: Check) -> Invariant<Check> {
-    Invariant { name, says, holds }
-}
-
 /// What holds at each step.
-pub(in crate::explore) const AT_EACH_STEP: &[Invariant<Check>] = &[
-    inv(
+pub(super) const AT_EACH_STEP: &[OfStep] = &[
+    at_step(
         "what is over stays",
         "`*` marks a terminal state: it absorbs; a late report about something finished moves no state.",
         over_stays,
     ),
-    inv("epochs only grow", "Effect: an epoch; lease: epoch + 1.", epochs_grow),
-    inv(
+    at_step("epochs only grow", "Effect: an epoch; lease: epoch + 1.", epochs_grow),
+    at_step(
         "what a patch says never changes",
         "The content never changes (its hash is its identity); `critical` never changes.",
         content_stays,
     ),
-    inv(
+    at_step(
         "who claimed it says how it went",
         "Effect: one runner, an epoch; `unknown` is settled by looking at the world.",
         claimant_reports,
     ),
-    inv("a new conductor has begun nothing", "`lose`: started → unknown (runner dead).", taken_over_is_unknown),
-    inv(
+    at_step("a new conductor has begun nothing", "`lose`: started → unknown (runner dead).", taken_over_is_unknown),
+    at_step(
         "nothing starts at rest",
         "Paused: no lease, apply, gate run or landing starts; what is alive ends.",
         nothing_starts_at_rest,
     ),
-    inv(
+    at_step(
         "nothing is tried when winding down",
         "Winding down: nothing is leased, running and validating tasks end without another attempt.",
         winding_down_tries_nothing,
     ),
-    inv(
+    at_step(
         "winding down lets end",
         "Winding down: running and validating tasks end, all others are canceled.",
         winding_down_lets_end,
     ),
-    inv(
+    at_step(
         "nothing overtakes a landing",
         "Until its effect is settled, its patch and task take only its outcome.",
         nothing_overtakes,
     ),
-    inv(
+    at_step(
         "a requeue gives up nobody",
         "requeue: by a person; run running or paused, nothing skipped or failed for it.",
         requeue_is_clean,
     ),
-    inv(
+    at_step(
         "a release is a person's",
         "A quarantined patch never moves by itself; release: a person, once its task is finished, not completed.",
         release_is_a_persons,
     ),
-    inv("what is late moves no task", "A late report about something finished moves no state.", late_moves_no_task),
-    inv(
+    at_step("what is late moves no task", "A late report about something finished moves no state.", late_moves_no_task),
+    at_step(
         "a run rests when nothing moves",
         "Only what holds no lease, money, process or lock may wait for a person.",
         rest_is_quiet,
     ),
-    inv(
+    at_step(
         "a loss or interrupt uses no attempt",
         "interrupt: does not use up an attempt; lose: counted apart.",
         lost_uses_no_attempt,
     ),
-    inv(
+    at_step(
+        "a run fails for a reason",
+        "fail: wound down: a critical workstream missed, budget exhausted and `stop`, the run's deadline, or stuck.",
+        fails_for_a_reason,
+    ),
+    at_step(
+        "nothing is leased when time is over",
+        "Winding down (the run's deadline): nothing is leased.",
+        late_leases_nothing,
+    ),
+    at_step(
         "a deadline moves what is due",
         "retrying: backoff over; overdue: past its deadline; expire: no answer in time.",
         deadline_moves,
@@ -132,7 +138,16 @@ fn over_stays(s: &Step<'_>) -> bool {
                 let before = effect(s.before, id.try_into().expect("an effect"));
                 before.is_none_or(|one| !is_settled(one.state))
             }
-            Kind::Worker | Kind::Workstream | Kind::Breaker | Kind::CostEntry | Kind::Budget => true,
+            Kind::Worker => {
+                let before = s.before.worker(id.try_into().expect("a worker"));
+                before.is_none_or(|one| !worker_is_over(one.state))
+            }
+            Kind::Workstream => {
+                let is = |one: &&&tollhouse_core::entity::Workstream| one.id == id.try_into().expect("a workstream");
+                let before = s.before.streams.iter().find(is);
+                before.is_none_or(|one| !stream_is_over(one.state))
+            }
+            Kind::Breaker | Kind::CostEntry | Kind::Budget => true,
         }
     })
 }
@@ -167,12 +182,25 @@ fn claimant_reports(s: &Step<'_>) -> bool {
         let after = effect(s.after, before.id).map(|after| after.state);
         let Some(after) = after.filter(|after| *after != before.state) else { return true };
         match (before.state, after, &s.done.command) {
+            (EffectState::Requested, EffectState::Started, Command::Claim { effect, by, .. })
+                if by.worker.is_some() =>
+            {
+                let worker = by.worker.and_then(|worker| s.before.worker(worker));
+                let held = worker.and_then(|worker| worker.holds.as_ref());
+                *effect == before.id && held.is_some_and(|held| before.work.subject() == held.attempt.into())
+            }
             (EffectState::Requested, EffectState::Started, Command::Claim { effect, by, .. }) => {
                 let drives = s.before.run.conductor.as_ref().is_some_and(|present| present.epoch == by.conductor);
                 *effect == before.id && drives
             }
             (EffectState::Requested, EffectState::Failed, _) => true,
-            (EffectState::Started, EffectState::Unknown, Command::Drive { .. }) => true,
+            (EffectState::Started, EffectState::Unknown, Command::Drive { .. }) => {
+                !s.before.world.is_for_worker(before)
+            }
+            (EffectState::Started, EffectState::Unknown, Command::LookAtWorker { worker, .. }) => {
+                let held = s.before.worker(*worker).and_then(|worker| worker.holds.as_ref());
+                held.is_some_and(|held| before.work.subject() == held.attempt.into())
+            }
             (EffectState::Started, _, Command::Report { effect, epoch, .. }) => {
                 *effect == before.id && *epoch == before.epoch
             }
@@ -187,7 +215,10 @@ fn claimant_reports(s: &Step<'_>) -> bool {
 
 fn taken_over_is_unknown(s: &Step<'_>) -> bool {
     !matches!(s.done.command, Command::Drive { .. })
-        || s.after.effects.iter().all(|effect| effect.state != EffectState::Started)
+        || s.after
+            .effects
+            .iter()
+            .all(|effect| effect.state != EffectState::Started || s.after.world.is_for_worker(effect))
 }
 
 fn nothing_starts_at_rest(s: &Step<'_>) -> bool {
@@ -230,7 +261,10 @@ fn winding_down_lets_end(s: &Step<'_>) -> bool {
         let meant = matches!(&s.done.command, Command::OverrideTask { task, .. } if *task == before.id);
         // Held, and sent back by a person while the run winds down: that ends it, too.
         let sent_back = matches!(&s.done.command, Command::OverridePatch { patch, .. } if before.patch == Some(*patch));
-        end_of_run || meant || sent_back || task(s.after, before.id).state != TaskState::Canceled
+        // A person ended its workstream.
+        let stream_ended =
+            matches!(s.done.command, Command::OverrideWorkstream { .. }) && before.spec.workstream.is_some();
+        end_of_run || meant || sent_back || stream_ended || task(s.after, before.id).state != TaskState::Canceled
     })
 }
 
@@ -258,7 +292,10 @@ fn requeue_is_clean(s: &Step<'_>) -> bool {
             matches!(&s.done.command, Command::OverrideTask { task, wish: TaskWish::Retry { .. }, .. } if *task == id);
         let name = &task(s.before, id).spec.name;
         let given_up = s.before.tasks.iter().any(|other| other.spec.needs.contains(name) && is_missed(other));
-        asked && !given_up && matches!(s.before.run.state, RunState::Running | RunState::Paused)
+        let own =
+            s.before.streams.iter().find(|own| task(s.before, id).spec.workstream.as_ref() == Some(&own.spec.name));
+        let goes_on = own.is_none_or(|own| own.state == WorkstreamState::Executing);
+        asked && !given_up && goes_on && matches!(s.before.run.state, RunState::Running | RunState::Paused)
     })
 }
 
@@ -304,7 +341,9 @@ fn rest_is_quiet(s: &Step<'_>) -> bool {
     let pauses = s.before.run.state == RunState::Running && s.after.run.state == RunState::Paused;
     let trouble =
         matches!(&s.done.command, Command::Report { outcome, .. } if matches!(**outcome, Outcome::Failed { .. }));
-    if !pauses || trouble || matches!(s.done.command, Command::PauseRun { .. }) {
+    // Without money, what is alive is stopped.
+    let spent = s.after.world.budget().is_some_and(|budget| budget.state == BudgetState::Exhausted);
+    if !pauses || trouble || spent || matches!(s.done.command, Command::PauseRun { .. }) {
         return true;
     }
     let rests =
@@ -325,4 +364,33 @@ fn lost_uses_no_attempt(s: &Step<'_>) -> bool {
 
 fn deadline_moves(s: &Step<'_>) -> bool {
     s.done.by != By::Clock || !s.changes.is_empty()
+}
+
+fn is_late(s: &Step<'_>) -> bool {
+    let run = s.before.run;
+    let deadline = run.started_at.and_then(|started| Some(started.after(run.spec.deadline?)));
+    deadline.is_some_and(|deadline| deadline <= s.done.at)
+}
+
+fn late_leases_nothing(s: &Step<'_>) -> bool {
+    let leased = s.changes.iter().any(|change| change.record.kind() == Kind::Task && change.event.name == "lease");
+    !leased || !is_late(s)
+}
+
+fn fails_for_a_reason(s: &Step<'_>) -> bool {
+    use tollhouse_core::spec::OnExhausted;
+    if s.before.run.state != RunState::Running || s.after.run.state != RunState::Failed {
+        return true;
+    }
+    let budget = s.after.world.budget();
+    let spent = budget.is_some_and(|one| one.on_exhausted == OnExhausted::Stop && one.state == BudgetState::Exhausted);
+    s.after.critical_missed() || spent || is_late(s) || is_stuck(s.before)
+}
+
+/// Nothing is alive, and no worker that is left can do what is queued.
+fn is_stuck(s: &Scene<'_>) -> bool {
+    let queued = || s.tasks.iter().filter(|task| task.state == TaskState::Queued);
+    let living = || s.workers.iter().filter(|worker| !worker_is_over(worker.state));
+    let can = |task: &Task| living().any(|worker| task.spec.capabilities.is_subset(&worker.capabilities));
+    queued().count() > 0 && s.unsettled().next().is_none() && !queued().any(|task| can(task))
 }
