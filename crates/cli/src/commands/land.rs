@@ -86,7 +86,7 @@ fn named(texts: &[String], context: &Context) -> Result<Wanted, CliError> {
 fn all_held(context: &Context) -> Result<Wanted, CliError> {
     let (_, store) = open(context)?;
     let mut wanted = Wanted::new();
-    let states = vec![PatchState::Verified.as_str().to_owned()];
+    let states = [PatchState::Applied, PatchState::Verified].map(|state| state.as_str().to_owned()).to_vec();
     for record in store.find(&Find { kind: Some(Kind::Patch), states, ..Find::default() })? {
         let patch = Patch::from_record(&record).map_err(ViewError::from)?;
         let Some(run) = patch.run else { continue };
