@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, MAX_PARALLEL_DEFAULT};
-use tollhouse_core::spec::{LandMode, PolicySpec, RunSpec, TaskSpec};
+use tollhouse_core::spec::{AgentSpec, LandMode, PolicySpec, RouteSpec, RunSpec, TaskSpec};
 
 use super::config::ProjectSpec;
 use super::graph::unknown;
@@ -60,12 +60,18 @@ pub fn resolve(
     run.plan.clone_from(&plan.plan);
     run.objective.clone_from(&plan.objective);
     run.max_parallel = defaults.max_parallel.or(plan.max_parallel).unwrap_or(MAX_PARALLEL_DEFAULT).max(1);
-    let used: BTreeSet<&str> = tasks.iter().map(|task| task.agent.as_str()).collect();
-    run.agents.retain(|agent| used.contains(agent.name.as_str()));
+    keep_used(&mut run.agents, &tasks);
     run.tasks = tasks;
     run.workstreams = plan.workstreams.iter().map(WorkstreamDraft::spec).collect();
     run.acceptance = plan.acceptance.iter().map(|gate| gate.value.clone()).collect();
     Ok(run)
+}
+
+/// Leaves the agents that tasks may go to.
+pub(super) fn keep_used(agents: &mut Vec<AgentSpec>, tasks: &[TaskSpec]) {
+    let routed = tasks.iter().filter_map(|task| task.route.as_ref()).flat_map(|route| &route.agents);
+    let used: BTreeSet<&str> = tasks.iter().map(|task| &task.agent).chain(routed).map(String::as_str).collect();
+    agents.retain(|agent| used.contains(agent.name.as_str()));
 }
 
 /// A run of the project for a change that no run made.
@@ -111,10 +117,15 @@ impl Resolver<'_> {
         if let Some(gates) = &task.gates {
             self.tell_gates(gates, problems);
         }
+        let (agent, route) = self.agent(task, problems);
         TaskSpec {
             name: task.id.value.clone(),
             prompt: self.prompt(task.prompt.as_ref(), problems),
-            agent: self.agent(task, problems),
+            agent,
+            route,
+            kind: task.routing.kind.clone(),
+            risk: task.routing.risk,
+            capabilities: task.routing.capabilities.iter().map(|word| word.value.clone()).collect(),
             policy: task.policy.as_ref().map(super::policy::PolicyDraft::spec),
             gates: task.gates.as_ref().map(|gates| gates.iter().map(|gate| gate.value.clone()).collect()),
             needs: task.needs.iter().map(|need| need.value.clone()).collect(),
@@ -146,18 +157,21 @@ impl Resolver<'_> {
         String::new()
     }
 
-    fn agent(&self, task: &TaskDraft, problems: &mut Problems) -> String {
+    fn agent(&self, task: &TaskDraft, problems: &mut Problems) -> (String, Option<RouteSpec>) {
+        task.routing.tell_words(self.project, problems);
         match &task.agent {
             AgentChoice::Named(name) => {
                 let known = || self.project.agents.iter().map(|agent| agent.name.as_str());
                 if !known().any(|agent| agent == name.value) {
                     let (message, hint) = unknown("agent", &name.value, known(), problems);
                     problems.wrong(&name.place, message, hint);
+                } else {
+                    task.routing.tell_incapable(self.project, &name.value, &name.place, problems);
                 }
-                name.value.clone()
+                (name.value.clone(), None)
             }
-            AgentChoice::Only => only_agent(self.project, &task.place, problems),
-            AgentChoice::Wrong => String::new(),
+            AgentChoice::Routed => task.routing.route(self.project, &task.place, problems),
+            AgentChoice::Wrong => (String::new(), None),
         }
     }
 

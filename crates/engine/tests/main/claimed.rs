@@ -4,12 +4,12 @@ use std::panic::catch_unwind;
 
 use tollhouse_engine::{Guard, without};
 
-use crate::{breakers, budgets, retries};
+use crate::{breakers, budgets, retries, routing};
 
 /// A guard, and what is not true without it.
 type Claimed = (Guard, fn());
 
-pub(crate) const CLAIMED: [Claimed; 16] = [
+pub(crate) const CLAIMED: [Claimed; 18] = [
     (Guard::LeaseNeedsMoney, budgets::nothing_begins_that_cannot_be_paid_and_explain_says_so),
     (Guard::EndSettlesReservation, budgets::what_nobody_knows_counts_as_what_was_set_aside),
     (Guard::TaskLimitHolds, budgets::an_attempt_that_cost_more_than_its_task_may_has_failed_and_is_not_tried_again),
@@ -26,6 +26,8 @@ pub(crate) const CLAIMED: [Claimed; 16] = [
     (Guard::PolicyRetryNeedsPatch, retries::a_rule_that_refused_no_patch_teaches_nothing),
     (Guard::SameEndsAreCounted, retries::what_ends_in_the_same_way_three_times_in_a_row_is_not_tried_again),
     (Guard::RateLimitIsWaitedFor, retries::a_provider_that_asked_to_slow_down_is_not_asked_before_its_time),
+    (Guard::TriedGivesWay, routing::who_tried_in_vain_gives_way_to_the_next_of_the_chain),
+    (Guard::RarelyAskedIsAsked, routing::an_agent_of_which_too_little_is_known_is_tried_however_unlucky_it_was),
 ];
 
 #[test]
