@@ -162,11 +162,11 @@ impl Resolver<'_> {
         match &task.agent {
             AgentChoice::Named(name) => {
                 let known = || self.project.agents.iter().map(|agent| agent.name.as_str());
-                if !known().any(|agent| agent == name.value) {
+                if known().any(|agent| agent == name.value) {
+                    task.routing.tell_incapable(self.project, &name.value, &name.place, problems);
+                } else {
                     let (message, hint) = unknown("agent", &name.value, known(), problems);
                     problems.wrong(&name.place, message, hint);
-                } else {
-                    task.routing.tell_incapable(self.project, &name.value, &name.place, problems);
                 }
                 (name.value.clone(), None)
             }

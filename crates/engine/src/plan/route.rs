@@ -238,18 +238,18 @@ impl RouteDraft {
     fn tell_all_incapable(&self, project: &ProjectSpec, agents: &[String], place: &Place, problems: &mut Problems) {
         let known = |word: &At<String>| project.agents.iter().any(|agent| agent.capabilities.contains(&word.value));
         let asked = || self.capabilities.iter().filter(|word| known(word)).map(|word| &word.value);
-        let named: Vec<&AgentSpec> = project.agents.iter().filter(|agent| agents.contains(&agent.name)).collect();
+        let meant: Vec<&AgentSpec> = project.agents.iter().filter(|agent| agents.contains(&agent.name)).collect();
         let is_able = |agent: &&AgentSpec| asked().all(|word| agent.capabilities.contains(word));
         // Whoever is not there is told already.
-        if named.len() < agents.len() || named.is_empty() || named.iter().any(is_able) {
+        if meant.len() < agents.len() || meant.is_empty() || meant.iter().any(is_able) {
             return;
         }
-        let names: Vec<String> = named.iter().map(|agent| quoted(&agent.name)).collect();
+        let names: Vec<String> = meant.iter().map(|agent| quoted(&agent.name)).collect();
         let words = |lacks: &dyn Fn(&String) -> bool| {
             asked().filter(|word| lacks(word)).map(|word| quoted(word)).collect::<Vec<_>>().join(" and ")
         };
         let able: Vec<String> = project.agents.iter().filter(is_able).map(|agent| quoted(&agent.name)).collect();
-        let message = match (names.as_slice(), named.as_slice()) {
+        let message = match (names.as_slice(), meant.as_slice()) {
             ([name], [agent]) => {
                 format!("agent {name} is not capable of {}", words(&|word| !agent.capabilities.contains(word)))
             }
