@@ -173,8 +173,17 @@ domain = "docs"
 "#;
     told_of_project(
         config,
-        &expect![[r"
-    "]],
+        &expect![[r#"
+            tollhouse.toml:3:25: `a b` is no name for a capability; 1 to 100 of: letters without accents, digits, `.`, `_`, `-`; no `.` or `-` first, no `.` or `.lock` last, no `..` [/agents/claude/capabilities/1]
+            tollhouse.toml:6:1: unknown key `kinds`; did you mean `kind`? [/route/0/kinds]
+            tollhouse.toml:7:9: unknown value `hihg`; did you mean `high`? [/route/0/risk/0]
+            tollhouse.toml:8:14: expected text, or a list of texts, found a whole number [/route/0/complexity]
+            tollhouse.toml:9:11: unknown agent `cluade`; did you mean `claude`? [/route/0/agents/0]
+            tollhouse.toml:9:31: agent `claude` stands here twice; take one out [/route/0/agents/2]
+            tollhouse.toml:10:12: unknown value `bset`; did you mean `best`? [/route/0/strategy]
+            tollhouse.toml:13:10: an empty list names nobody; name at least one agent [/route/1/agents]
+            tollhouse.toml:15:1: a route without agents; add agents = ["name"], the first choice first [/route/2]
+        "#]],
     );
 }
 
