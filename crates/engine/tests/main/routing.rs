@@ -11,7 +11,8 @@ use tollhouse_core::spec::{AgentSpec, RouteSpec, RunSpec, Strategy as By, TaskSp
 use tollhouse_core::{Actor, BreakerId, RunId, Span, Timestamp, TreeFacts};
 use tollhouse_engine::report::explain;
 use tollhouse_engine::{
-    At, AttemptFacts, Command, Engine, Outcome, RateLimit, View, next_deadline, next_task, track_records,
+    At, AttemptFacts, Command, Engine, Guard, Outcome, RateLimit, View, next_deadline, next_task, track_records,
+    without,
 };
 use tollhouse_state::MemoryStore;
 
@@ -354,8 +355,8 @@ fn an_agent_and_its_worker_are_able_to_do_what_both_bring() {
     let mut plan = shared(vec![task], 4);
     plan.agents = vec![agent("a", None, &["gpu"]), agent("b", None, &["rust"])];
     yard.begin(&plan);
-    let plain = yard.try_register(&newcomer("plain", 2, &[])).expect("its name is free");
-    assert_eq!(yard.work(plain), None);
+    let weak = yard.try_register(&newcomer("weak", 2, &[])).expect("its name is free");
+    assert_eq!(yard.work(weak), None);
     let able = yard.try_register(&newcomer("able", 3, &["gpu"])).expect("its name is free");
     let attempt = yard.work(able).expect("both together are able");
     assert_eq!(yard.attempt(attempt).agent, "b");
@@ -556,4 +557,20 @@ proptest! {
         prop_assume!(!is_hopeless(&plan));
         prop_assert_eq!(driven(&plan, u64::from(seed)), driven(&plan, u64::from(seed)));
     }
+}
+
+#[test]
+fn without_the_guards_of_agents_what_holds_of_each_decision_breaks() {
+    let agents = vec![agent("a", Some(1), &["rust"]), agent("b", None, &[]), agent("c", Some(2), &["rust"])];
+    let tasks = (0..8).map(|at| {
+        let capabilities = if at % 2 == 0 { words(&["rust"]) } else { BTreeSet::new() };
+        TaskSpec { capabilities, ..routed(&format!("t{at}"), By::RoundRobin, &["a", "b", "c"]) }
+    });
+    let plan = plan(agents, tasks.collect(), 6);
+    let breaks = |guard| {
+        let broken = |seed| without(guard, || std::panic::catch_unwind(|| driven(&plan, seed)).is_err());
+        (0..10).any(broken)
+    };
+    assert_eq!([Guard::RoomAtTheAgent, Guard::CapabilitiesFit].map(breaks), [true, true]);
+    (0..10).for_each(|seed| drop(driven(&plan, seed)));
 }
