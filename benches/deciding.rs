@@ -10,7 +10,7 @@
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person at a terminal is what it is for")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tollhouse_core::entity::{Effect, ErrorClass, Process, Task, Work};
@@ -205,6 +205,7 @@ fn plan(size: usize) -> RunSpec {
         max_parallel: None,
         env: BTreeMap::new(),
         env_pass: Vec::new(),
+        capabilities: BTreeSet::new(),
     };
     RunSpec {
         plan: "plan".to_owned(),

@@ -2,7 +2,9 @@
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
-use tollhouse::entity::{Attempt, Budget, CostEntry, GateRun, Output, Patch, Task, Worker, Workstream};
+use tollhouse::entity::{
+    Attempt, Budget, CostEntry, GateRun, Output, Patch, RoutingDecision, Task, Worker, Workstream,
+};
 use tollhouse::report::{CheckReport, EventRow, Explanation, GateRow, PatchRow, RunRow, RunStatus, TaskRow};
 use tollhouse::spec::GateSpec;
 
@@ -102,6 +104,7 @@ macro_rules! named {
 }
 named! {
     RunStatus => "run", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
+    RoutingDecision => "routing_decision",
     Worker => "worker", Workstream => "workstream", CostEntry => "cost_entry", Budget => "budget",
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
     CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report",
@@ -132,6 +135,7 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<Worker>(),
         entry::<Workstream>(),
         entry::<CostEntry>(),
+        entry::<RoutingDecision>(),
         entry::<Budget>(),
         entry::<EventRow>(),
         entry::<Explanation>(),

@@ -27,6 +27,7 @@ mod id;
 mod money;
 mod path;
 mod record;
+mod route;
 mod time;
 mod tree_facts;
 

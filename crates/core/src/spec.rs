@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, MAX_PARALLEL_DEFAULT, STALL_TIMEOUT_DEFAULT};
 use crate::money::Money;
+pub use crate::route::{RouteSpec, Strategy, TrackRecord};
 use crate::time::Span;
 
 /// A program to run.
@@ -42,6 +43,9 @@ pub struct AgentSpec {
     pub env: BTreeMap<String, String>,
     /// Variables that are passed on to it.
     pub env_pass: Vec<String>,
+    /// What it is able to do, in the person's own words.
+    #[serde(default)]
+    pub capabilities: BTreeSet<String>,
 }
 
 /// What kind of check a gate is.
@@ -209,7 +213,8 @@ pub enum Risk {
     Low,
     /// As usual.
     #[default]
-    Normal,
+    #[serde(alias = "normal")]
+    Medium,
     /// Much.
     High,
 }
@@ -284,8 +289,11 @@ pub struct TaskSpec {
     pub name: String,
     /// What is to be done, in words.
     pub prompt: String,
-    /// The agent that does it.
+    /// The agent that does it; of a routed task the first of those that it may go to.
     pub agent: String,
+    /// How its agent is chosen; absent: it has one.
+    #[serde(default)]
+    pub route: Option<RouteSpec>,
     /// Its own level of policy; its `write` is also its declared scope.
     pub policy: Option<PolicySpec>,
     /// The gates its patch must pass; absent: all there are.
@@ -308,7 +316,7 @@ pub struct TaskSpec {
     /// How soon it gets its turn.
     #[serde(default)]
     pub priority: Priority,
-    /// What a worker must be able to do to take it.
+    /// What its agent, or whoever executes it, must be able to do.
     #[serde(default)]
     pub capabilities: BTreeSet<String>,
     /// What kind of work it is, in the person's own word.
@@ -334,6 +342,7 @@ impl Default for TaskSpec {
             name: String::new(),
             prompt: String::new(),
             agent: String::new(),
+            route: None,
             policy: None,
             gates: None,
             needs: Vec::new(),
@@ -405,6 +414,9 @@ pub struct RunSpec {
     /// How long it may stand still, and an attempt be without a word, before it counts as stalled.
     #[serde(default = "stall_timeout_default")]
     pub stall_timeout: Span,
+    /// How the agents did before it began, by name, where a strategy asks for that.
+    #[serde(default)]
+    pub records: BTreeMap<String, TrackRecord>,
     /// The person's own words on it.
     pub labels: BTreeMap<String, String>,
 }
@@ -433,6 +445,7 @@ impl Default for RunSpec {
             crew: Crew::default(),
             deadline: None,
             stall_timeout: STALL_TIMEOUT_DEFAULT,
+            records: BTreeMap::new(),
             labels: BTreeMap::new(),
         }
     }
@@ -459,10 +472,10 @@ mod tests {
 
     #[test]
     fn what_an_older_version_wrote_is_read_as_if_it_said_nothing() {
-        let fields = ["workstream", "priority", "capabilities", "kind", "risk", "reserve", "escalate"];
+        let fields = ["workstream", "priority", "capabilities", "kind", "risk", "reserve", "escalate", "route"];
         let task = without(TaskSpec::default(), &fields);
         assert_eq!(serde_json::from_value::<TaskSpec>(task).unwrap(), TaskSpec::default());
-        let fields = ["workstreams", "acceptance", "fixer", "budget", "crew", "deadline", "stall_timeout"];
+        let fields = ["workstreams", "acceptance", "fixer", "budget", "crew", "deadline", "stall_timeout", "records"];
         let run = without(RunSpec::default(), &fields);
         assert_eq!(serde_json::from_value::<RunSpec>(run).unwrap(), RunSpec::default());
     }

@@ -234,8 +234,12 @@ guards! {
     ClaimNeedsTheLease,
     /// Only an idle worker is given something.
     WorkNeedsIdle,
-    /// A worker is given only what it can do.
+    /// Nobody is given what neither they nor the agent can do.
     CapabilitiesFit,
+    /// Who tried a task in vain more often than another that may take it gives way.
+    TriedGivesWay,
+    /// Of whom too little is known is tried, however unlucky it was.
+    RarelyAskedIsAsked,
     /// A run in which something was missed says so.
     MissesAreTold,
     /// A workstream is completed once its own gates passed.

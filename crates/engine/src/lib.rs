@@ -82,6 +82,7 @@ pub mod plan;
 pub mod policy;
 mod refusal;
 pub mod report;
+mod routing;
 mod schedule;
 pub mod scope;
 pub mod secret;
@@ -102,4 +103,5 @@ pub use gate_memory::{gates_yet_to_pass, is_known_to_pass};
 #[cfg(feature = "testing")]
 pub use guard::{Guard, without};
 pub use refusal::Refusal;
+pub use routing::track_records;
 pub use view::{View, ViewError, Viewed};

@@ -195,6 +195,7 @@ mod tests {
             attempts_lost: 0,
             attempts_granted: 0,
             attempt,
+            asked: None,
             patch: None,
             feedback: None,
             due_at: None,

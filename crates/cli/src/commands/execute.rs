@@ -8,7 +8,7 @@ use tollhouse::lifecycle::RunState;
 use tollhouse::plan::{Defaults, PromptTexts, SingleTask, Source, read_plan, resolve, single};
 use tollhouse::report::RunStatus;
 use tollhouse::spec::{LandMode, RunSpec};
-use tollhouse::{Conductor, Find, Kind, Legacy, Order, Site, Store};
+use tollhouse::{Conductor, Find, Kind, Legacy, Order, Site, Store, track_records};
 
 use super::driving::{Driving, Strictness, tell};
 use crate::context::{Context, configuration, defaults, require_person, unreadable};
@@ -147,6 +147,7 @@ pub(crate) fn execute(
         context.printer.remark("no gate is configured: only policy is checked; [[gate]] in tollhouse.toml adds one");
     }
     let store = site.open_ledger()?;
+    let spec = &RunSpec { records: track_records(&store, spec)?, ..spec.clone() };
     let driving = Driving { site, store: &store, spec, branch: head.branch(spec) };
     driving.go(context, |conductor, watch| conductor.run(spec, legacy, watch))
 }

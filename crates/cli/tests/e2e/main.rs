@@ -34,6 +34,7 @@ mod own_config;
 mod pausing;
 mod plants;
 mod releasing;
+mod routing;
 mod safety;
 mod stopping;
 mod surroundings;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, ExitStatus, Output};
+use super::{Entity, ExitStatus, Output, RoutingDecision};
 use crate::id::{AttemptId, Kind, PatchId, RecordId, RunId, TaskId, WorkerId};
 use crate::lifecycle::AttemptState;
 use crate::time::Timestamp;
@@ -60,6 +60,9 @@ pub struct Attempt {
     pub number: u32,
     /// The agent that works.
     pub agent: String,
+    /// How it came to that agent; absent where its task has only the one.
+    #[serde(default)]
+    pub routing: Option<RoutingDecision>,
     /// The name of what executes it.
     pub worker: String,
     /// What executes it.

@@ -18,6 +18,9 @@ pub struct Lease {
     pub attempt: AttemptId,
     /// What executes it.
     pub worker: String,
+    /// The agent that works; absent where an older version wrote it: the task's own.
+    #[serde(default)]
+    pub agent: Option<String>,
     /// Only grows: whoever comes with an older one is too late.
     pub epoch: u64,
     /// When the attempt is overdue.
@@ -58,6 +61,9 @@ pub struct Task {
     pub attempts_granted: u32,
     /// The newest attempt.
     pub attempt: Option<AttemptId>,
+    /// The agent that the newest attempt went to.
+    #[serde(default)]
+    pub asked: Option<String>,
     /// The newest attempt's patch.
     pub patch: Option<PatchId>,
     /// What the next attempt is told: why the last one was refused.
@@ -91,16 +97,35 @@ impl Task {
     }
 
     /// The agent that is at it, or that its next attempt goes to: its own, until so many attempts were used that another takes over.
+    /// Of a routed task that waits, the first of those that it may go to; else the one that was asked last.
     pub fn agent(&self) -> &str {
-        let under_way = matches!(self.state, TaskState::Running | TaskState::Validating);
-        let used = self.attempts_used.saturating_sub(u32::from(under_way));
+        match &self.asked {
+            Some(asked) if self.is_under_way() || self.spec.route.is_some() && self.state.is_finished() => asked,
+            _ => self.candidates().next().unwrap_or(&self.spec.agent),
+        }
+    }
+
+    /// The agents that its next attempt may go to, in order of preference: those of its route, else its own, until so many attempts
+    /// were used that another takes over.
+    pub fn candidates(&self) -> impl Iterator<Item = &str> + Clone {
+        let used = self.attempts_used.saturating_sub(u32::from(self.is_under_way()));
         let due = self.spec.escalate.iter().filter(|step| step.after <= used).max_by_key(|step| step.after);
-        due.map_or(&self.spec.agent, |step| &step.agent)
+        let route = self.spec.route.as_ref().filter(|_| due.is_none());
+        let one = due.map_or(self.spec.agent.as_str(), |step| &step.agent);
+        let routed = route.into_iter().flat_map(|route| &route.agents).map(String::as_str);
+        routed.chain(std::iter::once(one).filter(move |_| route.is_none()))
+    }
+
+    /// Whether its newest attempt is not judged yet.
+    const fn is_under_way(&self) -> bool {
+        matches!(self.state, TaskState::Running | TaskState::Validating)
     }
 
     /// Every agent that it may go to.
     pub fn agents(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.spec.agent.as_str()).chain(self.spec.escalate.iter().map(|step| step.agent.as_str()))
+        let routed = self.spec.route.iter().flat_map(|route| &route.agents);
+        let later = self.spec.escalate.iter().map(|step| &step.agent);
+        std::iter::once(&self.spec.agent).chain(routed).chain(later).map(String::as_str)
     }
 
     /// Whether it is missed: failed, canceled, or skipped because something it needs was missed.

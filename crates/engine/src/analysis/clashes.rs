@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse_core::spec::{RunSpec, TaskSpec};
 
+use super::rehearsal::agents_of;
 use crate::plan::Claim;
 use crate::policy::literal_prefix;
 
@@ -50,8 +51,8 @@ impl Clashes {
         let mut known: BTreeMap<_, usize> = BTreeMap::new();
         let (mut lot_of, mut lots) = (Vec::with_capacity(spec.tasks.len()), Vec::<Vec<usize>>::new());
         for (at, task) in spec.tasks.iter().enumerate() {
-            let agent = limited.get(task.agent.as_str()).copied();
-            let lot = *known.entry((agent, task.conflict_group.as_deref(), scope_of(task))).or_insert(lots.len());
+            let agents = Some(agents_of(task)).filter(|all| all.iter().all(|agent| limited.contains(agent.as_str())));
+            let lot = *known.entry((agents, task.conflict_group.as_deref(), scope_of(task))).or_insert(lots.len());
             if lot == lots.len() {
                 lots.push(Vec::new());
             }

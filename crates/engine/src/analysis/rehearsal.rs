@@ -1,7 +1,9 @@
 //! A run as it would go if every task took as long as is said and landed at its first try.
 
+use std::collections::BTreeMap;
+
 use tollhouse_core::Span;
-use tollhouse_core::spec::RunSpec;
+use tollhouse_core::spec::{RunSpec, TaskSpec};
 
 use super::clashes::Clashes;
 use super::graph::{Chain, TaskGraph};
@@ -21,9 +23,9 @@ pub struct Rehearsal<'a> {
     pub(super) turns: Vec<usize>,
     /// Where each task stands in `turns`.
     pub(super) turn_of: Vec<usize>,
-    /// The place of each task's agent; one that is not there has no limit.
+    /// The place of each task's agent, or of those together that it may go to; one that is not there has no limit.
     pub(super) agent_of: Vec<Option<usize>>,
-    /// How many of its tasks each agent may be at.
+    /// At how many tasks these may be.
     pub(super) agent_room: Vec<usize>,
     room: usize,
 }
@@ -40,16 +42,15 @@ impl<'a> Rehearsal<'a> {
         for (turn, task) in turns.iter().enumerate() {
             turn_of[*task] = turn;
         }
-        let agents: std::collections::BTreeMap<&str, usize> =
-            spec.agents.iter().enumerate().map(|(at, agent)| (agent.name.as_str(), at)).collect();
+        let (agent_of, agent_room) = agents(spec);
         Self {
             graph,
             clashes,
             lengths: (0..ranks.len()).map(|task| lengths.get(task).copied().unwrap_or_default()).collect(),
             turns,
             turn_of,
-            agent_of: spec.tasks.iter().map(|task| agents.get(task.agent.as_str()).copied()).collect(),
-            agent_room: spec.agents.iter().map(|agent| agent.max_parallel.map_or(usize::MAX, room)).collect(),
+            agent_of,
+            agent_room,
             room: room(spec.max_parallel),
         }
     }
@@ -106,6 +107,29 @@ impl<'a> Rehearsal<'a> {
         }
         u32::try_from(high).unwrap_or(u32::MAX)
     }
+}
+
+/// Of each task the place of those that it may go to, and how many tasks have room there. Those that several tasks may go to together
+/// with others count for each: who is limited so is asked for less.
+fn agents(spec: &RunSpec) -> (Vec<Option<usize>>, Vec<usize>) {
+    let known: BTreeMap<&str, usize> =
+        spec.agents.iter().map(|agent| (agent.name.as_str(), agent.max_parallel.map_or(usize::MAX, room))).collect();
+    let (mut places, mut rooms) = (BTreeMap::<&[String], usize>::new(), Vec::new());
+    let place = |task| {
+        let agents = agents_of(task);
+        let room =
+            agents.iter().try_fold(0_usize, |sum, agent| Some(sum.saturating_add(*known.get(agent.as_str())?)))?;
+        Some(*places.entry(agents).or_insert_with(|| {
+            rooms.push(room);
+            rooms.len() - 1
+        }))
+    };
+    (spec.tasks.iter().map(place).collect(), rooms)
+}
+
+/// The agents that a task may go to.
+pub(super) fn agents_of(task: &TaskSpec) -> &[String] {
+    task.route.as_ref().map_or(std::slice::from_ref(&task.agent), |route| &route.agents)
 }
 
 fn room(most: u32) -> usize {

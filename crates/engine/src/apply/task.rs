@@ -33,6 +33,7 @@ impl Apply for Task {
             TaskEvent::Lease { lease } => {
                 task.attempts_used += 1;
                 task.attempt = Some(lease.attempt);
+                task.asked.clone_from(&lease.agent);
                 task.patch = None;
                 task.reason = None;
                 task.started_at = task.started_at.or(Some(at));

@@ -112,7 +112,8 @@ fn tell_ways(draft: &Draft<'_>, run: &Run, Addition { spec, needed_by }: &Additi
     if name.trim().is_empty() || spec.prompt.trim().is_empty() {
         problems.push(format!("task `{name}` needs a name and a prompt"));
     }
-    let agents = std::iter::once(&spec.agent).chain(spec.escalate.iter().map(|step| &step.agent));
+    let routed = spec.route.iter().flat_map(|route| &route.agents);
+    let agents = std::iter::once(&spec.agent).chain(spec.escalate.iter().map(|step| &step.agent)).chain(routed);
     for agent in agents.filter(|agent| run.spec.agents.iter().all(|known| known.name != **agent)) {
         let known: Vec<&str> = run.spec.agents.iter().map(|agent| agent.name.as_str()).collect();
         problems

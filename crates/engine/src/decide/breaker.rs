@@ -10,12 +10,6 @@ use super::draft::Draft;
 use crate::command::RateLimit;
 use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
-use crate::schedule::{Obstacle, breaker_obstacle};
-
-/// What keeps an agent from getting work now.
-pub(super) fn obstacle(draft: &Draft<'_>, agent: &str) -> Option<Obstacle<'static>> {
-    breaker_obstacle(draft.peek::<Breaker>(BreakerId::of_agent(agent)), draft.now)
-}
 
 /// Lets an attempt go to its agent: where the breaker is open and its time over, as the trial.
 pub(super) fn admit(draft: &mut Draft<'_>, agent: &str, attempt: AttemptId) -> Result<(), Refusal> {

@@ -165,6 +165,11 @@ impl<'v> Draft<'v> {
         self.random.u128(..)
     }
 
+    /// A random number, from the seed.
+    pub(super) fn random_u32(&mut self) -> u32 {
+        self.random.u32(..)
+    }
+
     /// When the next try may begin: exponential with full jitter, after `tries` tries.
     pub(super) fn backoff_due(&mut self, tries: u32) -> Timestamp {
         let doublings = tries.saturating_sub(1).min(32);

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use tollhouse_core::entity::{Attempt, Lease, Patch, Run, Task, Work, Worker};
+use tollhouse_core::entity::{Attempt, Breaker, Lease, Patch, Run, Task, Work, Worker};
 use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, RunEvent, TaskEvent, TaskState};
 use tollhouse_core::spec::Crew;
-use tollhouse_core::{AttemptId, RecordId, RunId, TaskId, WorkerId, limits};
+use tollhouse_core::{AttemptId, BreakerId, RecordId, RunId, TaskId, WorkerId, limits};
 
 use super::draft::Draft;
-use super::{breaker, budget, winding, worker};
+use super::{breaker, budget, route, winding, worker};
 use crate::command::At;
-use crate::guard::{Guard, lets, stops};
+use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
-use crate::schedule::{
-    MAY_BE_UNDER_WAY, Obstacle, Rank, agent_is_full, is_full, is_under_way, money_obstacle, obstacle,
-};
-use crate::view::{Order, View};
+use crate::routing::Door;
+use crate::schedule::{MAY_BE_UNDER_WAY, Obstacle, Rank, is_full, is_under_way, money_obstacle, obstacle};
+use crate::view::{Lane, Order, View};
 
 /// How many of the tasks that have waited longest are looked at when it is their turn.
 const OLDEST_LOOKED_AT: usize = 64;
@@ -123,26 +122,40 @@ impl<'d> Floor<'d> {
     /// The queued task that may begin and stands first, of those that a worker can do: by rank, but every so often by how long
     /// it has waited.
     fn next(&self, capabilities: &BTreeSet<String>) -> Option<TaskId> {
-        let may = |task: &&Task| {
-            lets(Guard::CapabilitiesFit, task.spec.capabilities.is_subset(capabilities)) && self.lets_begin(task)
-        };
+        let may = |task: &&Task| self.lets_begin(task, capabilities);
         let turn = self.run.epoch % limits::LEASES_PER_TURN_OF_THE_OLDEST;
         if turn == limits::LEASES_PER_TURN_OF_THE_OLDEST - 1
             && let Some(oldest) = self.oldest().find(may)
         {
             return Some(oldest.id);
         }
-        self.by_rank().find(may).map(|task| task.id)
+        self.by_rank(capabilities).find(may).map(|task| task.id)
     }
 
-    fn lets_begin(&self, task: &Task) -> bool {
+    fn lets_begin(&self, task: &Task, capabilities: &BTreeSet<String>) -> bool {
+        if !self.lets_any(task.candidates(), &task.spec.capabilities, capabilities) {
+            return false;
+        }
         let others: Vec<&Task> = match self.reserved {
             Some(reserved) if self.comes_after(task, reserved) => {
                 self.under_way.iter().copied().chain([reserved]).collect()
             }
             _ => self.under_way.clone(),
         };
-        obstacle(self.run, task, &others, self.alive).is_none() && !self.is_withheld(task)
+        obstacle(self.run, task, &others, self.alive).is_none() && !self.is_unpaid(task)
+    }
+
+    /// Whether one of these agents may take what asks for this, and is executed by who can do that.
+    fn lets_any<'a>(
+        &self,
+        mut agents: impl Iterator<Item = &'a str>,
+        asked: &BTreeSet<String>,
+        worker: &BTreeSet<String>,
+    ) -> bool {
+        let breaker = |agent: &str| self.draft.peek::<Breaker>(BreakerId::of_agent(agent));
+        let (run, under_way, now) = (self.run, self.under_way.as_slice(), self.draft.now);
+        let door = Door { run, under_way, worker, breaker: &breaker, now };
+        agents.any(|agent| door.turns_down(asked, agent).is_none())
     }
 
     /// Whether a task was queued after another, or stands behind it among those that were queued with it: one that waited as
@@ -155,8 +168,11 @@ impl<'d> Floor<'d> {
 
     /// Whether no room beside others would help it.
     fn is_withheld(&self, task: &Task) -> bool {
-        let keeps_out = breaker::obstacle(self.draft, task.agent()).is_some();
-        keeps_out || money_obstacle(self.run, budget::of_run(self.draft, self.run.id), task).is_some()
+        !self.lets_any(task.candidates(), &BTreeSet::new(), &BTreeSet::new()) || self.is_unpaid(task)
+    }
+
+    fn is_unpaid(&self, task: &Task) -> bool {
+        money_obstacle(self.run, budget::of_run(self.draft, self.run.id), task).is_some()
     }
 
     /// The one that has waited longest of those that wait for long for others which go on. Whatever clashes with one that waits
@@ -184,8 +200,8 @@ impl<'d> Floor<'d> {
         by_age.filter_map(|(_, rank)| self.queued(rank.task))
     }
 
-    /// All that wait, the first first.
-    fn by_rank(&self) -> impl Iterator<Item = &'d Task> {
+    /// All that wait for somebody who has room, the first first.
+    fn by_rank(&self, worker: &BTreeSet<String>) -> impl Iterator<Item = &'d Task> {
         let mut touched: Vec<Rank> = self
             .draft
             .over()
@@ -194,9 +210,7 @@ impl<'d> Floor<'d> {
             .collect();
         touched.sort_unstable();
         let over = self.draft.over();
-        let has_room = |agent: &str| {
-            agent_is_full(self.run, agent, &self.under_way).is_none() && breaker::obstacle(self.draft, agent).is_none()
-        };
+        let has_room = |lane: &Lane| self.lets_any(lane.agents.iter().map(String::as_str), &lane.capabilities, worker);
         let known = self.order.into_iter().flat_map(move |order| order.by_rank(has_room, |id| over.knows(id)));
         merged(touched.into_iter(), known).filter_map(|rank| self.queued(rank.task))
     }
@@ -216,18 +230,21 @@ fn grant(draft: &mut Draft<'_>, task: &Task, by: WorkerId) -> Result<(), Refusal
     let run = draft.run(task.run)?;
     let epoch = run.epoch + 1;
     draft.emit::<Run>(run.id, &RunEvent::Grant { task: task.id, epoch })?;
+    let worker = draft.get::<Worker>(by)?;
+    let (agent, routing) = route::agent_for(draft, &run, task, &worker);
     let attempt = AttemptId::from_parts(draft.now, draft.random_id_bits());
     let deadline = draft.now.after(task.spec.timeout);
     let number = u32::try_from(draft.under::<Attempt>(task.id).len()).unwrap_or(u32::MAX).saturating_add(1);
-    let worker = draft.get::<Worker>(by)?.name;
-    let lease = Lease { attempt, worker: worker.clone(), epoch, deadline };
+    let worker = worker.name;
+    let lease = Lease { attempt, worker: worker.clone(), agent: Some(agent.clone()), epoch, deadline };
     draft.emit::<Task>(task.id, &TaskEvent::Lease { lease })?;
     let record = Box::new(Attempt {
         id: attempt,
         run: task.run,
         task: task.id,
         number,
-        agent: task.agent().to_owned(),
+        agent: agent.clone(),
+        routing,
         worker,
         by: Some(by),
         epoch,
@@ -242,7 +259,7 @@ fn grant(draft: &mut Draft<'_>, task: &Task, by: WorkerId) -> Result<(), Refusal
     worker::assign(draft, by, &record)?;
     draft.emit::<Attempt>(attempt, &AttemptEvent::Created { attempt: record })?;
     budget::reserve(draft, task, attempt)?;
-    breaker::admit(draft, task.agent(), attempt)?;
+    breaker::admit(draft, &agent, attempt)?;
     draft.request(Some(task.run), Work::Spawn { attempt })
 }
 

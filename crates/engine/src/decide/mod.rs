@@ -18,6 +18,7 @@ mod person;
 mod recovery;
 mod redaction;
 mod retry;
+mod route;
 mod run;
 mod settle;
 mod submit;

@@ -31,7 +31,9 @@ pub(super) fn judge(
         return (RetryOr::Failed, format!("{row}, so it is not tried again: {reason}"));
     }
     let asked = draft.now.after(breaker::pause_of(rate_limit));
-    let waits = stops(Guard::RateLimitIsWaitedFor, class == ErrorClass::RateLimited);
+    // Where another agent may take it, the breaker of this one is enough.
+    let alone = task.candidates().nth(1).is_none();
+    let waits = stops(Guard::RateLimitIsWaitedFor, class == ErrorClass::RateLimited && alone);
     (RetryOr::Retrying { due: if waits { due.max(asked) } else { due } }, reason)
 }
 

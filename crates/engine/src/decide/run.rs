@@ -98,6 +98,7 @@ pub(super) fn create_task(
         attempts_lost: 0,
         attempts_granted: 0,
         attempt: None,
+        asked: None,
         patch: None,
         feedback: None,
         due_at: None,

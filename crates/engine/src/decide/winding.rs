@@ -1,6 +1,8 @@
 //! Why a run winds down before its tasks are done: something critical was missed, its time is over, its money is spent, or nobody
 //! can do what is left. From then on nothing is leased or tried again; what runs and validates ends, all else is canceled, and it fails.
 
+use std::collections::BTreeSet;
+
 use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Run, Task, Worker, Workstream};
 use tollhouse_core::lifecycle::{RunState, TaskState};
 use tollhouse_core::spec::Crew;
@@ -9,6 +11,7 @@ use tollhouse_core::{RecordId, RunId, Span, Timestamp};
 use super::draft::Draft;
 use super::{budget, hold};
 use crate::guard::{Guard, lets};
+use crate::routing::lacks;
 use crate::view::{Tasks, View, cause, cause_of_workstream};
 
 /// Why a run winds down.
@@ -153,13 +156,13 @@ fn stuck_at(view: &View, run: &Run) -> Option<Timestamp> {
         return None;
     }
     let fits = |task: &&Task| match run.spec.crew {
-        Crew::Own => task.spec.capabilities.is_empty(),
+        Crew::Own => can_do(run, &BTreeSet::new(), task),
         Crew::Shared => can_be_done(view, task),
     };
     if queued.iter().any(fits) {
         return None;
     }
-    let left = shared(view).filter(|worker| queued.iter().any(|task| can_do(worker, task)));
+    let left = shared(view).filter(|worker| queued.iter().any(|task| can_do(run, &worker.capabilities, task)));
     let since = [run.started_at, run.resumed_at, run.conductor.as_ref().map(|present| present.since)]
         .into_iter()
         .chain(queued.iter().map(|task| task.queued_at))
@@ -172,13 +175,15 @@ fn stuck_at(view: &View, run: &Run) -> Option<Timestamp> {
 
 /// Whether a shared worker that is left can do a task, whatever it does now.
 pub(super) fn can_be_done(view: &View, task: &Task) -> bool {
-    shared(view).any(|worker| !worker.state.is_finished() && can_do(worker, task))
+    let Some(run) = view.get::<Run>(task.run) else { return false };
+    shared(view).any(|worker| !worker.state.is_finished() && can_do(run, &worker.capabilities, task))
 }
 
 fn shared(view: &View) -> impl Iterator<Item = &Worker> {
     view.all::<Worker>().filter(|worker| worker.run.is_none())
 }
 
-fn can_do(worker: &Worker, task: &Task) -> bool {
-    task.spec.capabilities.is_subset(&worker.capabilities)
+/// Whether one of the agents of a task and a worker are together able to do it.
+fn can_do(run: &Run, worker: &BTreeSet<String>, task: &Task) -> bool {
+    task.candidates().any(|agent| lacks(run, &task.spec.capabilities, agent, worker).is_empty())
 }

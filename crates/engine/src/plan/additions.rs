@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tollhouse_core::spec::RunSpec;
 
+use super::config::ProjectSpec;
 use super::graph::{Needy, tell_needs, unknown};
 use super::nearest::quoted;
 use super::node;
@@ -103,7 +104,8 @@ pub fn resolve_additions(
 ) -> Result<Vec<Addition>, Vec<Problem>> {
     let mut problems = draft.problems.clone();
     let levels = Levels::new(&run.policy);
-    let resolver = Resolver { agents: &run.agents, gates: &run.gates, prompts, levels };
+    let project = ProjectSpec::of_run(run);
+    let resolver = Resolver { project: &project, prompts, levels };
     let mut additions = Vec::with_capacity(draft.tasks.len());
     for (task, needed_by) in draft.tasks.iter().zip(&draft.needed_by) {
         if let Some(name) = &task.workstream {

@@ -1,6 +1,6 @@
 //! The project's configuration: `tollhouse.toml` as it is written, and what it says once it was checked.
 
-use tollhouse_core::spec::{AgentSpec, CommitAuthor, GateSpec, LandMode, PolicySpec, Program, WorkspaceSpec};
+use tollhouse_core::spec::{AgentSpec, CommitAuthor, GateSpec, LandMode, PolicySpec, Program, RunSpec, WorkspaceSpec};
 
 use super::check;
 use super::gates;
@@ -9,12 +9,13 @@ use super::node;
 use super::policy::{PolicyDraft, absent_level, source_of};
 use super::problem::{Lines, Place, Problem, Problems, Source};
 use super::read::{At, Field, Table, not_yet};
+use super::route::{self, RouteRule, RouteRuleDraft};
 
 /// More than these at once is a slip of the finger.
 pub(super) const PARALLEL_MAX: u32 = 1000;
 
 /// The keys of an agent.
-const AGENT_KEYS: [&str; 5] = ["kind", "command", "max_parallel", "env", "env_pass"];
+const AGENT_KEYS: [&str; 6] = ["kind", "command", "max_parallel", "env", "env_pass", "capabilities"];
 
 /// Kinds of agents that are promised, and not there yet.
 const LATER_AGENTS: [&str; 4] = ["claude-code", "codex", "gemini", "aider"];
@@ -34,6 +35,8 @@ pub struct ProjectSpec {
     pub agents: Vec<AgentSpec>,
     /// The gates, in the order of the file.
     pub gates: Vec<GateSpec>,
+    /// The rules that say which agents do a task that names none, in the order of the file.
+    pub routes: Vec<RouteRule>,
     /// The project's level of policy.
     pub policy: PolicySpec,
     /// The level of policy of the person who runs it, where their own configuration has one.
@@ -45,6 +48,23 @@ pub struct ProjectSpec {
 }
 
 impl ProjectSpec {
+    /// What a run began with: its agents and gates. Of the rules that chose among the agents it knows only what they chose.
+    pub(super) fn of_run(run: &RunSpec) -> Self {
+        Self {
+            name: Some(run.project.clone()),
+            target: Some(run.target.clone()),
+            land_on: Some(run.land_on.clone()),
+            land: run.land,
+            agents: run.agents.clone(),
+            gates: run.gates.clone(),
+            routes: Vec::new(),
+            policy: run.policy.first().cloned().unwrap_or_else(|| absent_level("project", "tollhouse.toml").spec()),
+            person: None,
+            workspace: run.workspace.clone(),
+            author: run.author.clone(),
+        }
+    }
+
     /// The branch that changes land on, where work starts from `target`.
     pub fn land_on_for(&self, target: &str) -> String {
         self.land_on.clone().unwrap_or_else(|| format!("toll/{target}"))
@@ -62,6 +82,7 @@ pub(super) struct ProjectDraft {
     pub(super) spec: ProjectSpec,
     pub(super) policy: PolicyDraft,
     pub(super) agents: Vec<At<AgentSpec>>,
+    pub(super) routes: Vec<RouteRuleDraft>,
     pub(super) author: Option<At<CommitAuthor>>,
 }
 
@@ -79,8 +100,11 @@ pub(super) struct ProjectDraft {
 pub fn read_project(source: &Source) -> Result<ProjectSpec, Vec<Problem>> {
     let mut problems = Problems::default();
     match read_draft(source, &mut problems) {
-        Some(draft) if problems.is_empty() => Ok(draft.spec),
-        _ => Err(problems.finish(source)),
+        Some(draft) => {
+            route::tell_agents(&draft.routes, &draft.spec.agents, &mut problems);
+            if problems.is_empty() { Ok(draft.spec) } else { Err(problems.finish(source)) }
+        }
+        None => Err(problems.finish(source)),
     }
 }
 
@@ -92,7 +116,7 @@ pub(super) fn read_draft(source: &Source, problems: &mut Problems) -> Option<Pro
 }
 
 fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> ProjectDraft {
-    root.expect_keys(&["project", "workspace", "agents", "policy", "gate", "commit"], &["budget"], problems);
+    root.expect_keys(&["project", "workspace", "agents", "policy", "gate", "commit", "route"], &["budget"], problems);
     let mut section = |key: &str| root.field(key).and_then(|field| field.table(problems));
     let (head, workspace, policy, commit) =
         (section("project"), section("workspace"), section("policy"), section("commit"));
@@ -100,6 +124,8 @@ fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> Projec
     let lines = Lines::new(&source.text);
     let agents = root.field("agents").map(|field| agents(&field, problems)).unwrap_or_default();
     let gates = root.field("gate").map(|field| gates::read(&field, &lines, problems)).unwrap_or_default();
+    let routes = root.field("route").map(|field| route::rules(&field, &lines, &source.file, problems));
+    let routes = routes.unwrap_or_default();
     let policy = policy.map_or_else(
         || absent_level("project", &source.file),
         |table| {
@@ -116,12 +142,13 @@ fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> Projec
         land,
         agents: agents.iter().map(|agent| agent.value.clone()).collect(),
         gates,
+        routes: routes.iter().map(RouteRuleDraft::rule).collect(),
         policy: policy.spec(),
         person: None,
         workspace,
         author: author.as_ref().map(|author| author.value.clone()).unwrap_or_default(),
     };
-    ProjectDraft { spec, policy, agents, author }
+    ProjectDraft { spec, policy, agents, routes, author }
 }
 
 /// `[project]` as it is written.
@@ -203,7 +230,7 @@ pub(super) fn agents(field: &Field<'_>, problems: &mut Problems) -> Vec<At<Agent
 }
 
 fn agent(name: &str, table: &Table<'_>, problems: &mut Problems) -> AgentSpec {
-    table.expect_keys(&AGENT_KEYS, &["model", "args", "billing", "price", "capabilities"], problems);
+    table.expect_keys(&AGENT_KEYS, &["model", "args", "billing", "price"], problems);
     let mut own_kind = true;
     if let Some(field) = table.field("kind")
         && let Some(kind) = field.text(problems)
@@ -226,6 +253,7 @@ fn agent(name: &str, table: &Table<'_>, problems: &mut Problems) -> AgentSpec {
         max_parallel: table.field("max_parallel").and_then(|field| field.count_u32(1..=PARALLEL_MAX, problems)),
         env: table.field("env").map(|field| check::env(&field, problems)).unwrap_or_default(),
         env_pass: table.field("env_pass").map(|field| check::env_pass(&field, problems)).unwrap_or_default(),
+        capabilities: table.field("capabilities").map(|field| route::words(&field, problems)).unwrap_or_default(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::node;
 use super::policy::{Levels, PolicyDraft, source_of};
 use super::problem::{Lines, Place, Problem, Problems, Source};
 use super::read::{At, Field, Table, not_yet, unknown_key};
+use super::route;
 
 /// The keys of a person's configuration.
 const KEYS: [&str; 3] = ["agents", "policy", "commit"];
@@ -19,7 +20,7 @@ const KEYS: [&str; 3] = ["agents", "policy", "commit"];
 const LATER: [&str; 2] = ["budget", "notify"];
 
 /// What only a project can say, because it must be the same for all who work on it.
-const OF_A_PROJECT: [&str; 3] = ["project", "workspace", "gate"];
+const OF_A_PROJECT: [&str; 4] = ["project", "workspace", "gate", "route"];
 
 /// What a person's own configuration says, with places.
 #[derive(Default)]
@@ -55,7 +56,10 @@ pub fn read_configuration(project: &Source, person: Option<&Source>) -> Result<P
         if let Some(level) = own.policy.as_ref().map(PolicyDraft::spec) {
             draft.policy.tell_widening(&Levels::new([&level]), &mut of_project);
         }
-        joined(draft, &own, project, &mut of_person)
+        let routes = draft.routes.clone();
+        let spec = joined(draft, &own, project, &mut of_person);
+        route::tell_agents(&routes, &spec.agents, &mut of_project);
+        spec
     });
     match spec {
         Some(spec) if of_person.is_empty() && of_project.is_empty() => Ok(spec),

@@ -123,6 +123,15 @@ impl<'a> Field<'a> {
         Some(items.into_iter().filter_map(word).collect())
     }
 
+    /// One text, or a list of them, each more than blanks.
+    pub(super) fn word_or_list(self, problems: &mut Problems) -> Vec<At<String>> {
+        match &self.node.value {
+            Value::List(_) => self.word_list(problems).unwrap_or_default(),
+            Value::Text(_) => self.words(problems).map(|text| self.at(text)).into_iter().collect(),
+            _ => self.mismatch("text, or a list of texts", problems).unwrap_or_default(),
+        }
+    }
+
     /// A program with its arguments. The first word is more than blanks.
     pub(super) fn argv(&self, problems: &mut Problems) -> Option<Vec<String>> {
         let before = problems.len();

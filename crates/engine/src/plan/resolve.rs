@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, MAX_PARALLEL_DEFAULT};
-use tollhouse_core::spec::{AgentSpec, GateSpec, LandMode, PolicySpec, RunSpec, TaskSpec};
+use tollhouse_core::spec::{AgentSpec, LandMode, PolicySpec, RouteSpec, RunSpec, TaskSpec};
 
 use super::config::ProjectSpec;
 use super::graph::unknown;
@@ -48,7 +48,7 @@ pub fn resolve(
         level.tell_widening(&Levels::new(&policy), &mut problems);
         policy.push(level.spec());
     }
-    let resolver = Resolver { agents: &project.agents, gates: &project.gates, prompts, levels: Levels::new(&policy) };
+    let resolver = Resolver { project, prompts, levels: Levels::new(&policy) };
     let tasks: Vec<TaskSpec> = plan.tasks.iter().map(|task| resolver.task(task, &mut problems)).collect();
     for gates in plan.workstreams.iter().map(|draft| &draft.gates).chain([&plan.acceptance.gates]) {
         resolver.tell_own_gates(gates, &mut problems);
@@ -64,12 +64,19 @@ pub fn resolve(
     run.objective.clone_from(&plan.objective);
     run.max_parallel = defaults.max_parallel.or(plan.max_parallel).unwrap_or(MAX_PARALLEL_DEFAULT).max(1);
     run.fixer = plan.acceptance.fix.as_ref().map(|agent| agent.value.clone());
-    let used: BTreeSet<&str> = tasks.iter().map(|task| task.agent.as_str()).chain(run.fixer.as_deref()).collect();
-    run.agents.retain(|agent| used.contains(agent.name.as_str()));
+    keep_used(&mut run.agents, &tasks, run.fixer.as_deref());
     run.tasks = tasks;
     run.workstreams = plan.workstreams.iter().map(WorkstreamDraft::spec).collect();
     run.acceptance = plan.acceptance.gates.iter().map(|gate| gate.value.clone()).collect();
     Ok(run)
+}
+
+/// Leaves the agents that tasks may go to.
+pub(super) fn keep_used(agents: &mut Vec<AgentSpec>, tasks: &[TaskSpec], fixer: Option<&str>) {
+    let routed = tasks.iter().filter_map(|task| task.route.as_ref()).flat_map(|route| &route.agents);
+    let used: BTreeSet<&str> =
+        tasks.iter().map(|task| &task.agent).chain(routed).map(String::as_str).chain(fixer).collect();
+    agents.retain(|agent| used.contains(agent.name.as_str()));
 }
 
 /// A run of the project for a change that no run made.
@@ -103,8 +110,7 @@ pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<Poli
 
 /// What tasks are measured by.
 pub(super) struct Resolver<'a> {
-    pub(super) agents: &'a [AgentSpec],
-    pub(super) gates: &'a [GateSpec],
+    pub(super) project: &'a ProjectSpec,
     pub(super) prompts: &'a PromptTexts,
     pub(super) levels: Levels<'a>,
 }
@@ -117,10 +123,15 @@ impl Resolver<'_> {
         if let Some(gates) = &task.gates {
             self.tell_gates(gates, problems);
         }
+        let (agent, route) = self.agent(task, problems);
         TaskSpec {
             name: task.id.value.clone(),
             prompt: self.prompt(task.prompt.as_ref(), problems),
-            agent: self.agent(task, problems),
+            agent,
+            route,
+            kind: task.routing.kind.clone(),
+            risk: task.routing.risk,
+            capabilities: task.routing.capabilities.iter().map(|word| word.value.clone()).collect(),
             policy: task.policy.as_ref().map(super::policy::PolicyDraft::spec),
             gates: task.gates.as_ref().map(|gates| gates.iter().map(|gate| gate.value.clone()).collect()),
             needs: task.needs.iter().map(|need| need.value.clone()).collect(),
@@ -152,29 +163,34 @@ impl Resolver<'_> {
         String::new()
     }
 
-    fn agent(&self, task: &TaskDraft, problems: &mut Problems) -> String {
+    fn agent(&self, task: &TaskDraft, problems: &mut Problems) -> (String, Option<RouteSpec>) {
+        task.routing.tell_words(self.project, problems);
         match &task.agent {
             AgentChoice::Named(name) => {
-                self.tell_agent(name, problems);
-                name.value.clone()
+                if self.tell_agent(name, problems) {
+                    task.routing.tell_incapable(self.project, &name.value, &name.place, problems);
+                }
+                (name.value.clone(), None)
             }
-            AgentChoice::Only => only_agent(self.agents, &task.place, problems),
-            AgentChoice::Wrong => String::new(),
+            AgentChoice::Routed => task.routing.route(self.project, &task.place, problems),
+            AgentChoice::Wrong => (String::new(), None),
         }
     }
 
-    /// Tells an agent that is not there.
-    fn tell_agent(&self, name: &At<String>, problems: &mut Problems) {
-        let known = || self.agents.iter().map(|agent| agent.name.as_str());
-        if !known().any(|agent| agent == name.value) {
+    /// Tells an agent that is not there; the answer is whether it is.
+    fn tell_agent(&self, name: &At<String>, problems: &mut Problems) -> bool {
+        let known = || self.project.agents.iter().map(|agent| agent.name.as_str());
+        let is_known = known().any(|agent| agent == name.value);
+        if !is_known {
             let (message, hint) = unknown("agent", &name.value, known(), problems);
             problems.wrong(&name.place, message, hint);
         }
+        is_known
     }
 
     /// Tells gates of a workstream or of the run that are not there. Those that they need come by themselves.
     fn tell_own_gates(&self, chosen: &[At<String>], problems: &mut Problems) {
-        let known = || self.gates.iter().map(|gate| gate.name.as_str());
+        let known = || self.project.gates.iter().map(|gate| gate.name.as_str());
         for name in chosen.iter().filter(|name| !known().any(|gate| gate == name.value)) {
             let (message, hint) = unknown("gate", &name.value, known(), problems);
             problems.wrong(&name.place, message, hint);
@@ -182,7 +198,7 @@ impl Resolver<'_> {
     }
 
     fn tell_gates(&self, chosen: &[At<String>], problems: &mut Problems) {
-        let gates = self.gates;
+        let gates = &self.project.gates;
         let names: BTreeSet<&str> = chosen.iter().map(|gate| gate.value.as_str()).collect();
         let mut seen = BTreeSet::new();
         for name in chosen {

@@ -9,7 +9,8 @@ use super::graph::unknown;
 use super::policy::{Levels, PolicyDraft};
 use super::problem::{Place, Problem, Problems, Source};
 use super::read::At;
-use super::resolve::{Defaults, frame, only_agent};
+use super::resolve::{Defaults, frame, keep_used};
+use super::route::RouteDraft;
 
 /// The plan id of the task.
 const NAME: &str = "do";
@@ -19,7 +20,7 @@ const NAME: &str = "do";
 pub struct SingleTask {
     /// What is to be done, in words.
     pub prompt: String,
-    /// The agent that does it; absent: the only one there is.
+    /// The agent that does it; absent: whom the project's rules name, else the only one there is.
     pub agent: Option<String>,
     /// Globs that it may change; empty: all that the project allows.
     pub write: Vec<String>,
@@ -39,15 +40,15 @@ pub fn single(project: &ProjectSpec, task: &SingleTask, defaults: &Defaults) -> 
         let message = format!("a prompt of {} bytes; {PROMPT_BYTES_MAX} are the most", task.prompt.len());
         problems.wrong(&place("/prompt"), message, "put the material into a file of the repository and name it");
     }
-    let agent = match &task.agent {
-        None => only_agent(&project.agents, &place("/agent"), &mut problems),
+    let (agent, route) = match &task.agent {
+        None => RouteDraft::default().route(project, &place("/agent"), &mut problems),
         Some(name) => {
             let known = || project.agents.iter().map(|agent| agent.name.as_str());
             if !known().any(|agent| agent == name) {
                 let (message, hint) = unknown("agent", name, known(), &problems);
                 problems.wrong(&place("/agent"), message, hint);
             }
-            name.clone()
+            (name.clone(), None)
         }
     };
     let levels = project.levels();
@@ -60,14 +61,15 @@ pub fn single(project: &ProjectSpec, task: &SingleTask, defaults: &Defaults) -> 
     }
     let mut run = frame(project, defaults, levels);
     NAME.clone_into(&mut run.plan);
-    run.agents.retain(|known| known.name == agent);
     run.tasks = vec![TaskSpec {
         name: NAME.to_owned(),
         prompt: task.prompt.clone(),
         agent,
+        route,
         policy: policy.map(|level| level.spec()),
         ..TaskSpec::default()
     }];
+    keep_used(&mut run.agents, &run.tasks, None);
     Ok(run)
 }
 

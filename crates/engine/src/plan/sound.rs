@@ -23,6 +23,15 @@ pub(crate) fn spec_problems(spec: &RunSpec) -> Vec<String> {
     for (who, named) in lists.chain(of_streams).chain([acceptance]) {
         gates.tell_unknown(&who, named, &mut problems);
     }
+    let agents: BTreeSet<&str> = spec.agents.iter().map(|agent| agent.name.as_str()).collect();
+    for (task, route) in spec.tasks.iter().filter_map(|task| Some((task, task.route.as_ref()?))) {
+        if route.agents.is_empty() {
+            problems.push(format!("the route of task `{}` names no agent", task.name));
+        }
+        for agent in route.agents.iter().filter(|agent| !agents.contains(agent.as_str())) {
+            problems.push(format!("the route of task `{}` names unknown agent `{agent}`", task.name));
+        }
+    }
     for task in &spec.tasks {
         let named = task.workstream.as_slice();
         if let Some(name) = named.iter().find(|name| !streams.place.contains_key(name.as_str())) {

@@ -13,6 +13,7 @@ use super::node;
 use super::policy::{PolicyDraft, source_of};
 use super::problem::{Lines, Place, Problem, Problems, Source};
 use super::read::{At, Field, Table};
+use super::route::RouteDraft;
 use super::workstreams::{self, AcceptanceDraft, WorkstreamDraft};
 
 /// A longer time is a slip of the finger.
@@ -25,11 +26,14 @@ const KEYS: [&str; 7] = ["plan", "objective", "max_parallel", "policy", "workstr
 const LATER: [&str; 1] = ["budget"];
 
 /// The keys of a task.
-pub(super) const TASK_KEYS: [&str; 15] = [
+pub(super) const TASK_KEYS: [&str; 18] = [
     "id",
     "prompt",
     "prompt_file",
     "agent",
+    "route",
+    "risk",
+    "capabilities",
     "write",
     "gates",
     "needs",
@@ -48,7 +52,7 @@ const PRIORITIES: [(&str, Priority); 4] =
     [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High), ("urgent", Priority::Urgent)];
 
 /// Promised, and not there yet.
-const TASK_LATER: [&str; 5] = ["route", "budget_usd", "risk", "capabilities", "context_tokens"];
+const TASK_LATER: [&str; 2] = ["budget_usd", "context_tokens"];
 
 /// A plan as it was written, with all that is wrong with it on its own. [`resolve`](super::resolve) makes a run of it.
 #[derive(Debug, Clone)]
@@ -73,6 +77,7 @@ pub(super) struct TaskDraft {
     /// Absent where it is wrong or missing, which is told already.
     pub(super) prompt: Option<Prompt>,
     pub(super) agent: AgentChoice,
+    pub(super) routing: RouteDraft,
     pub(super) policy: Option<PolicyDraft>,
     pub(super) gates: Option<Vec<At<String>>>,
     pub(super) needs: Vec<At<String>>,
@@ -97,8 +102,8 @@ pub(super) enum Prompt {
 #[derive(Debug, Clone)]
 pub(super) enum AgentChoice {
     Named(At<String>),
-    /// The only one there is.
-    Only,
+    /// Whoever the route, the project's rules, or there being only one says.
+    Routed,
     /// Wrong, which is told already.
     Wrong,
 }
@@ -211,6 +216,7 @@ pub(super) fn task(
         place: table.place.clone(),
         prompt: prompt(table, problems),
         agent: agent(table, problems),
+        routing: RouteDraft::read(table, problems),
         policy,
         gates,
         needs,
@@ -267,10 +273,14 @@ fn prompt(table: &Table<'_>, problems: &mut Problems) -> Option<Prompt> {
 
 fn agent(table: &Table<'_>, problems: &mut Problems) -> AgentChoice {
     let Some(field) = table.field("agent") else {
-        // A route will choose one day; that it cannot yet is told where it stands.
-        let meant = table.field("route").is_some() || !table.lacks("agent", &TASK_KEYS);
-        return if meant { AgentChoice::Wrong } else { AgentChoice::Only };
+        let meant = !table.lacks("agent", &TASK_KEYS) || !table.lacks("route", &TASK_KEYS);
+        let is_there = table.field("route").is_some();
+        return if meant && !is_there { AgentChoice::Wrong } else { AgentChoice::Routed };
     };
+    if let Some(route) = table.field("route") {
+        problems.wrong(&route.place, "both agent and route", "take one of them out");
+        return AgentChoice::Wrong;
+    }
     field.words(problems).map_or(AgentChoice::Wrong, |name| AgentChoice::Named(field.at(name)))
 }
 

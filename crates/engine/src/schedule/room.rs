@@ -16,7 +16,7 @@ pub(crate) enum Obstacle<'t> {
         /// So many.
         most: u32,
     },
-    /// Its agent is at as many tasks as it may be.
+    /// Its agent, or each of those that it may go to, is at as many tasks as it may be.
     AgentBusy {
         /// So many.
         most: u32,
@@ -70,6 +70,13 @@ pub(crate) fn agent_is_full(run: &Run, agent: &str, others: &[&Task]) -> Option<
     stops(Guard::RoomAtTheAgent, at_work >= limit(most)).then_some(most)
 }
 
+/// The limit of the first agent that a task may go to, where all of them are at as many as they may be.
+fn agents_are_full(run: &Run, task: &Task, others: &[&Task]) -> Option<u32> {
+    let mut full = task.candidates().map(|agent| agent_is_full(run, agent, others));
+    let first = full.next()??;
+    full.all(|most| most.is_some()).then_some(first)
+}
+
 fn is_at_work(run: &Run, agent: &str, task: &Task) -> bool {
     task.run == run.id && task.state == TaskState::Running && task.agent() == agent
 }
@@ -84,9 +91,9 @@ pub(crate) fn obstacle<'t>(run: &Run, task: &Task, others: &[&'t Task], alive: u
     if is_full(run, alive) {
         return Some(Obstacle::Full { most: run.spec.max_parallel });
     }
-    if let Some(most) = agent_is_full(run, task.agent(), others) {
-        let with = others.iter().filter(|other| is_at_work(run, task.agent(), other)).copied().collect();
-        return Some(Obstacle::AgentBusy { most, with });
+    if let Some(most) = agents_are_full(run, task, others) {
+        let is_theirs = |other: &&&Task| task.candidates().any(|agent| is_at_work(run, agent, other));
+        return Some(Obstacle::AgentBusy { most, with: others.iter().filter(is_theirs).copied().collect() });
     }
     others.iter().filter(|other| other.id != task.id).find_map(|other| {
         let clash = clash(&task.spec, &other.spec).filter(|_| stops(Guard::NoClash, true))?;

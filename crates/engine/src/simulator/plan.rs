@@ -1,6 +1,6 @@
 //! What is asked for in a simulation: small plans, and the names that programs and patches go by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::entity::Process;
 use tollhouse_core::spec::{
@@ -50,6 +50,7 @@ pub fn spec(tasks: Vec<TaskSpec>, max_parallel: u32) -> RunSpec {
         max_parallel: None,
         env: BTreeMap::new(),
         env_pass: Vec::new(),
+        capabilities: BTreeSet::new(),
     };
     let policy = PolicySpec {
         source: "project (tollhouse.toml)".to_owned(),

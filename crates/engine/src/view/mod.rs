@@ -3,11 +3,12 @@
 #[cfg(feature = "testing")]
 mod check;
 mod queue;
+mod records;
 mod states;
 mod streams;
 mod tasks;
 
-pub(crate) use queue::Order;
+pub(crate) use queue::{Lane, Order};
 pub(crate) use streams::Streams;
 pub(crate) use tasks::{Needed, Standing, Tasks, cause, cause_in_workstream, cause_of_workstream};
 
@@ -22,11 +23,13 @@ use tollhouse_core::lifecycle::{
     AttemptState, BreakerState, BudgetState, CostEntryState, EffectState, GateRunState, IllegalTransition, PatchState,
     RunState, TaskState, WorkerState, WorkstreamState,
 };
+use tollhouse_core::spec::TrackRecord;
 use tollhouse_core::{BreakerId, Event, Kind, Record, RecordId, RunId, Timestamp, Version};
 use tollhouse_state::{Find, Store, StoreError};
 
 use crate::apply::Apply;
 use crate::schedule::next_trial;
+use records::Records;
 use states::ByState;
 
 /// A record in a view.
@@ -57,6 +60,8 @@ pub struct View {
     by_state: ByState,
     /// What the tasks of a run mean for each other.
     schedules: BTreeMap<RunId, Tasks>,
+    /// How each agent did in a run.
+    records: Records,
     /// Whether it holds every shared worker.
     is_fleet: bool,
     /// What hangs on a record.
@@ -124,8 +129,20 @@ viewed! {
             }
         }
     ],
-    Attempt, AttemptState => attempts [],
-    Patch, PatchState => patches [],
+    Attempt, AttemptState => attempts [
+        fn noted(view: &mut View, before: Option<&Self>, id: RecordId) {
+            if let Some(now) = view.attempts.get(&id) {
+                view.records.note_attempt(&view.patches, before, &now.body);
+            }
+        }
+    ],
+    Patch, PatchState => patches [
+        fn noted(view: &mut View, before: Option<&Self>, id: RecordId) {
+            if let Some(now) = view.patches.get(&id) {
+                view.records.note_patch(&view.attempts, before, &now.body);
+            }
+        }
+    ],
     GateRun, GateRunState => gate_runs [],
     Effect, EffectState => effects [],
     Worker, WorkerState => workers [],
@@ -137,7 +154,13 @@ viewed! {
         }
     ],
     Breaker, BreakerState => breakers [],
-    CostEntry, CostEntryState => cost_entries [],
+    CostEntry, CostEntryState => cost_entries [
+        fn noted(view: &mut View, before: Option<&Self>, id: RecordId) {
+            if before.is_none() {
+                view.note_cost(id);
+            }
+        }
+    ],
     Budget, BudgetState => budgets [],
 }
 
@@ -319,6 +342,16 @@ impl View {
     /// The budget of a run, if it has one.
     pub(crate) fn budget(&self, run: RunId) -> Option<&Budget> {
         self.in_states::<Budget>(run, BudgetState::ALL).find(|budget| budget.scope == BudgetScope::Run)
+    }
+
+    /// How an agent did in a run.
+    pub(crate) fn record(&self, run: RunId, agent: &str) -> TrackRecord {
+        self.records.of(run, agent)
+    }
+
+    /// How each agent did in all that the view holds.
+    pub fn track_records(&self) -> BTreeMap<String, TrackRecord> {
+        self.records.of_all()
     }
 
     /// The next time from which a trial of an agent of a run may go.

@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 
 use tollhouse_core::entity::Task;
 use tollhouse_core::lifecycle::TaskState;
-use tollhouse_core::spec::TaskSpec;
 use tollhouse_core::{Money, RecordId, Timestamp};
 
 use super::Table;
@@ -67,18 +66,29 @@ impl Queue {
     }
 }
 
+/// The way that queued tasks wait in: those in one may go to the same agents, and ask the same of whoever does them. While nobody of
+/// these has room, none of the tasks is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lane {
+    /// The agents that may be asked, in order of preference.
+    pub(crate) agents: Vec<String>,
+    /// What they must be able to do.
+    pub(crate) capabilities: BTreeSet<String>,
+}
+
+impl Lane {
+    fn of(task: &Task) -> Self {
+        let agents = task.candidates().map(str::to_owned).collect();
+        Self { agents, capabilities: task.spec.capabilities.clone() }
+    }
+}
+
 /// What tasks have in common of which no two are ever under way together, and which wait for the same: only the first of
 /// them is worth looking at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum OneAtATime {
-    /// Agent, what a worker must be able to do, conflict group, declared scope, and what an attempt sets aside.
-    Alike {
-        agent: String,
-        capabilities: BTreeSet<String>,
-        group: Option<String>,
-        scope: Vec<String>,
-        reserve: Option<Money>,
-    },
+    /// Lane, conflict group, declared scope, and what an attempt sets aside.
+    Alike { lane: Lane, group: Option<String>, scope: Vec<String>, reserve: Option<Money> },
     /// It stands in nobody's way.
     Alone(RecordId),
 }
@@ -90,9 +100,7 @@ impl OneAtATime {
         if group.is_none() && scope.is_empty() {
             return Self::Alone(task.id.into());
         }
-        let TaskSpec { capabilities, reserve, .. } = &task.spec;
-        let (agent, capabilities) = (task.agent().to_owned(), capabilities.clone());
-        Self::Alike { agent, capabilities, group, scope, reserve: *reserve }
+        Self::Alike { lane: Lane::of(task), group, scope, reserve: task.spec.reserve }
     }
 }
 
@@ -100,8 +108,8 @@ impl OneAtATime {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Order {
     ranks: BTreeMap<RecordId, Rank>,
-    /// Of each set that goes one at a time, the first, by agent.
-    first: BTreeMap<String, BTreeMap<Rank, OneAtATime>>,
+    /// Of each set that goes one at a time, the first, by lane.
+    first: BTreeMap<Lane, BTreeMap<Rank, OneAtATime>>,
     sets: BTreeMap<OneAtATime, BTreeSet<Rank>>,
     by_age: BTreeSet<(Timestamp, Rank)>,
 }
@@ -111,7 +119,7 @@ impl Order {
         let rank = self.rank(task);
         let key = OneAtATime::of(task);
         let set = self.sets.entry(key.clone()).or_default();
-        let firsts = self.first.entry(task.agent().to_owned()).or_default();
+        let firsts = self.first.entry(Lane::of(task)).or_default();
         if let Some(first) = set.first() {
             firsts.remove(first);
         }
@@ -126,7 +134,7 @@ impl Order {
         let key = OneAtATime::of(task);
         let Some(set) = self.sets.get_mut(&key) else { return };
         set.remove(&rank);
-        let firsts = self.first.entry(task.agent().to_owned()).or_default();
+        let firsts = self.first.entry(Lane::of(task)).or_default();
         firsts.remove(&rank);
         match set.first().copied() {
             Some(first) => drop(firsts.insert(first, key)),
@@ -137,10 +145,10 @@ impl Order {
     /// Whether both hold the same tasks in the same order, however they came to it.
     #[cfg(feature = "testing")]
     pub(super) fn agrees_with(&self, other: &Self) -> bool {
-        // An agent of which nothing waits any more may be left with nothing.
+        // A lane in which nothing waits any more may be left with nothing.
         let filled = |order: &Self| {
-            let agents = order.first.clone().into_iter();
-            agents.filter(|(_, firsts)| !firsts.is_empty()).collect::<BTreeMap<_, _>>()
+            let lanes = order.first.clone().into_iter();
+            lanes.filter(|(_, firsts)| !firsts.is_empty()).collect::<BTreeMap<_, _>>()
         };
         let rest = (&self.ranks, &self.sets, &self.by_age) == (&other.ranks, &other.sets, &other.by_age);
         rest && filled(self) == filled(other)
@@ -151,21 +159,21 @@ impl Order {
         self.ranks.get(&task.id.into()).copied().unwrap_or_else(|| Rank::alone(task))
     }
 
-    /// The tasks that are worth looking at, the first first, of the agents that have room. Those that `is_touched` count as
+    /// The tasks that are worth looking at, the first first, of the lanes that have room. Those that `is_touched` count as
     /// gone.
     pub(crate) fn by_rank<'o>(
         &'o self,
-        has_room: impl Fn(&str) -> bool,
+        has_room: impl Fn(&Lane) -> bool,
         is_touched: impl Fn(RecordId) -> bool + Copy + 'o,
     ) -> impl Iterator<Item = Rank> + 'o {
-        let of_agents = self.first.iter().filter(|(agent, _)| has_room(agent)).map(|(_, firsts)| {
+        let of_lanes = self.first.iter().filter(|(lane, _)| has_room(lane)).map(|(_, firsts)| {
             let sets = firsts.values().filter_map(|key| self.sets.get(key));
             sets.filter_map(move |set| set.iter().find(|rank| !is_touched(rank.task)).copied()).peekable()
         });
-        let mut of_agents: Vec<_> = of_agents.collect();
+        let mut of_lanes: Vec<_> = of_lanes.collect();
         std::iter::from_fn(move || {
             let next =
-                of_agents.iter_mut().filter_map(|ranks| Some((*ranks.peek()?, ranks))).min_by_key(|(rank, _)| *rank);
+                of_lanes.iter_mut().filter_map(|ranks| Some((*ranks.peek()?, ranks))).min_by_key(|(rank, _)| *rank);
             next.and_then(|(_, ranks)| ranks.next())
         })
     }

@@ -4,12 +4,12 @@ use std::panic::catch_unwind;
 
 use tollhouse_engine::{Guard, without};
 
-use crate::{additions, breakers, budgets, flaky, quarantine, retries};
+use crate::{additions, breakers, budgets, flaky, quarantine, retries, routing};
 
 /// A guard, and what is not true without it.
 type Claimed = (Guard, fn());
 
-pub(crate) const CLAIMED: [Claimed; 26] = [
+pub(crate) const CLAIMED: [Claimed; 28] = [
     (Guard::FlakyIsHeld, flaky::a_flaky_gate_has_a_person_look_uses_up_no_attempt_and_holds_nobody_else_up),
     (Guard::GateFailuresAreCounted, flaky::a_gate_that_fails_again_and_again_is_run_as_often_as_it_says),
     (
@@ -39,6 +39,8 @@ pub(crate) const CLAIMED: [Claimed; 26] = [
     (Guard::PolicyRetryNeedsPatch, retries::a_rule_that_refused_no_patch_teaches_nothing),
     (Guard::SameEndsAreCounted, retries::what_ends_in_the_same_way_three_times_in_a_row_is_not_tried_again),
     (Guard::RateLimitIsWaitedFor, retries::a_provider_that_asked_to_slow_down_is_not_asked_before_its_time),
+    (Guard::TriedGivesWay, routing::who_tried_in_vain_gives_way_to_the_next_of_the_chain),
+    (Guard::RarelyAskedIsAsked, routing::an_agent_of_which_too_little_is_known_is_tried_however_unlucky_it_was),
 ];
 
 #[test]

@@ -175,14 +175,7 @@ fn every_bound_of_a_task_is_told() {
 
 #[test]
 fn what_a_plan_cannot_do_yet_is_refused() {
-    for line in [
-        "route = {}",
-        "budget_usd = \"1.00\"",
-        "risk = \"low\"",
-        "capabilities = []",
-        "context_tokens = 1",
-        "[budget]\nper_run_usd = \"1\"",
-    ] {
+    for line in ["budget_usd = \"1.00\"", "context_tokens = 1", "[budget]\nper_run_usd = \"1\""] {
         // What stands below the task is the task's own only where it is no header.
         let text = if line.starts_with('[') { format!("{line}\n") } else { String::new() };
         let said = if text.is_empty() { task_says(line) } else { task_says(&format!("\n{line}")) };

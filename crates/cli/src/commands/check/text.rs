@@ -113,7 +113,7 @@ fn row(task: &CheckedTask, printer: &Printer) -> Vec<String> {
     let about = task.estimate.time.map_or_else(String::new, |time| format!(", about {time}"));
     vec![
         format!("  {}", task.name),
-        task.agent.clone(),
+        who(task),
         format!("{} × {}{about}", task.attempts, task.timeout),
         format!("gates {gates}"),
         format!("writes {}", task.write.as_ref().map_or_else(|| "anything".to_owned(), |write| write.join(", "))),
@@ -126,6 +126,13 @@ fn row(task: &CheckedTask, printer: &Printer) -> Vec<String> {
             printer.paint(Look::Dim, &format!("after {shown}{more}"))
         },
     ]
+}
+
+/// The agent of a task, or those that it may go to, with how one of them is chosen and who says so.
+fn who(task: &CheckedTask) -> String {
+    let Some(route) = &task.route else { return task.agent.clone() };
+    let rule = route.rule.as_ref().map_or_else(String::new, |rule| format!(", {rule}"));
+    format!("{} [{}{rule}]", route.agents.join(", "), route.strategy)
 }
 
 fn conflicts(report: &CheckReport, printer: &Printer) -> Vec<String> {

@@ -65,7 +65,7 @@ pub(super) fn task() -> Vec<TaskEvent> {
     use TaskEvent as E;
     let class = ErrorClass::Unknown;
     let (retry, fail) = (RetryOr::Retrying { due: NOW }, RetryOr::Failed);
-    let lease = || Lease { attempt: attempt_id(), worker: "w".to_owned(), epoch: 1, deadline: NOW };
+    let lease = || Lease { attempt: attempt_id(), worker: "w".to_owned(), agent: None, epoch: 1, deadline: NOW };
     let decide = |to| E::Decide { to, reason: because(), say: None };
     let expire = |to| E::Expire { to, reason: because() };
     samples!(TaskEvent but Created, Inherited {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse_core::Span;
-use tollhouse_core::spec::{RunSpec, TaskSpec, Weight};
+use tollhouse_core::spec::{RouteSpec, RunSpec, TaskSpec, Weight};
 
 use crate::analysis::{
     Chain, Clashes, Course, Estimate, Extent, Files, History, Overlap, Rehearsal, TaskGraph, overlaps,
@@ -76,8 +76,10 @@ pub struct CheckReport {
 pub struct CheckedTask {
     /// Its id in the plan.
     pub name: String,
-    /// The agent that does it.
+    /// The agent that does it; of a routed task the first of those that it may go to.
     pub agent: String,
+    /// The agents that it may go to, and how one of them is chosen; null where it has only the one.
+    pub route: Option<RouteSpec>,
     /// Tasks that must be done before.
     pub needs: Vec<String>,
     /// Its wave, from 1; 0: it could never run.
@@ -251,6 +253,7 @@ fn checked<'s>(spec: &'s RunSpec, waves: &[Vec<usize>], estimates: &[Estimate]) 
     let task = |(task, (wave, estimate)): (&'s TaskSpec, (u64, &Estimate))| CheckedTask {
         name: task.name.clone(),
         agent: task.agent.clone(),
+        route: task.route.clone(),
         needs: task.needs.clone(),
         wave,
         estimate: *estimate,

@@ -14,6 +14,7 @@ pub(super) fn explain(scene: Scene<'_>, attempt: &Attempt) -> Explanation {
         because.push(format!("{} has been at it since {}", attempt.agent, attempt.started_at));
         because.push(format!("it has time until {}", attempt.deadline));
     }
+    because.extend(attempt.routing.iter().flat_map(super::routing::told));
     if let Some(end) = &attempt.end {
         because.extend(end.reason.clone());
         let said = |exit: &String| end.reason.as_ref().is_some_and(|reason| reason.contains(exit));

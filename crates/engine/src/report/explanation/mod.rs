@@ -8,6 +8,7 @@ mod effect;
 mod gate_run;
 mod held_up;
 mod patch;
+mod routing;
 mod run;
 mod task;
 mod worker;

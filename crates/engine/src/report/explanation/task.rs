@@ -24,6 +24,8 @@ pub(super) fn explain(scene: Scene<'_>, task: &Task) -> Explanation {
         because.push(format!("{} of {} attempts used", task.attempts_used, task.attempts_limit()));
     }
     let patch = task.patch.and_then(|patch| scene.view.get::<Patch>(patch));
+    let newest = task.attempt.and_then(|attempt| scene.view.get::<Attempt>(attempt));
+    because.extend(newest.and_then(|attempt| attempt.routing.as_ref()).into_iter().flat_map(super::routing::told));
     if let Some(patch) = patch {
         because.push(format!("its patch {} is {}", patch.id.random_part(), patch.state));
     }
@@ -114,6 +116,10 @@ fn queued(scene: Scene<'_>, task: &Task, status: String) -> Step {
     // Nobody knows here what time it is: where it is over, the next look at the clock sends the trial.
     let withheld = || breaker_obstacle(breaker, Timestamp::EPOCH);
     let unpaid = || money_obstacle(run, scene.view.budget(task.run), task);
+    if let Some(because) = super::routing::nobody_may(scene, run, task, &others) {
+        return Step { because, next: Some(status) };
+    }
+    let withheld = || withheld().filter(|_| task.candidates().nth(1).is_none());
     match withheld().or_else(|| obstacle(run, task, &others, alive.count())).or_else(unpaid) {
         None if run.spec.crew == Crew::Shared => Step::new(waits_for_worker(task), status),
         None => Step::new("it begins as soon as its run goes on", status),

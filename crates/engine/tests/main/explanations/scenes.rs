@@ -1,8 +1,12 @@
 //! Each way in which something can be held up, over, or under way, made in a world of its own.
 
+use std::collections::BTreeSet;
+
 use tollhouse_core::entity::{Attempt, Effect, ErrorClass, GateRun, Patch, Task, Work};
 use tollhouse_core::lifecycle::{AttemptState, EffectState, GateRunState, PatchState, RunState, TaskState};
-use tollhouse_core::spec::{LandMode, OnDependencyFailure, PolicySpec, RunSpec, TaskSpec, Weight};
+use tollhouse_core::spec::{
+    AgentSpec, LandMode, OnDependencyFailure, PolicySpec, RouteSpec, RunSpec, Strategy, TaskSpec, Weight,
+};
 use tollhouse_core::{RecordId, RunId, Span, Timestamp};
 use tollhouse_engine::{
     AttemptFacts, Command, Found, Liveness, Outcome, PatchWish, Seen, TaskWish, Viewed, Witness, fork_of,
@@ -181,6 +185,20 @@ fn not_begun(plan: &RunSpec) -> World {
     World::made(run, plan, 7)
 }
 
+/// Two agents, of which one may be at one task only, and the other is not able.
+fn routed(plan: &mut RunSpec) {
+    let able = BTreeSet::from(["rust".to_owned()]);
+    let weak = AgentSpec { name: "weak".to_owned(), ..plan.agents[0].clone() };
+    plan.agents[0] = AgentSpec { max_parallel: Some(1), capabilities: able.clone(), ..plan.agents[0].clone() };
+    plan.agents.push(weak);
+    for task in &mut plan.tasks {
+        let agents = vec!["script".to_owned(), "weak".to_owned()];
+        let rule = Some("route 1 (tollhouse.toml:9)".to_owned());
+        task.route = Some(RouteSpec { rule, strategy: Strategy::Best, agents });
+        task.capabilities.clone_from(&able);
+    }
+}
+
 pub(super) fn tasks() -> Vec<Scene> {
     let of_task = |title: &'static str, name: &str, world: World| {
         let id = world.task(name).id;
@@ -202,6 +220,7 @@ pub(super) fn tasks() -> Vec<Scene> {
         of_task("it needs another", "b", chain()),
         of_task("as many are at work as the run allows", "b", pair(&|plan| plan.max_parallel = 1)),
         of_task("its agent is busy", "b", pair(&|plan| plan.agents[0].max_parallel = Some(1))),
+        of_task("none of the agents that it may go to may take it now", "b", pair(&routed)),
         of_task(
             "it shares a conflict group",
             "b",

@@ -1,0 +1,19 @@
+//! Which agent a routed task goes to: who may take it now, and which of those a strategy chooses.
+//!
+//! Pure like all of the engine: figures and seed come in, a decision with all its reasons goes out. Which rule of the
+//! configuration names the candidates was decided when the plan was read (`plan/route.rs`); what it said then counts.
+
+mod ability;
+mod beta;
+mod choice;
+mod door;
+mod history;
+mod score;
+mod verdict;
+
+pub(crate) use ability::{is_able, lacks};
+pub(crate) use choice::{Candidate, choose};
+pub(crate) use door::Door;
+pub use history::track_records;
+pub(crate) use score::merged;
+pub(crate) use verdict::{Verdict, verdict};
