@@ -101,7 +101,9 @@ pub(super) fn assign(draft: &mut Draft<'_>, id: WorkerId, attempt: &Attempt) -> 
 /// The processes of an attempt are over, or never were: its worker is free for something else. Where a shared one is not known,
 /// it lets go once it is looked at.
 pub(super) fn let_go(draft: &mut Draft<'_>, id: AttemptId) -> Result<(), Refusal> {
-    let Some(attempt) = draft.peek::<Attempt>(id) else { return Ok(()) };
+    let Some(attempt) = draft.peek::<Attempt>(id).cloned() else { return Ok(()) };
+    // Nobody who holds it is left to end what ended by itself.
+    draft.withdraw(attempt.run, id.into(), "what it was to end is over")?;
     let ended = attempt.state;
     let Some(worker) = attempt.by.and_then(|by| draft.peek::<Worker>(by)) else { return Ok(()) };
     let holds = worker.holds.as_ref().is_some_and(|holding| holding.attempt == id);
