@@ -114,11 +114,14 @@ fn any_budget(random: &mut fastrand::Rng) -> BudgetSpec {
 }
 
 /// What each try of a task meets, and each run of a gate that judges what landed as a whole.
-pub(super) fn any_luck(random: &mut fastrand::Rng, plans: &[RunSpec]) -> BTreeMap<String, Vec<Luck>> {
+pub(super) fn any_luck(random: &mut fastrand::Rng, plans: &mut [RunSpec]) -> BTreeMap<String, Vec<Luck>> {
     // On some days a provider has enough of us, or an agent fails whatever it tries.
     let usual = match random.u8(0..8) {
         0 => vec![Luck::AgentFails, Luck::AgentFails, Luck::AgentFails, Luck::RateLimited, Luck::Good],
-        1 => vec![Luck::RateLimited, Luck::RateLimited, Luck::AgentFails, Luck::Good],
+        1 => {
+            plans.iter_mut().for_each(begin_all_at_once);
+            vec![Luck::RateLimited, Luck::RateLimited, Luck::RateLimited, Luck::AgentFails, Luck::Good]
+        }
         _ => Luck::ALL.to_vec(),
     };
     let mut luck = BTreeMap::new();
@@ -132,6 +135,16 @@ pub(super) fn any_luck(random: &mut fastrand::Rng, plans: &[RunSpec]) -> BTreeMa
         luck.insert(format!("gate:{name}"), tries);
     }
     luck
+}
+
+/// Several are at work when a provider has enough of one of them: a breaker that is open is extended by the others.
+fn begin_all_at_once(plan: &mut RunSpec) {
+    plan.max_parallel = 4;
+    plan.agents[0].max_parallel = None;
+    for task in &mut plan.tasks {
+        task.needs.clear();
+        task.conflict_group = None;
+    }
 }
 
 /// What each try is said to cost. Of some nobody says it.

@@ -70,8 +70,8 @@ pub fn simulate(seed: u64) -> Result<Report, Violation> {
     let mut random = fastrand::Rng::with_seed(seed);
     let begin = Timestamp::from_micros(1_700_000_000_000_000);
     let store = Ledger::new(MemoryStore::new());
-    let plans = any_plans(&mut random);
-    let mut hands = Hands::with_luck(any_luck(&mut random, &plans));
+    let mut plans = any_plans(&mut random);
+    let mut hands = Hands::with_luck(any_luck(&mut random, &mut plans));
     hands.costs = any_costs(&mut random, &plans);
     let mut stage = Stage::new(&store, random, hands, begin);
     stage.runs =

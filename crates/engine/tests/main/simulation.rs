@@ -97,8 +97,11 @@ fn every_transition_meets_every_fault_and_every_promise_is_kept() {
 
 /// Seeds that found something, and what. They find it again as long as the simulator draws as it did then, so each has a claim
 /// of its own elsewhere, too.
-const FOUND: [(u64, &str); 1] =
-    [(14_613_637_833_625_970_755, "an attempt that was over before anybody began it kept its run from ending")];
+const FOUND: [(u64, &str); 3] = [
+    (14_613_637_833_625_970_755, "an attempt that was over before anybody began it kept its run from ending"),
+    (6, "a lease to a shared worker left its workstream where it was"),
+    (89, "an agent of a shared worker that ended before it was ended left what nobody could end"),
+];
 
 #[test]
 fn what_a_seed_found_stays_mended() {

@@ -23,8 +23,10 @@ pub(in crate::simulator) struct Person<'s> {
     begin: Command,
     /// How often they still change their mind.
     whims: u32,
-    /// So many events are on the ledger before the weather may turn fair.
+    /// So many events are on the ledger before the weather may turn fair, unless their patience ends before.
     rough_for: u64,
+    /// How often they will still look before they let the run come to its end, whatever happened by then.
+    patience: u32,
     /// How often in a row there was nothing to say.
     idle: u32,
     away: Away,
@@ -48,9 +50,20 @@ impl Person<'_> {
     /// A person who wants this done, in one of the ways in which a run is made.
     pub(in crate::simulator) fn with_plan(stage: &mut Stage<'_>, run: RunId, spec: RunSpec) -> Self {
         let (whims, rough_for) = (stage.random.u32(0..24), stage.random.u64(0..400));
-        let weeks_off = stage.random.u32(0..3);
+        let (weeks_off, patience) = (stage.random.u32(0..3), stage.random.u32(30..100));
         let begin = begin(stage, run, spec);
-        Self { run, engine: None, begin, whims, rough_for, idle: 0, away: Away::No, weeks_off, short_of: None }
+        Self {
+            run,
+            engine: None,
+            begin,
+            whims,
+            rough_for,
+            patience,
+            idle: 0,
+            away: Away::No,
+            weeks_off,
+            short_of: None,
+        }
     }
 }
 
@@ -218,9 +231,10 @@ impl<'s> Acting<'s> for Person<'s> {
             Err(Halt::Gone) => self.engine = None,
             Ok(()) => {}
         }
+        self.patience = self.patience.saturating_sub(1);
         let run = stage.truth().get::<Run>(self.run);
         let over = run.is_some_and(|run| run.state.is_finished());
-        if self.whims == 0 && (over || run.is_some() && stage.events > self.rough_for) {
+        if self.whims == 0 && (over || run.is_some() && (stage.events > self.rough_for || self.patience == 0)) {
             stage.let_it_be(self.run);
         }
         if self.away == Away::Begins {
