@@ -321,7 +321,8 @@ pub enum Liveness {
     Gone,
     /// It is on a machine that cannot be looked at.
     OutOfSight {
-        /// When it last said that it is alive, if it ever did.
+        /// When it last said that it is alive, if it ever did. Who notes that notes it for no earlier than the newest event that
+        /// they know: by a clock that was set back, whoever speaks all the time would seem silent.
         last_seen: Option<Timestamp>,
     },
 }

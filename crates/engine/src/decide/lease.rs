@@ -8,7 +8,7 @@ use tollhouse_core::spec::Crew;
 use tollhouse_core::{AttemptId, BreakerId, RecordId, RunId, TaskId, WorkerId, limits};
 
 use super::draft::Draft;
-use super::{breaker, budget, route, winding, worker};
+use super::{breaker, budget, route, winding, worker, workstream};
 use crate::command::At;
 use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
@@ -39,8 +39,8 @@ pub(super) fn lease(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
 /// Gives a shared worker the next task, of the run that has the fewest under way.
 ///
 /// It rests on every run that shares workers: each of them may have given out what clashes, or have fewer under way by now.
-/// That is all, for under way in a run is only ever more after a lease, and a lease moves its run. Nothing follows from a lease
-/// in its run either: it only takes room from others.
+/// That is all, for under way in a run is only ever more after a lease, and a lease moves its run. What follows from a lease in
+/// its run is that its workstream executes, and whatever else would put that elsewhere moves it. From others it only takes room.
 pub(super) fn work(draft: &mut Draft<'_>, id: WorkerId) -> Result<(), Refusal> {
     let worker = worker::idle(draft, id)?;
     let runs = worker::runs_that_share(draft);
@@ -49,7 +49,8 @@ pub(super) fn work(draft: &mut Draft<'_>, id: WorkerId) -> Result<(), Refusal> {
     }
     let Some(task) = next_shared(draft, &runs, &worker.capabilities) else { return Ok(()) };
     let task = draft.get::<Task>(task)?;
-    grant(draft, &task, id)
+    grant(draft, &task, id)?;
+    workstream::settle(draft, task.run).map(|_| ())
 }
 
 /// The task of a run with workers of its own that begins next, if one may at this time. `None` where the run is full, winds

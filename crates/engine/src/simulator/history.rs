@@ -4,13 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Effect, GateRun, Patch, Run, Task, Work};
+use tollhouse_core::entity::{Effect, GateRun, Patch, Run, Task, Work, Workstream};
 use tollhouse_core::lifecycle::{GateRunState, RunState};
-use tollhouse_core::spec::{Requirement, Weight};
+use tollhouse_core::spec::{Crew, Requirement, Weight};
 use tollhouse_core::{Actor, Event, Kind, PatchId, RecordId, Severity, Stream, Timestamp, limits};
 use tollhouse_state::{Cursor, Store};
 
+use super::breakers::Breakers;
 use super::invariants::{Broken, claim};
+use super::money::Purse;
 use crate::view::View;
 
 /// The ledger so far, commit by commit.
@@ -24,15 +26,17 @@ pub(super) struct History {
     newest_at: BTreeMap<Stream, Timestamp>,
     /// The tasks that are missed.
     missed: BTreeSet<RecordId>,
-    /// How often a gate could not be judged on a patch's tree, by the patch, the gate, the tree and what it stands on; since a
-    /// person last let the patch in.
-    errors: BTreeMap<(PatchId, String, String, String), u32>,
+    /// How often a gate could not be judged on a tree, by the patch, workstream or run that it judges, the gate, the tree and what
+    /// that stands on; of a patch, since a person last let it in.
+    errors: BTreeMap<(RecordId, String, String, String), u32>,
     /// The landings that were begun and not settled.
     landings: BTreeMap<PatchId, RecordId>,
+    purse: Purse,
+    breakers: Breakers,
 }
 
 /// What nothing leaves, and what only these events leave.
-const FINISHED: [(Kind, &str, &[&str]); 22] = [
+const FINISHED: [(Kind, &str, &[&str]); 30] = [
     (Kind::Run, "succeeded", &[]),
     (Kind::Run, "failed", &["quarantine"]),
     (Kind::Run, "quarantined", &[]),
@@ -55,11 +59,28 @@ const FINISHED: [(Kind, &str, &[&str]); 22] = [
     (Kind::GateRun, "failed", &[]),
     (Kind::GateRun, "error", &[]),
     (Kind::GateRun, "skipped", &[]),
+    (Kind::Workstream, "completed", &[]),
+    (Kind::Workstream, "failed", &[]),
+    (Kind::Workstream, "canceled", &[]),
+    (Kind::Workstream, "skipped", &[]),
+    (Kind::Worker, "terminated", &[]),
+    (Kind::Worker, "crashed", &[]),
+    (Kind::Effect, "done", &[]),
+    (Kind::Effect, "failed", &[]),
 ];
 
 /// What only a person does, and always with a reason.
-const BY_A_PERSON: [(Kind, &str); 4] =
-    [(Kind::Run, "resume"), (Kind::Task, "requeue"), (Kind::Patch, "release"), (Kind::Patch, "approve")];
+const BY_A_PERSON: [(Kind, &str); 9] = [
+    (Kind::Run, "resume"),
+    (Kind::Task, "requeue"),
+    (Kind::Patch, "release"),
+    (Kind::Patch, "approve"),
+    (Kind::Workstream, "cancel"),
+    (Kind::Workstream, "skip"),
+    (Kind::Budget, "change"),
+    (Kind::Worker, "resume"),
+    (Kind::Worker, "drain"),
+];
 
 impl History {
     /// The records as of the newest commit that was looked at.
@@ -112,6 +133,7 @@ impl History {
         }
         let name = event.event.name.as_str();
         self.note_missed(event);
+        self.breakers.event(event)?;
         if matches!((kind, name), (Kind::Task, "lease") | (Kind::GateRun, "start")) {
             self.may_start(event)?;
         }
@@ -132,11 +154,11 @@ impl History {
         let Stream::Run(run) = event.stream else { return Ok(()) };
         let state = self.states.get(&run.into()).map_or("", String::as_str);
         let released = event.record.kind() == Kind::GateRun && ["succeeded", "failed", "canceled"].contains(&state);
-        claim(state == "running" || released, "nothing starts in a run that rests or ends", told)?;
+        let judges = event.record.kind() == Kind::GateRun && state == "verifying";
+        claim(state == "running" || released || judges, "nothing starts in a run that rests or ends", told)?;
         let Some(task) = self.view.get::<Task>(event.record) else { return Ok(()) };
         let others = || self.view.all::<Task>().filter(|other| other.run == run && other.id != task.id);
-        let critical = |other: &Task| other.spec.weight == Weight::Critical && self.missed.contains(&other.id.into());
-        claim(!others().any(critical), "a run that winds down leases nothing", told)?;
+        self.does_not_wind_down(task, told)?;
         let under_way = |other: &Task| {
             let state = self.states.get(&other.id.into()).map(String::as_str);
             let same = task.spec.conflict_group.is_some() && other.spec.conflict_group == task.spec.conflict_group;
@@ -145,8 +167,27 @@ impl History {
         claim(!others().any(under_way), "no two tasks of a conflict group are under way", told)
     }
 
+    /// Nothing critical was missed that a task's run, or its workstream, ends with.
+    fn does_not_wind_down(&self, task: &Task, told: impl Fn() -> String) -> Result<(), Broken> {
+        let missed = |id: RecordId| self.missed.contains(&id);
+        let critical = |other: &Task| {
+            let counts = other.spec.workstream.is_none() || other.spec.workstream == task.spec.workstream;
+            counts && other.spec.weight == Weight::Critical && missed(other.id.into())
+        };
+        let tasks = || self.view.all::<Task>().filter(|other| other.run == task.run && other.id != task.id);
+        claim(!tasks().any(critical), "a run that winds down leases nothing", &told)?;
+        let ends = |one: &Workstream| one.spec.weight == Weight::Critical && missed(one.id.into());
+        let mut workstreams = self.view.all::<Workstream>().filter(|one| one.run == task.run);
+        claim(!workstreams.any(ends), "a run that winds down leases nothing", &told)
+    }
+
     /// Failed, canceled, or skipped because something that is needed was missed.
     fn note_missed(&mut self, event: &Event) {
+        if let Some(workstream) = self.view.get::<Workstream>(event.record)
+            && (workstream.is_missed() || matches!(event.state.as_str(), "failed" | "canceled"))
+        {
+            self.missed.insert(event.record);
+        }
         if event.record.kind() != Kind::Task {
             return;
         }
@@ -163,6 +204,8 @@ impl History {
         let id = &commit[0].commit;
         claim(self.commits.insert(id.clone()), "what was asked for is done once", || id.clone())?;
         self.note_landings(commit);
+        self.breakers.commit()?;
+        self.purse.commit(commit, &self.view)?;
         for event in commit {
             let told = || format!("{} {} at {}", event.event.name, event.record, event.position);
             match (event.record.kind(), event.event.name.as_str()) {
@@ -172,13 +215,17 @@ impl History {
                 (Kind::Patch, "verify" | "land") => {
                     claim(self.passed(event.record), "what is verified passed every required gate on that tree", told)?;
                 }
-                (Kind::Patch, "release") => self.errors.retain(|(patch, ..), _| RecordId::from(*patch) != event.record),
+                (Kind::Patch, "release") => self.errors.retain(|(judged, ..), _| *judged != event.record),
                 (Kind::GateRun, "break") => {
                     let often = self.note_error(event.record) > limits::GATE_ERROR_RETRIES_MAX + 1;
                     claim(!often, "an error is run again at most twice", told)?;
                 }
                 (Kind::Effect, "start") => {
-                    claim(self.may_begin(event.record), "effects begin in a run that goes on and is driven", told)?;
+                    claim(
+                        self.may_begin(event.record),
+                        "effects begin in a run that goes on, for who drives it or holds the task",
+                        told,
+                    )?;
                 }
                 _ => {}
             }
@@ -195,8 +242,13 @@ impl History {
     fn note_error(&mut self, id: RecordId) -> u32 {
         let Some(gate_run) = self.view.get::<GateRun>(id) else { return 0 };
         let stopped = gate_run.end.as_ref().is_some_and(|end| end.stopped);
-        let Some(patch) = gate_run.patch.filter(|_| !stopped) else { return 0 };
-        let place = (patch, gate_run.gate.name.clone(), gate_run.tree.clone(), gate_run.parent.clone());
+        let [patch, workstream, run] = [
+            gate_run.patch.map(RecordId::from),
+            gate_run.workstream.map(RecordId::from),
+            gate_run.run.map(RecordId::from),
+        ];
+        let Some(judged) = patch.or(workstream).or(run).filter(|_| !stopped) else { return 0 };
+        let place = (judged, gate_run.gate.name.clone(), gate_run.tree.clone(), gate_run.parent.clone());
         let count = self.errors.entry(place).or_default();
         *count += 1;
         *count
@@ -225,11 +277,12 @@ impl History {
         }
     }
 
-    /// Every task finished; no attempt or gate run alive, no effect unsettled.
+    /// Every task and workstream finished; no attempt or gate run alive, no effect unsettled.
     fn is_drained(&self, run: RecordId) -> bool {
         let Some(run) = self.view.get::<Run>(run).map(|run| run.id) else { return false };
         let view = &self.view;
         view.all::<Task>().filter(|task| task.run == run).all(|task| task.state.is_finished())
+            && view.all::<Workstream>().filter(|one| one.run == run).all(|one| one.state.is_finished())
             && view.all::<Patch>().filter(|patch| patch.run == Some(run)).all(|patch| patch.state.is_finished())
             && view.all::<GateRun>().filter(|gate| gate.run == Some(run)).all(|gate| gate.state.is_finished())
             && view.all::<Effect>().filter(|effect| effect.run == Some(run)).all(|effect| effect.state.is_finished())
@@ -256,6 +309,8 @@ impl History {
         let Some(effect) = self.view.get::<Effect>(effect) else { return false };
         let Some(run) = effect.run.and_then(|run| self.view.get::<Run>(run)) else { return effect.run.is_none() };
         let rests = matches!(run.state, RunState::Pending | RunState::Paused | RunState::Canceling);
-        run.conductor.is_some() && (!rests || matches!(effect.work, Work::Kill { .. }))
+        // What a shared worker was given it begins, whoever drives.
+        let by_worker = run.spec.crew == Crew::Shared && matches!(effect.work, Work::Spawn { .. } | Work::Kill { .. });
+        (run.conductor.is_some() || by_worker) && (!rests || matches!(effect.work, Work::Kill { .. }))
     }
 }

@@ -11,7 +11,7 @@ use tollhouse_core::spec::LandMode;
 use tollhouse_core::{RecordId, Timestamp};
 
 use super::branch::Branch;
-use super::streams;
+use super::{money, streams, workers};
 use crate::view::View;
 
 /// A promise that is not kept.
@@ -43,6 +43,7 @@ pub fn hold(view: &View, branch: &Branch) -> Result<(), Broken> {
         no_more_than_may_run_at_once(view, run)?;
         one_at_a_time(view, run)?;
         streams::hold(view, run)?;
+        money::hold(view, run)?;
     }
     for attempt in view.all::<Attempt>() {
         attempt_holds(view, attempt)?;
@@ -54,6 +55,7 @@ pub fn hold(view: &View, branch: &Branch) -> Result<(), Broken> {
         let times = [Some(gate_run.created_at), gate_run.started_at, gate_run.finished_at];
         ends(gate_run.id.into(), gate_run.state.is_finished(), times)?;
     }
+    workers::hold(view)?;
     effects_hold(view)
 }
 

@@ -9,16 +9,20 @@
 
 mod actor;
 mod branch;
+mod breakers;
 mod clock;
 mod coverage;
+mod draw;
 mod hands;
 mod history;
 mod invariants;
 mod luck;
+mod money;
 mod plan;
 mod simulation;
 mod stage;
 mod streams;
+mod workers;
 mod world;
 
 pub use branch::Branch;

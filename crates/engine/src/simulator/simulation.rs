@@ -1,21 +1,20 @@
 //! A whole day, made up by a seed: the loop over virtual time, and what is told of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use tollhouse_core::entity::{Effect, Patch, Run};
+use tollhouse_core::entity::{Effect, Patch, Run, Task, Worker};
 use tollhouse_core::lifecycle::RunState;
-use tollhouse_core::spec::{LandMode, OnDependencyFailure, Requirement, RunSpec, Weight};
+use tollhouse_core::spec::{Crew, RunSpec};
 use tollhouse_core::{RunId, Timestamp};
 use tollhouse_state::MemoryStore;
 
-use super::actor::{Acting, Bystander, Conductor, Machine, Outside, Person};
+use super::actor::{Acting, Bystander, Conductor, Machine, Outside, Overseer, Person, SharedWorker};
 use super::coverage::Coverage;
+use super::draw::{any_costs, any_luck, any_plans};
 use super::hands::Hands;
 use super::invariants::Broken;
-use super::luck::Luck;
-use super::plan::{gate, spec, task};
 use super::stage::{Ledger, Sky, Stage};
 
 /// So often somebody does something, at most: a run that takes longer never ends.
@@ -29,8 +28,8 @@ const LINES_SHOWN: usize = 60;
 pub struct Report {
     /// The seed.
     pub seed: u64,
-    /// How the run ended.
-    pub state: RunState,
+    /// How each run ended.
+    pub ended: Vec<RunState>,
     /// How many events the ledger holds.
     pub events: u64,
     /// What happened, a line each: virtual time, then the weather, the event and the record; or what no event tells.
@@ -54,43 +53,46 @@ pub struct Violation {
 }
 
 /// Makes up a day from a seed, and lives through it: a run with any plan, agents with any luck, two programs that drive it
-/// and die, a person who changes their mind, a clock that is set both ways and a store that fails. In the end the weather
-/// turns fair, and the run must come to its end.
+/// and die, a person who changes their mind, a clock that is set both ways and a store that fails. On some days there are two
+/// runs, and shared workers that die, fall silent and are paused. In the end the weather turns fair, and every run must come to
+/// its end.
 ///
 /// # Errors
 /// A promise of the lifecycles is not kept.
 ///
 /// ```
 /// let report = tollhouse_engine::simulator::simulate(7)?;
-/// assert!(report.state.is_finished());
+/// assert!(report.ended.iter().all(|state| state.is_finished()));
 /// assert_eq!(report.trace_hash, tollhouse_engine::simulator::simulate(7)?.trace_hash);
 /// # Ok::<(), tollhouse_engine::simulator::Violation>(())
 /// ```
 pub fn simulate(seed: u64) -> Result<Report, Violation> {
     let mut random = fastrand::Rng::with_seed(seed);
     let begin = Timestamp::from_micros(1_700_000_000_000_000);
-    let run = RunId::from_parts(begin, u128::from(seed));
     let store = Ledger::new(MemoryStore::new());
-    let plan = any_plan(&mut random);
-    let hands = Hands::with_luck(any_luck(&mut random, &plan));
-    let mut stage = Stage::new(&store, run, random, hands, begin);
-    let ended = live_through(&mut stage, plan).map_err(|broken| {
+    let mut plans = any_plans(&mut random);
+    let mut hands = Hands::with_luck(any_luck(&mut random, &mut plans));
+    hands.costs = any_costs(&mut random, &plans);
+    let mut stage = Stage::new(&store, random, hands, begin);
+    stage.runs =
+        (0..).zip(&plans).map(|(place, _)| RunId::from_parts(begin, u128::from(seed) + (place << 64))).collect();
+    let ended = live_through(&mut stage, plans).map_err(|broken| {
         let hidden = stage.trace.len().saturating_sub(LINES_SHOWN);
         Violation { seed, broken, trace: stage.trace.split_off(hidden) }
     })?;
     let Stage { trace, coverage, events, .. } = stage;
-    Ok(Report { seed, state: ended, events, trace_hash: hash(&trace), trace, coverage })
+    Ok(Report { seed, ended, events, trace_hash: hash(&trace), trace, coverage })
 }
 
 /// Lets everybody act in the order of virtual time, until nothing is left to be done.
-fn live_through(stage: &mut Stage<'_>, plan: RunSpec) -> Result<RunState, Broken> {
-    let mut actors = cast(stage, plan);
+fn live_through(stage: &mut Stage<'_>, plans: Vec<RunSpec>) -> Result<Vec<RunState>, Broken> {
+    let mut actors = cast(stage, plans);
     let mut agenda: BTreeSet<(Timestamp, usize)> = BTreeSet::new();
     for place in 0..actors.len() {
         agenda.insert((stage.in_seconds(0, 20), place));
     }
     for _ in 0..ACTS_MAX {
-        if let Some(ended) = is_over(stage) {
+        if let Some(ended) = are_over(stage) {
             return stage.check_the_fold().map(|()| ended);
         }
         let Some((at, place)) = agenda.pop_first() else { break };
@@ -99,64 +101,58 @@ fn live_through(stage: &mut Stage<'_>, plan: RunSpec) -> Result<RunState, Broken
             agenda.insert((next, place));
         }
     }
-    let stands = stage.truth().get::<Run>(stage.run).map(|run| run.state);
-    Err(Broken { claim: "nothing waits forever", what: format!("the run is {stands:?}") })
+    Err(Broken { claim: "nothing waits forever", what: what_is_open(stage).join(", ") })
+}
+
+/// What is left open, by name and state.
+fn what_is_open(stage: &Stage<'_>) -> Vec<String> {
+    let view = stage.truth();
+    let runs = stage.runs.iter().map(|id| {
+        let stands = view.get::<Run>(*id).map_or("not made", |run| run.state.as_str());
+        format!("{id} {stands}")
+    });
+    let tasks = view.all::<Task>().filter(|task| !task.state.is_finished());
+    let tasks = tasks.map(|task| format!("{} {}", task.spec.name, task.state));
+    let patches = view.all::<Patch>().filter(|patch| !patch.state.is_finished());
+    let patches = patches.map(|patch| format!("{} {}", patch.id, patch.state));
+    let effects = view.all::<Effect>().filter(|effect| !effect.state.is_finished());
+    let effects = effects.map(|effect| format!("{} of {} {}", effect.work.name(), effect.work.subject(), effect.state));
+    let workers = view.all::<Worker>().filter(|worker| !worker.state.is_finished());
+    let workers = workers.map(|worker| format!("{} {}", worker.name, worker.state));
+    runs.chain(tasks).chain(patches).chain(effects).chain(workers).chain([format!("{:?}", stage.sky)]).collect()
 }
 
 /// Who takes part. A new kind of actor is one line here, and a file in `actor/`.
-fn cast<'s>(stage: &mut Stage<'s>, plan: RunSpec) -> Vec<Box<dyn Acting<'s> + 's>> {
-    let second = if stage.random.bool() { Machine::Same } else { Machine::Another };
-    vec![
-        Box::new(Person::with_plan(stage, plan)),
-        Box::new(Conductor::new(stage, Machine::Same)),
-        Box::new(Conductor::new(stage, second)),
-        Box::new(Bystander::new(stage)),
-        Box::new(Outside::new(stage)),
-    ]
+fn cast<'s>(stage: &mut Stage<'s>, plans: Vec<RunSpec>) -> Vec<Box<dyn Acting<'s> + 's>> {
+    let shared = plans.iter().any(|plan| plan.crew == Crew::Shared);
+    let mut actors: Vec<Box<dyn Acting<'s> + 's>> =
+        vec![Box::new(Bystander::new(stage)), Box::new(Outside::new(stage))];
+    for (run, plan) in stage.runs.clone().into_iter().zip(plans) {
+        let second = if stage.random.bool() { Machine::Same } else { Machine::Another };
+        actors.push(Box::new(Person::with_plan(stage, run, plan)));
+        actors.push(Box::new(Conductor::new(stage, run, Machine::Same)));
+        actors.push(Box::new(Conductor::new(stage, run, second)));
+    }
+    if shared {
+        actors.push(Box::new(Overseer::new(stage)));
+        for name in &["ann", "ben", "cem"][..stage.random.usize(1..4)] {
+            actors.push(Box::new(SharedWorker::new(stage, name)));
+        }
+    }
+    actors
 }
 
-/// How the run ended, once nothing is open any more and nobody changes their mind.
-fn is_over(stage: &Stage<'_>) -> Option<RunState> {
+/// How the runs ended, once nothing is open any more and nobody changes their mind.
+fn are_over(stage: &Stage<'_>) -> Option<Vec<RunState>> {
+    if stage.sky != Sky::Calm {
+        return None;
+    }
     let view = stage.truth();
-    let ended = view.get::<Run>(stage.run).map(|run| run.state).filter(|stands| stands.is_finished())?;
+    let end = |run: &RunId| view.get::<Run>(*run).map(|run| run.state).filter(|stands| stands.is_finished());
+    let ended = stage.runs.iter().map(end).collect::<Option<_>>()?;
     let settled = view.all::<Effect>().all(|effect| effect.state.is_finished())
         && view.all::<Patch>().all(|patch| patch.state.is_finished());
-    (stage.sky == Sky::Calm && settled).then_some(ended)
-}
-
-fn any_plan(random: &mut fastrand::Rng) -> RunSpec {
-    let names: Vec<String> = (0..random.usize(1..6)).map(|n| format!("t{n}")).collect();
-    let mut tasks = Vec::new();
-    for (place, name) in names.iter().enumerate() {
-        let mut one = task(name, &[]);
-        one.needs = names[..place].iter().filter(|_| random.u8(0..4) == 0).cloned().collect();
-        one.attempts = random.u32(1..4);
-        one.weight = if random.u8(0..4) == 0 { Weight::Critical } else { Weight::Optional };
-        one.conflict_group = (random.u8(0..3) == 0).then(|| "db".to_owned());
-        if random.u8(0..3) == 0 {
-            one.on_dependency_failure = OnDependencyFailure::Fail;
-        }
-        tasks.push(one);
-    }
-    let mut plan = spec(tasks, random.u32(1..4));
-    if random.u8(0..3) == 0 {
-        plan.land = LandMode::Hold;
-    }
-    if random.u8(0..3) == 0 {
-        let mut advice = gate("advice", &["unit"]);
-        advice.requirement = Requirement::Advisory;
-        plan.gates.push(advice);
-    }
-    plan
-}
-
-fn any_luck(random: &mut fastrand::Rng, plan: &RunSpec) -> BTreeMap<String, Vec<Luck>> {
-    let mut luck = BTreeMap::new();
-    for task in &plan.tasks {
-        let tries = (0..random.usize(1..4)).map(|_| Luck::ALL[random.usize(0..Luck::ALL.len())]).collect();
-        luck.insert(task.name.clone(), tries);
-    }
-    luck
+    settled.then_some(ended)
 }
 
 fn hash(trace: &[String]) -> String {

@@ -1,6 +1,6 @@
 //! What all actors share: the ledger, the clock, the world, who is alive, and the record of what happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::{Actor, Event, RunId, Span, Timestamp};
 use tollhouse_state::{Call, CommitError, Fault, FaultStore, MemoryStore, Moment, Store, Told};
@@ -62,7 +62,8 @@ pub(super) enum Answer {
 /// What all actors share.
 pub(super) struct Stage<'s> {
     pub(super) store: &'s Ledger,
-    pub(super) run: RunId,
+    /// The runs of the day, made or to be made.
+    pub(super) runs: Vec<RunId>,
     pub(super) random: fastrand::Rng,
     pub(super) clock: Clock,
     pub(super) hands: Hands,
@@ -74,13 +75,15 @@ pub(super) struct Stage<'s> {
     pub(super) events: u64,
     history: History,
     processes: BTreeMap<Pid, Life>,
+    /// The runs whose person has had enough of it.
+    left_alone: BTreeSet<RunId>,
 }
 
 impl<'s> Stage<'s> {
-    pub(super) fn new(store: &'s Ledger, run: RunId, random: fastrand::Rng, hands: Hands, now: Timestamp) -> Self {
+    pub(super) fn new(store: &'s Ledger, random: fastrand::Rng, hands: Hands, now: Timestamp) -> Self {
         Self {
             store,
-            run,
+            runs: Vec::new(),
             random,
             clock: Clock::starting_at(now),
             hands,
@@ -91,12 +94,21 @@ impl<'s> Stage<'s> {
             events: 0,
             history: History::default(),
             processes: BTreeMap::new(),
+            left_alone: BTreeSet::new(),
         }
     }
 
     /// The records as they are, whatever a program knows of them.
     pub(super) const fn truth(&self) -> &View {
         self.history.view()
+    }
+
+    /// The person of a run lets it come to its end. Once all do, the weather turns fair.
+    pub(super) fn let_it_be(&mut self, run: RunId) {
+        self.left_alone.insert(run);
+        if self.left_alone.len() == self.runs.len() {
+            self.sky = Sky::Calm;
+        }
     }
 
     /// A new process.

@@ -4,7 +4,7 @@
 
 use tollhouse_core::entity::{GateRun, Run, Task, Workstream};
 use tollhouse_core::lifecycle::{GateRunState, RunState, TaskState, WorkstreamState};
-use tollhouse_core::spec::{GateSpec, Requirement, Weight};
+use tollhouse_core::spec::{GateSpec, OnDependencyFailure, Requirement, Weight};
 
 use super::invariants::{Broken, claim};
 use crate::view::View;
@@ -14,6 +14,7 @@ pub(super) fn hold(view: &View, run: &Run) -> Result<(), Broken> {
     let workstreams: Vec<&Workstream> = view.all::<Workstream>().filter(|one| one.run == run.id).collect();
     for workstream in &workstreams {
         workstream_holds(view, run, workstream)?;
+        is_where_it_follows(view, run, workstream, &workstreams)?;
     }
     if run.state.is_finished() {
         let all = workstreams.iter().all(|one| one.state.is_finished());
@@ -43,6 +44,48 @@ fn workstream_holds(view: &View, run: &Run, workstream: &Workstream) -> Result<(
     };
     let all_passed = workstream.state != WorkstreamState::Completed || workstream.spec.gates.iter().all(passed);
     claim(all_passed, "a completed workstream's gates passed", name)
+}
+
+/// Its state is derived from its tasks, its gates, its run and what it needs, whoever looks at them and in whatever order: here
+/// each is looked for by itself.
+fn is_where_it_follows(view: &View, run: &Run, own: &Workstream, all: &[&Workstream]) -> Result<(), Broken> {
+    if own.state.is_finished() {
+        return Ok(());
+    }
+    let tasks = || {
+        let of_it = |task: &&Task| task.run == run.id && task.spec.workstream.as_ref() == Some(&own.spec.name);
+        view.all::<Task>().filter(of_it)
+    };
+    let mut needs = all.iter().filter(|other| own.spec.needs.contains(&other.spec.name));
+    let critical = |task: &Task| task.spec.weight == Weight::Critical && task.is_missed();
+    let state = if matches!(run.state, RunState::Canceling | RunState::Canceled | RunState::Quarantined) {
+        WorkstreamState::Canceled
+    } else if own.spec.skip || tasks().next().is_none() {
+        WorkstreamState::Skipped
+    } else if needs.clone().any(|need| need.is_missed()) {
+        match own.spec.on_dependency_failure {
+            OnDependencyFailure::Skip => WorkstreamState::Skipped,
+            OnDependencyFailure::Fail => WorkstreamState::Failed,
+        }
+    } else if run.state == RunState::Pending {
+        WorkstreamState::Planned
+    } else if tasks().any(critical) {
+        WorkstreamState::Failed
+    } else if tasks().all(|task| task.state.is_finished()) {
+        // It is over by now, unless its gates have yet to answer.
+        WorkstreamState::Validating
+    } else if tasks().any(|task| task.attempt.is_some()) {
+        WorkstreamState::Executing
+    } else if needs.any(|need| !need.state.is_finished()) {
+        WorkstreamState::Blocked
+    } else {
+        WorkstreamState::Ready
+    };
+    let told = || format!("{} is {}, not {state}", own.spec.name, own.state);
+    claim(own.state == state, "a workstream is where its tasks, gates, run and needs put it", told)?;
+    let judges = |gate_run: &GateRun| gate_run.workstream == Some(own.id) && !gate_run.state.is_finished();
+    let waits = state != WorkstreamState::Validating || view.all::<GateRun>().any(judges);
+    claim(waits, "a workstream that validates waits for a gate", told)
 }
 
 /// The run's own gates passed on the commit that was noted; an advisory one may say what it will.

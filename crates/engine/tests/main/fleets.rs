@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tollhouse_core::entity::{Attempt, Run, Task, Worker};
-use tollhouse_core::lifecycle::{AttemptState, RunState, TaskState};
-use tollhouse_core::spec::TaskSpec;
+use tollhouse_core::entity::{Attempt, Effect, Run, Task, Work, Worker, Workstream};
+use tollhouse_core::lifecycle::{AttemptState, EffectState, RunState, TaskState, WorkerState, WorkstreamState};
+use tollhouse_core::spec::{RunSpec, TaskSpec, WorkstreamSpec};
 use tollhouse_core::{Actor, Commit, Event, Record, RecordId, RunId, Stream, Timestamp, WorkerId};
 use tollhouse_engine::{Command, Engine, EngineError, Liveness, View, WorkerSeen, WorkerWish, decide};
 use tollhouse_state::{CommitError, Committed, Cursor, Find, Store, StoreError};
@@ -82,6 +82,36 @@ fn a_lease_rests_on_every_run_that_shares_workers() {
     for run in runs {
         assert!(decision.relies_on.iter().any(|(id, _)| *id == RecordId::from(run)), "{run}");
     }
+}
+
+#[test]
+fn a_workstream_executes_from_its_first_lease_to_a_shared_worker_on() {
+    let mut yard = Yard::new();
+    let stream = WorkstreamSpec { name: "s".to_owned(), ..WorkstreamSpec::default() };
+    let task = TaskSpec { workstream: Some("s".to_owned()), ..task("a", &[]) };
+    let run = yard.begin(&RunSpec { workstreams: vec![stream], ..shared(vec![task], 4) });
+    let state = |yard: &Yard| yard.view().all::<Workstream>().find(|one| one.run == run).map(|one| one.state);
+    assert_eq!(state(&yard), Some(WorkstreamState::Ready));
+    let worker = yard.register("one");
+    yard.work(worker);
+    assert_eq!(state(&yard), Some(WorkstreamState::Executing));
+}
+
+#[test]
+fn an_agent_that_ends_before_it_is_ended_leaves_nothing_to_be_ended() {
+    let mut yard = Yard::new();
+    let run = yard.begin(&shared(vec![task("a", &[])], 4));
+    let worker = yard.register("one");
+    let (attempt, spawn) = yard.give(worker);
+    yard.conduct(run, &Command::CancelRun { run, reason: "enough".to_owned() }).unwrap();
+    let kill = |yard: &Yard| {
+        let kill = yard.view().all::<Effect>().find(|effect| effect.work == Work::Kill { attempt });
+        kill.expect("its agent is to be ended").state
+    };
+    assert_eq!(kill(&yard), EffectState::Requested);
+    yard.report(spawn, done("x")).unwrap();
+    assert_eq!((kill(&yard), yard.state(worker)), (EffectState::Failed, WorkerState::Idle));
+    assert_eq!(yard.run(run).state, RunState::Canceled);
 }
 
 /// A store that lets something happen just before the next commit.

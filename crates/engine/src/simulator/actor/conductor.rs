@@ -5,10 +5,11 @@
 
 use tollhouse_core::entity::{Effect, Run, Work};
 use tollhouse_core::lifecycle::{EffectState, RunState};
-use tollhouse_core::{Actor, EffectId, Span, Timestamp};
+use tollhouse_core::spec::Crew;
+use tollhouse_core::{Actor, EffectId, RunId, Span, Timestamp};
 use tollhouse_state::Store;
 
-use super::Acting;
+use super::{Acting, never};
 use crate::command::{Command, Found, Liveness, Outcome, Seen, Witness};
 use crate::engine::{Engine, next_deadline};
 use crate::refusal::Refusal;
@@ -28,6 +29,7 @@ pub(in crate::simulator) enum Machine {
 
 /// A program that drives the run.
 pub(in crate::simulator) struct Conductor<'s> {
+    run: RunId,
     machine: Machine,
     pid: Pid,
     engine: Option<Engine<&'s Ledger>>,
@@ -48,20 +50,20 @@ struct AtWork {
 }
 
 impl<'s> Conductor<'s> {
-    pub(in crate::simulator) fn new(stage: &mut Stage<'_>, machine: Machine) -> Self {
-        Self { machine, pid: stage.begin_process(), engine: None, epoch: 0, at_work: Vec::new(), idle: 0 }
+    pub(in crate::simulator) fn new(stage: &mut Stage<'_>, run: RunId, machine: Machine) -> Self {
+        Self { run, machine, pid: stage.begin_process(), engine: None, epoch: 0, at_work: Vec::new(), idle: 0 }
     }
 
     fn engine(&self) -> &Engine<&'s Ledger> {
         self.engine.as_ref().expect("it was opened before anything else")
     }
 
-    fn run(&self, stage: &Stage<'_>) -> Option<&Run> {
-        self.engine().view().get::<Run>(stage.run)
+    fn record(&self) -> Option<&Run> {
+        self.engine().view().get::<Run>(self.run)
     }
 
-    fn drives(&self, stage: &Stage<'_>) -> bool {
-        let present = self.run(stage).and_then(|run| run.conductor.as_ref());
+    fn drives(&self) -> bool {
+        let present = self.record().and_then(|run| run.conductor.as_ref());
         self.epoch > 0 && present.is_some_and(|present| present.epoch == self.epoch)
     }
 
@@ -72,46 +74,46 @@ impl<'s> Conductor<'s> {
 
     fn turn(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
         if self.engine.is_none() {
-            self.engine = Engine::open(stage.store, stage.run).ok();
+            self.engine = Engine::open(stage.store, self.run).ok();
         }
         let Some(engine) = self.engine.as_mut() else { return Ok(()) };
         match engine.catch_up() {
             Ok(events) => self.idle = if events.is_empty() { self.idle + 1 } else { 0 },
             Err(_) => return Err(Halt::Gone),
         }
-        if self.run(stage).is_none() {
+        if self.record().is_none() {
             return Ok(());
         }
-        if self.drives(stage) {
-            let _ = stage.store.pulse(&stage.run.into(), stage.clock.wall());
+        if self.drives() {
+            let _ = stage.store.pulse(&self.run.into(), stage.clock.wall());
         }
         self.end_what_is_due(stage)?;
         self.take(stage)?;
         // One that was replaced may not know it yet.
-        if !self.drives(stage) && !stage.strikes(5) {
+        if !self.drives() && !stage.strikes(5) {
             return Ok(());
         }
         self.recover(stage)?;
         self.begin(stage)?;
         let now = stage.clock.wall().max(self.engine().newest_at());
-        if next_deadline(self.engine().view(), stage.run).is_some_and(|deadline| deadline <= now) {
-            self.say(stage, &Command::Tick { run: stage.run })?;
+        if next_deadline(self.engine().view(), self.run).is_some_and(|deadline| deadline <= now) {
+            self.say(stage, &Command::Tick { run: self.run })?;
         }
         self.step_down(stage)
     }
 
     /// Becomes the one that drives, where something is to be done and nobody alive does it.
     fn take(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
-        if self.drives(stage) || !self.is_wanted(stage) {
+        if self.drives() || !self.is_wanted() {
             return Ok(());
         }
-        let present = self.run(stage).and_then(|run| run.conductor.clone());
+        let present = self.record().and_then(|run| run.conductor.clone());
         let seen = match &present {
             None => None,
             Some(present) => {
                 let liveness = match (self.machine, stage.life_of(present.process.pid)) {
                     (Machine::Another, _) => {
-                        Liveness::OutOfSight { last_seen: stage.store.last_pulse(&stage.run.into()).ok().flatten() }
+                        Liveness::OutOfSight { last_seen: stage.store.last_pulse(&self.run.into()).ok().flatten() }
                     }
                     (Machine::Same, Life::Dead) => Liveness::Gone,
                     (Machine::Same, Life::Alive | Life::Stopped) => Liveness::Alive,
@@ -123,13 +125,13 @@ impl<'s> Conductor<'s> {
             return Ok(());
         }
         let process = process(self.pid);
-        match self.say(stage, &Command::Drive { run: stage.run, process: process.clone(), seen })? {
+        match self.say(stage, &Command::Drive { run: self.run, process: process.clone(), seen })? {
             Answer::Refused(Refusal::AlreadyDriven { .. }) => Ok(()),
             Answer::Refused(refusal) => Err(never("who may drive drives", &refusal)),
             Answer::Done => {
                 let alive = seen.is_some_and(|seen| seen.liveness == Liveness::Alive);
                 claim(!alive, "who is alive is not replaced", || format!("{present:?}"))?;
-                let present = self.run(stage).and_then(|run| run.conductor.clone());
+                let present = self.record().and_then(|run| run.conductor.clone());
                 let is_it = present.as_ref().is_some_and(|present| present.process == process);
                 claim(is_it, "who was let drive drives", || format!("{present:?}"))?;
                 self.epoch = present.map_or(0, |present| present.epoch);
@@ -139,23 +141,23 @@ impl<'s> Conductor<'s> {
     }
 
     /// Whether the run needs somebody.
-    fn is_wanted(&self, stage: &Stage<'_>) -> bool {
-        let Some(run) = self.run(stage) else { return false };
+    fn is_wanted(&self) -> bool {
+        let Some(run) = self.record() else { return false };
         let open = self
-            .open(stage)
+            .open()
             .iter()
             .any(|effect| effect.state != EffectState::Requested || begins_in(run.state, &effect.work));
         open || matches!(run.state, RunState::Running | RunState::Canceling)
     }
 
-    fn open(&self, stage: &Stage<'_>) -> Vec<Effect> {
-        let of_run = |effect: &&Effect| effect.run == Some(stage.run) && !effect.state.is_finished();
+    fn open(&self) -> Vec<Effect> {
+        let of_run = |effect: &&Effect| effect.run == Some(self.run) && !effect.state.is_finished();
         self.engine().view().all::<Effect>().filter(of_run).cloned().collect()
     }
 
     /// Looks at the world for what nobody knows the end of.
     fn recover(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
-        for effect in self.open(stage).into_iter().filter(|effect| effect.state == EffectState::Unknown) {
+        for effect in self.open().into_iter().filter(|effect| effect.state == EffectState::Unknown) {
             // While another holds the turn at the branch, nobody can say how its landing will end.
             if matches!(effect.work, Work::Land { .. }) && stage.turn.is_some_and(|pid| pid != self.pid) {
                 continue;
@@ -176,12 +178,14 @@ impl<'s> Conductor<'s> {
 
     /// Claims what is asked for, and begins it.
     fn begin(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
-        let mut asked = self.open(stage);
+        let mut asked = self.open();
         asked.retain(|effect| effect.state == EffectState::Requested);
         stage.random.shuffle(&mut asked);
         for effect in asked {
-            let stands = self.run(stage).map_or(RunState::Pending, |run| run.state);
-            if !begins_in(stands, &effect.work) && !stage.strikes(10) {
+            let begins = self
+                .record()
+                .is_some_and(|run| begins_in(run.state, &effect.work) && !is_for_shared(run, &effect.work));
+            if !begins && !stage.strikes(10) {
                 continue;
             }
             let until = stage.clock.wall().max(self.engine().newest_at()).after(Span::from_secs(600));
@@ -270,10 +274,10 @@ impl<'s> Conductor<'s> {
 
     /// Gives the run back, where nothing is to be done.
     fn step_down(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
-        if !self.drives(stage) || self.is_wanted(stage) || !self.at_work.is_empty() {
+        if !self.drives() || self.is_wanted() || !self.at_work.is_empty() {
             return Ok(());
         }
-        match self.say(stage, &Command::StepDown { run: stage.run, epoch: self.epoch })? {
+        match self.say(stage, &Command::StepDown { run: self.run, epoch: self.epoch })? {
             Answer::Done | Answer::Refused(Refusal::StaleLease { .. }) => Ok(()),
             Answer::Refused(refusal) => Err(never("who drives can stop", &refusal)),
         }
@@ -288,7 +292,7 @@ impl<'s> Conductor<'s> {
             }
         }
         stage.let_process(self.pid, Life::Dead);
-        *self = Self::new(stage, self.machine);
+        *self = Self::new(stage, self.run, self.machine);
     }
 
     /// When it looks again: when something of its own is due, and now and then.
@@ -297,8 +301,8 @@ impl<'s> Conductor<'s> {
         let look = stage.in_seconds(wait, 2 * wait);
         let mut next = self.at_work.iter().filter_map(|work| work.due).min().map_or(look, |due| due.min(look));
         if let Some(engine) = self.engine.as_ref()
-            && self.drives(stage)
-            && let Some(deadline) = next_deadline(engine.view(), stage.run)
+            && self.drives()
+            && let Some(deadline) = next_deadline(engine.view(), self.run)
         {
             next = next.min(stage.clock.when_wall_says(deadline));
         }
@@ -306,13 +310,14 @@ impl<'s> Conductor<'s> {
     }
 }
 
+/// Whether only the shared worker that holds an attempt may begin this.
+fn is_for_shared(run: &Run, work: &Work) -> bool {
+    run.spec.crew == Crew::Shared && matches!(work, Work::Spawn { .. } | Work::Kill { .. })
+}
+
 /// Whether an effect may begin in a run that is in this state.
 fn begins_in(state: RunState, work: &Work) -> bool {
     !matches!(state, RunState::Paused | RunState::Canceling) || matches!(work, Work::Kill { .. })
-}
-
-fn never(claim: &'static str, refusal: &Refusal) -> Halt {
-    Halt::Broken(Broken { claim, what: refusal.to_string() })
 }
 
 impl<'s> Acting<'s> for Conductor<'s> {

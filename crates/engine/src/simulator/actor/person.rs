@@ -2,32 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use tollhouse_core::entity::{Fork, Patch, Run, Task};
+use tollhouse_core::entity::{Budget, Fork, Patch, Run, Task, Workstream};
 use tollhouse_core::lifecycle::{PatchState, RunState, TaskState};
 use tollhouse_core::spec::{LandMode, RunSpec};
-use tollhouse_core::{Actor, PatchId, RunId, TaskId, Timestamp, limits};
+use tollhouse_core::{Actor, Money, PatchId, RunId, TaskId, Timestamp, limits};
 
 use super::Acting;
-use crate::command::{Command, Legacy, PatchWish, Submission, TaskWish};
+use crate::command::{Command, Legacy, PatchWish, Submission, TaskWish, WorkstreamWish};
 use crate::engine::Engine;
+use crate::refusal::Refusal;
 use crate::simulator::invariants::Broken;
 use crate::simulator::plan::new_patch;
-use crate::simulator::stage::{Halt, Ledger, Sky, Stage};
+use crate::simulator::stage::{Answer, Halt, Ledger, Stage};
 use crate::view::View;
 
 /// The person whose run it is.
 pub(in crate::simulator) struct Person<'s> {
+    run: RunId,
     engine: Option<Engine<&'s Ledger>>,
     begin: Command,
     /// How often they still change their mind.
     whims: u32,
-    /// So many events are on the ledger before the weather may turn fair.
+    /// So many events are on the ledger before the weather may turn fair, unless their patience ends before.
     rough_for: u64,
+    /// How often they will still look before they let the run come to its end, whatever happened by then.
+    patience: u32,
     /// How often in a row there was nothing to say.
     idle: u32,
     away: Away,
     /// How often they will let questions wait.
     weeks_off: u32,
+    /// So much was spent when the run could not go on for want of money.
+    short_of: Option<Money>,
 }
 
 /// Whether the person lets questions wait.
@@ -42,17 +48,30 @@ enum Away {
 
 impl Person<'_> {
     /// A person who wants this done, in one of the ways in which a run is made.
-    pub(in crate::simulator) fn with_plan(stage: &mut Stage<'_>, spec: RunSpec) -> Self {
+    pub(in crate::simulator) fn with_plan(stage: &mut Stage<'_>, run: RunId, spec: RunSpec) -> Self {
         let (whims, rough_for) = (stage.random.u32(0..24), stage.random.u64(0..400));
-        let weeks_off = stage.random.u32(0..3);
-        Self { engine: None, begin: begin(stage, spec), whims, rough_for, idle: 0, away: Away::No, weeks_off }
+        let (weeks_off, patience) = (stage.random.u32(0..3), stage.random.u32(30..100));
+        let begin = begin(stage, run, spec);
+        Self {
+            run,
+            engine: None,
+            begin,
+            whims,
+            rough_for,
+            patience,
+            idle: 0,
+            away: Away::No,
+            weeks_off,
+            short_of: None,
+        }
     }
 }
 
-fn begin(stage: &mut Stage<'_>, mut spec: RunSpec) -> Command {
-    let (run, started_by) = (stage.run, "ada".to_owned());
+fn begin(stage: &mut Stage<'_>, run: RunId, mut spec: RunSpec) -> Command {
+    let started_by = "ada".to_owned();
     if stage.in_a_hundred(10) {
         spec.tasks.clear();
+        spec.workstreams.clear();
         let path = if stage.random.bool() { "src/lib.rs" } else { "secrets/key" };
         let id = PatchId::from_parts(stage.clock.now(), stage.random.u128(..));
         let change = new_patch(path, "handed in", "base");
@@ -78,18 +97,18 @@ impl<'s> Person<'s> {
     fn turn(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
         let mut engine = match self.engine.take() {
             Some(engine) => engine,
-            None => match Engine::open(stage.store, stage.run) {
+            None => match Engine::open(stage.store, self.run) {
                 Ok(engine) => engine,
                 Err(_) => return Ok(()),
             },
         };
         let _ = engine.catch_up();
-        let stands = engine.view().get::<Run>(stage.run).map(|run| run.state);
+        let stands = engine.view().get::<Run>(self.run).map(|run| run.state);
         let command = match stands {
             None => Some(self.begin.clone()),
             Some(_) if self.away == Away::Back => {
                 self.away = Away::No;
-                Some(Command::ResumeRun { run: stage.run, reason: "back".to_owned() })
+                Some(Command::ResumeRun { run: self.run, reason: "back".to_owned() })
             }
             Some(_) if self.weeks_off > 0 && asks(engine.view()) => {
                 self.weeks_off -= 1;
@@ -98,14 +117,18 @@ impl<'s> Person<'s> {
             }
             Some(_) if self.whims > 0 => {
                 self.whims -= 1;
-                Some(whim(stage, engine.view()))
+                Some(whim(stage, engine.view(), self.run))
             }
-            Some(RunState::Pending) => Some(Command::StartRun { run: stage.run, base: "base".to_owned() }),
-            Some(stands) => answer(stage, engine.view(), stands),
+            Some(_) if self.short_of.is_some() => raise(stage, engine.view(), self.short_of.take().unwrap_or_default()),
+            Some(RunState::Pending) => Some(Command::StartRun { run: self.run, base: "base".to_owned() }),
+            Some(stands) => answer(engine.view(), self.run, stands),
         };
         self.idle = if command.is_some() { 0 } else { self.idle + 1 };
         if let Some(command) = command {
-            stage.execute(&mut engine, &command, &Actor::Person("ada".to_owned()))?;
+            let answer = stage.execute(&mut engine, &command, &Actor::Person("ada".to_owned()))?;
+            if let Answer::Refused(Refusal::BudgetSpent { spent, .. }) = answer {
+                self.short_of = Some(spent);
+            }
         }
         self.engine = Some(engine);
         Ok(())
@@ -118,14 +141,16 @@ fn asks(view: &View) -> bool {
 }
 
 /// Something that a person might say now, whether it may be said or not.
-fn whim(stage: &mut Stage<'_>, view: &View) -> Command {
-    let (run, reason) = (stage.run, "because".to_owned());
+fn whim(stage: &mut Stage<'_>, view: &View, run: RunId) -> Command {
+    let reason = "because".to_owned();
     let pending = view.get::<Run>(run).is_some_and(|run| run.state == RunState::Pending);
-    match stage.random.u8(0..24) {
+    match stage.random.u8(0..30) {
         0 => Command::CancelRun { run, reason },
         1..4 => Command::PauseRun { run, reason },
         4..7 => Command::ResumeRun { run, reason },
         _ if pending => Command::StartRun { run, base: "base".to_owned() },
+        24..27 => on_some_workstream(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
+        27..30 => on_budget(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
         7..15 => on_some_task(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
         _ => on_some_patch(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
     }
@@ -143,6 +168,28 @@ fn on_some_task(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
         _ => TaskWish::Skip,
     };
     Some(Command::OverrideTask { task: task.id, wish, reason: "because".to_owned() })
+}
+
+fn on_some_workstream(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
+    let open: Vec<&Workstream> = view.all::<Workstream>().filter(|one| !one.state.is_finished()).collect();
+    let workstream = stage.random.choice(&open)?.id;
+    let wish = if stage.random.bool() { WorkstreamWish::Skip } else { WorkstreamWish::Cancel };
+    Some(Command::OverrideWorkstream { workstream, wish, reason: "because".to_owned() })
+}
+
+/// More money, or less.
+fn on_budget(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
+    let budget = view.all::<Budget>().next()?.id;
+    let limit = Money::from_nanos(stage.random.i64(0..80));
+    Some(Command::ChangeBudget { budget, limit, reason: "because".to_owned() })
+}
+
+/// So much more that something can be done with it.
+fn raise(stage: &mut Stage<'_>, view: &View, spent: Money) -> Option<Command> {
+    let budget = view.all::<Budget>().next()?;
+    let more = Money::from_nanos(stage.random.i64(5..40));
+    let limit = spent.max(budget.limit).saturating_add(more);
+    Some(Command::ChangeBudget { budget: budget.id, limit, reason: "go on".to_owned() })
 }
 
 fn on_some_patch(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
@@ -164,16 +211,16 @@ fn on_some_patch(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
 }
 
 /// What lets a run go on that waits for a person: whatever is held lands, and then it is resumed.
-fn answer(stage: &Stage<'_>, view: &View, stands: RunState) -> Option<Command> {
+fn answer(view: &View, run: RunId, stands: RunState) -> Option<Command> {
     let rests = stands == RunState::Paused;
-    let asks_first = view.get::<Run>(stage.run).is_some_and(|run| run.spec.land == LandMode::Hold);
+    let asks_first = view.get::<Run>(run).is_some_and(|run| run.spec.land == LandMode::Hold);
     let held = |patch: &&Patch| asks_first && patch.state == PatchState::Verified && !patch.approved;
     // What was let in again after the end of its run may be held, too.
     if let Some(patch) = view.all::<Patch>().find(held).filter(|_| rests || stands.is_finished()) {
         let reason = "looks good".to_owned();
         return Some(Command::OverridePatch { patch: patch.id, wish: PatchWish::Land, reason });
     }
-    rests.then(|| Command::ResumeRun { run: stage.run, reason: "go on".to_owned() })
+    rests.then(|| Command::ResumeRun { run, reason: "go on".to_owned() })
 }
 
 impl<'s> Acting<'s> for Person<'s> {
@@ -184,10 +231,11 @@ impl<'s> Acting<'s> for Person<'s> {
             Err(Halt::Gone) => self.engine = None,
             Ok(()) => {}
         }
-        let run = stage.truth().get::<Run>(stage.run);
+        self.patience = self.patience.saturating_sub(1);
+        let run = stage.truth().get::<Run>(self.run);
         let over = run.is_some_and(|run| run.state.is_finished());
-        if self.whims == 0 && (over || run.is_some() && stage.events > self.rough_for) {
-            stage.sky = Sky::Calm;
+        if self.whims == 0 && (over || run.is_some() && (stage.events > self.rough_for || self.patience == 0)) {
+            stage.let_it_be(self.run);
         }
         if self.away == Away::Begins {
             self.away = Away::Back;
