@@ -31,7 +31,7 @@ use crate::command::{At, Command};
 use crate::refusal::Refusal;
 use crate::view::View;
 use draft::Draft;
-pub(crate) use winding::next_deadline;
+pub(crate) use winding::{can_be_done, next_deadline, standstill};
 
 pub use lease::next_task;
 

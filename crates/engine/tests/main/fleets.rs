@@ -59,7 +59,7 @@ fn a_decision_of_the_fleet_follows_what_it_rests_on_as_a_set() {
     let mut yard = Yard::new();
     let run = yard.begin(&shared(vec![task("a", &[])], 4));
     let id = WorkerId::from_parts(yard.now, 99);
-    let register = Command::RegisterWorker { worker: id, newcomer: newcomer("other", 2, &[]) };
+    let register = Command::RegisterWorker { worker: id, newcomer: Box::new(newcomer("other", 2, &[])) };
     assert_eq!(followed(&mut yard, &register), Some(Stream::Project));
     let worker = yard.register("one");
     assert_eq!(followed(&mut yard, &Command::Work { worker }), None);
@@ -195,9 +195,10 @@ fn command(yard: &Yard, workers: &[WorkerId], runs: &[RunId], deed: Deed) -> Com
     let reason = "because".to_owned();
     match deed {
         Deed::Work(n) => Command::Work { worker: workers[n] },
-        Deed::Register(id) => {
-            Command::RegisterWorker { worker: WorkerId::from_parts(yard.now, id), newcomer: newcomer("same", 9, &[]) }
-        }
+        Deed::Register(id) => Command::RegisterWorker {
+            worker: WorkerId::from_parts(yard.now, id),
+            newcomer: Box::new(newcomer("same", 9, &[])),
+        },
         Deed::Pause(n) => Command::PauseRun { run: runs[n], reason },
         Deed::Cancel(n) => Command::CancelRun { run: runs[n], reason },
         Deed::Lose(n) => {
@@ -250,7 +251,7 @@ fn two_fleets_do_not_give_one_name_twice() {
     let mut yard = Yard::new();
     let [one, two] = [1, 2].map(|id| {
         let worker = WorkerId::from_parts(yard.now, id);
-        Command::RegisterWorker { worker, newcomer: newcomer("same", 2, &[]) }
+        Command::RegisterWorker { worker, newcomer: Box::new(newcomer("same", 2, &[])) }
     });
     assert_eq!(crate::yard::code(race(&mut yard, &one, two)), "name_taken");
 }

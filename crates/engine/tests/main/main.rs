@@ -12,6 +12,7 @@ mod fleets;
 mod large_plans;
 mod plan_read;
 mod plan_resolve;
+mod progress;
 mod retries;
 mod scenarios;
 mod scheduling;
