@@ -3,7 +3,9 @@
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
 use tollhouse::entity::{Attempt, Budget, CostEntry, GateRun, Output, Patch, Task, Worker, Workstream};
-use tollhouse::report::{CheckReport, EventRow, Explanation, GateRow, PatchRow, RunRow, RunStatus, TaskRow};
+use tollhouse::report::{
+    CheckReport, EventRow, Explanation, GateRow, PatchRow, RunProgress, RunRow, RunStatus, TaskRow, WorkerRow,
+};
 use tollhouse::spec::GateSpec;
 
 use crate::commands::backup::BackupReport;
@@ -65,6 +67,8 @@ list!(/// Gates, as the configuration defines them.
     Gates, gates, GateSpec, "gates");
 list!(/// Gate runs.
     GateRuns, gate_runs, GateRow, "gate_runs");
+list!(/// Workers.
+    Workers, workers, WorkerRow, "workers");
 
 /// A task with its attempts.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -101,7 +105,7 @@ macro_rules! named {
     )+};
 }
 named! {
-    RunStatus => "run", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
+    RunStatus => "run", RunProgress => "progress", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
     Worker => "worker", Workstream => "workstream", CostEntry => "cost_entry", Budget => "budget",
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
     CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report",
@@ -125,7 +129,9 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<Patches>(),
         entry::<Gates>(),
         entry::<GateRuns>(),
+        entry::<Workers>(),
         entry::<RunStatus>(),
+        entry::<RunProgress>(),
         entry::<TaskDocument>(),
         entry::<PatchDocument>(),
         entry::<GateRun>(),

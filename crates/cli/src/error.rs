@@ -20,7 +20,7 @@ const OUTPUT: &str = "output";
 
 /// What is promised and not built yet: refused in so many words, never taken for a slip.
 const NOT_YET: &[&str] =
-    &["vet", "undo", "watch", "cost", "worker", "replay", "verify", "purge", "add", "--yes", "--follow"];
+    &["vet", "undo", "watch", "cost", "replay", "verify", "purge", "start", "add", "--yes", "--follow"];
 
 /// What a command that was carried out says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,4 +38,5 @@ mod stopping;
 mod surroundings;
 mod target_gates;
 mod told;
+mod watching;
 mod word;
