@@ -104,7 +104,7 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
         let why = workstream.reason.as_deref().map(|why| format!(": {}", brief(why, 90))).unwrap_or_default();
         let own = status.progress.iter().flat_map(|progress| &progress.workstreams);
         let own = own.filter(|own| own.id == Some(workstream.id)).map(|own| &own.counts);
-        let done: String = own.map(|counts| format!(", {}", outlook::done_of(counts))).collect();
+        let done = own.map(outlook::done_of).next().map(|done| format!(", {done}")).unwrap_or_default();
         lines.push(format!("  workstream {} is {}{done}{why}", workstream.name, workstream.state));
     }
     let outlook: Vec<String> = status.progress.iter().flat_map(|progress| outlook::lines(progress)).collect();

@@ -143,13 +143,10 @@ fn show_list(rows: &[WorkerRow], printer: &Printer) -> String {
 
 fn attempts(row: &WorkerRow) -> String {
     let s = if row.figures.attempts == 1 { "" } else { "s" };
-    let mut text = format!("{} attempt{s}", row.figures.attempts);
-    for (count, what) in [(row.figures.failures, "failed"), (row.figures.lost, "lost")] {
-        if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
-        }
-    }
-    text
+    let badly = [(row.figures.failures, "failed"), (row.figures.lost, "lost")];
+    let badly = badly.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let parts: Vec<String> = std::iter::once(format!("{} attempt{s}", row.figures.attempts)).chain(badly).collect();
+    parts.join(", ")
 }
 
 fn paint(printer: &Printer, state: WorkerState) -> String {

@@ -56,7 +56,9 @@ impl TaskCounts {
             }
         };
         *whole += 1;
-        part.into_iter().for_each(|part| *part += 1);
+        if let Some(part) = part {
+            *part += 1;
+        }
     }
 
     /// Which part of all tasks so many are, with four decimals; `None` without tasks.

@@ -69,7 +69,9 @@ fn needs(tasks: &[&Task], workstreams: &[&Workstream]) -> Vec<Vec<usize>> {
         let own = task.spec.workstream.as_ref().and_then(|name| door.get(name.as_str()).copied());
         let needed = task.spec.needs.iter().filter_map(|need| place.get(need.as_str()).copied());
         needs.push(needed.chain(own).collect());
-        own.map(|door| members.entry(door).or_default().push(at));
+        if let Some(door) = own {
+            members.entry(door).or_default().push(at);
+        }
     }
     for workstream in workstreams {
         // Behind each door stands the end of its workstream.

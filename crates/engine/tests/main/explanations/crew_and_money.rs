@@ -124,8 +124,8 @@ pub(super) fn breakers() -> Vec<Scene> {
 
 /// A world of two tasks after each other that spend so much each, of so much.
 fn spending(costs: [Option<i64>; 2], limit: i64, on_exhausted: OnExhausted) -> World {
-    let dear = |name: &str, needs: &[&str]| TaskSpec { reserve: Some(nanos(5)), ..task(name, needs) };
-    let budget = BudgetSpec { per_run: Some(nanos(limit)), per_task: None, on_exhausted };
+    let dear = |name: &str, needs: &[&str]| TaskSpec { reserve: Some(amount(5)), ..task(name, needs) };
+    let budget = BudgetSpec { per_run: Some(amount(limit)), per_task: None, on_exhausted };
     let plan = RunSpec { budget: Some(budget), ..spec(vec![dear("a", &[]), dear("b", &["a"])], 2) };
     let mut world = World::new(&plan, &[], 7);
     world.hands.costs = ["a", "b"].into_iter().zip(costs.map(|cost| vec![cost])).map(named).collect();
@@ -137,7 +137,7 @@ fn named((name, costs): (&str, Vec<Option<i64>>)) -> (String, Vec<Option<i64>>) 
 }
 
 /// Dollars, so that they can be read.
-fn nanos(dollars: i64) -> Money {
+fn amount(dollars: i64) -> Money {
     Money::from_nanos(dollars.saturating_mul(1_000_000_000))
 }
 
