@@ -68,6 +68,7 @@ pub(crate) enum Command {
     Task(commands::task::TaskArgs),
     Patch(commands::patch::PatchArgs),
     Gate(commands::gate::GateArgs),
+    Worker(commands::worker::WorkerArgs),
     Submit(commands::submit::SubmitArgs),
     Land(commands::land::LandArgs),
     Sync(commands::sync::SyncArgs),

@@ -5,7 +5,9 @@ use serde::Serialize;
 use tollhouse::entity::{
     Attempt, Budget, CostEntry, GateRun, Output, Patch, RoutingDecision, Task, Worker, Workstream,
 };
-use tollhouse::report::{CheckReport, EventRow, Explanation, GateRow, PatchRow, RunRow, RunStatus, TaskRow};
+use tollhouse::report::{
+    CheckReport, EventRow, Explanation, GateRow, PatchRow, RunProgress, RunRow, RunStatus, TaskRow, WorkerRow,
+};
 use tollhouse::spec::GateSpec;
 
 use crate::commands::backup::BackupReport;
@@ -67,6 +69,8 @@ list!(/// Gates, as the configuration defines them.
     Gates, gates, GateSpec, "gates");
 list!(/// Gate runs.
     GateRuns, gate_runs, GateRow, "gate_runs");
+list!(/// Workers.
+    Workers, workers, WorkerRow, "workers");
 
 /// A task with its attempts.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -103,7 +107,7 @@ macro_rules! named {
     )+};
 }
 named! {
-    RunStatus => "run", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
+    RunStatus => "run", RunProgress => "progress", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
     RoutingDecision => "routing_decision",
     Worker => "worker", Workstream => "workstream", CostEntry => "cost_entry", Budget => "budget",
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
@@ -128,7 +132,9 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<Patches>(),
         entry::<Gates>(),
         entry::<GateRuns>(),
+        entry::<Workers>(),
         entry::<RunStatus>(),
+        entry::<RunProgress>(),
         entry::<TaskDocument>(),
         entry::<PatchDocument>(),
         entry::<GateRun>(),

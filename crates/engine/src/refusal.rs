@@ -290,7 +290,7 @@ impl Refusal {
                 "once the run is over, `toll fork --from TASK` does it again in a new one, with all that comes after it"
             }
             Self::RunOver { .. } | Self::RunEnds { .. } => "`toll fork` goes on from it in a new run",
-            Self::BudgetSpent { .. } => "raise what it may spend, and resume it then",
+            Self::BudgetSpent { .. } => "`toll resume RUN --budget USD --reason TEXT` lets it spend more, and go on",
             Self::NotOver { .. } => "`toll resume` lets it go on; `toll cancel` ends it",
             Self::NothingLeft { .. } => "`toll fork --from TASK` does a task again, with all that comes after it",
             Self::NoSuchTask { .. } => "`toll task list` shows the tasks of a run",

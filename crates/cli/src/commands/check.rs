@@ -1,6 +1,6 @@
 //! `toll check`: configuration and plan, before anything of them is begun.
 
-mod history;
+pub(super) mod history;
 mod text;
 
 use std::path::{Path, PathBuf};

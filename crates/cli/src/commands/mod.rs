@@ -26,6 +26,7 @@ pub(crate) mod submit;
 mod supersede;
 pub(crate) mod sync;
 pub(crate) mod task;
+pub(crate) mod worker;
 
 use crate::args::{Cli, Command};
 use crate::context::Context;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: &Cli, context: &mut Context) -> Result<Answer, CliError> 
         Some(Command::Explain(args)) => explain::run(args, context),
         Some(Command::Task(args)) => task::run(args, context),
         Some(Command::Patch(args)) => patch::run(args, context),
+        Some(Command::Worker(args)) => worker::run(args, context),
         Some(Command::Gate(args)) => gate::run(args, context),
         Some(Command::Submit(args)) => submit::run(args, context),
         Some(Command::Land(args)) => land::run(args, context),

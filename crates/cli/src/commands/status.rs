@@ -1,10 +1,15 @@
 //! `toll status`: one run, at a glance.
 
+mod outlook;
+
 use clap::Args;
-use tollhouse::entity::RunOutcome;
+use tollhouse::entity::{Run, RunOutcome};
 use tollhouse::lifecycle::{GateRunState, PatchState, RunState, TaskState};
-use tollhouse::report::{PatchRow, RunRow, RunStatus, TaskRow, short_id};
-use tollhouse::{Kind, RecordId, RunId};
+use tollhouse::report::{PatchRow, ProgressFacts, RunProgress, RunRow, RunStatus, TaskRow, run_progress, short_id};
+use tollhouse::spec::Crew;
+use tollhouse::{Engine, Kind, RecordId, RunId, SqliteStore, View, clock, look_at_conductor};
+
+use super::check::history;
 
 use crate::context::{Context, read_ledger};
 use crate::document::Document;
@@ -13,7 +18,10 @@ use crate::lookup::find_one;
 use crate::printer::{Look, Printer};
 use crate::table::{brief, table};
 
-/// Show one run: what it did, what was set aside and why
+/// Show one run: what it did, what was set aside and why, how far it is
+///
+/// How long it may still take is told from how long attempts took, where that was seen of all that is left; else why it is
+/// unknown.
 #[derive(Debug, Default, Args)]
 pub(crate) struct StatusArgs {
     /// Its id or a prefix of it [default: the newest]
@@ -25,9 +33,21 @@ pub(crate) fn run(args: &StatusArgs, context: &mut Context) -> Result<Answer, Cl
     let store = read_ledger(&site)?;
     let record = find_one(&store, Kind::Run, args.run.as_deref().unwrap_or("@"))?;
     let id = RunId::try_from(record.id).expect("only runs were looked for");
-    let status = super::driving::status_of(&store, id)?;
+    let mut status = super::driving::status_of(&store, id)?;
+    status.progress = progress(&store, id)?.map(Box::new);
     print(&status, context)?;
     Ok(Answer::Yes)
+}
+
+/// How far a run is, as far as this machine can see.
+fn progress(store: &SqliteStore, id: RunId) -> Result<Option<RunProgress>, CliError> {
+    let mut view = View::load(store, id)?;
+    let seen = look_at_conductor(store, &view, id)?;
+    if view.get::<Run>(id).is_some_and(|run| run.spec.crew == Crew::Shared && !run.state.is_finished()) {
+        view = Engine::open_fleet(store)?.view().clone();
+    }
+    let history = history::beside(store, Some(id))?;
+    Ok(run_progress(&view, id, clock::now(), &ProgressFacts { history: Some(&history), seen }))
 }
 
 /// Prints a run as the result of a command.
@@ -82,7 +102,15 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
     lines.push(table(&rows));
     for workstream in &status.workstreams {
         let why = workstream.reason.as_deref().map(|why| format!(": {}", brief(why, 90))).unwrap_or_default();
-        lines.push(format!("  workstream {} is {}{why}", workstream.name, workstream.state));
+        let own = status.progress.iter().flat_map(|progress| &progress.workstreams);
+        let own = own.filter(|own| own.id == Some(workstream.id)).map(|own| &own.counts);
+        let done = own.map(outlook::done_of).next().map(|done| format!(", {done}")).unwrap_or_default();
+        lines.push(format!("  workstream {} is {}{done}{why}", workstream.name, workstream.state));
+    }
+    let outlook: Vec<String> = status.progress.iter().flat_map(|progress| outlook::lines(progress)).collect();
+    if !outlook.is_empty() {
+        lines.push(String::new());
+        lines.extend(outlook);
     }
     if let Some(next) = &status.next {
         lines.push(String::new());

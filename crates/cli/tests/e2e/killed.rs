@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::{Bench, Said, assert_same, run};
+use crate::watching::out_of_money;
 
 /// What is being done when the program is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub(crate) enum Doing {
     Skip,
     /// `toll task add` to a run that was killed before.
     Add,
+    /// `toll resume --budget` of a run that has no money.
+    Raise,
+    /// `toll worker pause` in a run that was killed before.
+    PauseWorker,
     /// `toll land` of what a run held.
     Land,
     /// `toll patch checkout` of what was refused.
@@ -105,12 +110,19 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
             bench.git(&["switch", "--quiet", "main"]);
             words(&["submit", "work"])
         }
-        Doing::Pause | Doing::Cancel | Doing::Quarantine | Doing::Skip | Doing::Add | Doing::ResumePaused => {
+        Doing::Pause
+        | Doing::Cancel
+        | Doing::Quarantine
+        | Doing::Skip
+        | Doing::Add
+        | Doing::ResumePaused
+        | Doing::PauseWorker => {
             bench.plan(&all);
             killed(bench, RUN, "effect.spawn:before");
             match doing {
                 Doing::Pause => words(&["pause"]),
                 Doing::Cancel => words(&["cancel"]),
+                Doing::PauseWorker => words(&["worker", "pause", "local-1", "--reason", "not now"]),
                 Doing::Skip => words(&["task", "skip", "b", "--reason", "not now"]),
                 Doing::Quarantine => words(&["cancel", "--quarantine", "--reason", "unsafe"]),
                 Doing::Add => words(&["task", "add", "Do c", "--id", "c"]),
@@ -120,6 +132,11 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
                     words(&["resume"])
                 }
             }
+        }
+        Doing::Raise => {
+            bench.run_plan(&plan(&["b"]).replace("needs = [\"a\"]\n", ""));
+            out_of_money(bench, &plan(&["a"]));
+            words(&["resume", "--budget", "50", "--reason", "more"])
         }
         Doing::Land => {
             let said = bench.plan(&plan(&["a"])).toll(&["run", "../plan.toml", "--hold"]);
@@ -148,7 +165,7 @@ pub(crate) fn go_on(bench: &Bench, args: &[&str]) {
             Some(4) => args.iter().map(|word| (*word).to_owned()).collect(),
             _ => match status.json()["next"].as_str() {
                 None => return,
-                Some(next) => next.split(' ').skip(1).map(str::to_owned).collect::<Vec<String>>(),
+                Some(next) => next.split(' ').skip(1).map(filled_in).collect::<Vec<String>>(),
             },
         };
         let next: Vec<&str> = next.iter().map(String::as_str).collect();
@@ -156,6 +173,16 @@ pub(crate) fn go_on(bench: &Bench, args: &[&str]) {
         assert!(matches!(said.code, Some(0 | 1 | 7)), "toll {next:?}\n{said}");
     }
     panic!("there is always something left to be done:\n{}", bench.toll(&["log"]));
+}
+
+/// What a person puts in place of a word in capitals.
+fn filled_in(word: &str) -> String {
+    let filled = match word {
+        "USD" => "50",
+        "TEXT" => "more",
+        word => word,
+    };
+    filled.to_owned()
 }
 
 /// Kills `toll` at a point, goes on by what it names, and looks at what came of it.
@@ -210,6 +237,7 @@ fn assert_done(bench: &Bench, doing: Doing, status: &Value) {
     let expected: &[&str] = match doing {
         Doing::Submit => &["work.txt"],
         Doing::Land => &["a.txt"],
+        Doing::Raise => &["a.txt", "b.txt"],
         _ => &["slow.txt", "a.txt", "b.txt"],
     };
     let added = status["tasks"].as_array().is_some_and(|tasks| tasks.iter().any(|task| task["name"] == "c"));
@@ -325,8 +353,10 @@ points! {
     commit_cancel_run: "commit.cancel_run", Doing::Cancel;
     commit_add_tasks: "commit.add_tasks", Doing::Add;
     commit_quarantine_run: "commit.quarantine_run", Doing::Quarantine;
+    commit_change_budget: "commit.change_budget", Doing::Raise;
     commit_override_task: "commit.override_task", Doing::Skip;
     commit_override_patch: "commit.override_patch", Doing::Land;
+    commit_override_worker: "commit.override_worker", Doing::PauseWorker;
     commit_create_gate_run: "commit.create_gate_run", Doing::Run;
     commit_claim_spawn: "commit.claim.spawn", Doing::Run;
     commit_claim_kill: "commit.claim.kill", Doing::Run;

@@ -40,4 +40,5 @@ mod stopping;
 mod surroundings;
 mod target_gates;
 mod told;
+mod watching;
 mod word;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse_core::Span;
-use tollhouse_core::spec::RunSpec;
+use tollhouse_core::spec::{RunSpec, TaskSpec};
 
 /// How long attempts took that ended well: given by whoever reads a ledger.
 ///
@@ -47,6 +47,17 @@ pub struct Estimate {
     pub observations: u64,
 }
 
+/// From how fast to how slow one try of a task goes: the middle half of what was seen, all of it where that is little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// A quarter was faster.
+    pub fast: Span,
+    /// A quarter was slower.
+    pub slow: Span,
+    /// How many attempts were seen.
+    pub observations: u64,
+}
+
 impl History {
     /// Takes in an attempt that ended well.
     pub fn note(&mut self, plan: &str, task: &str, agent: &str, took: Span) {
@@ -64,6 +75,18 @@ impl History {
         self.agents.is_empty()
     }
 
+    /// From how fast to how slow each task of a run goes, in the order of the plan; `None` where nothing is known of it.
+    pub fn spreads(&self, spec: &RunSpec) -> Vec<Option<Spread>> {
+        let agents: BTreeMap<&str, Option<Spread>> =
+            self.agents.iter().map(|(agent, seen)| (agent.as_str(), spread(seen))).collect();
+        let of_task = |task: &TaskSpec| {
+            let key = (spec.plan.clone(), task.name.clone(), task.agent.clone());
+            let own = self.tasks.get(&key).and_then(|seen| spread(seen));
+            own.or_else(|| agents.get(task.agent.as_str()).copied().flatten())
+        };
+        spec.tasks.iter().map(of_task).collect()
+    }
+
     /// What is known of each task of a run, in the order of the plan.
     pub fn estimates(&self, spec: &RunSpec) -> Vec<Estimate> {
         let agents: BTreeMap<&str, Estimate> =
@@ -75,6 +98,14 @@ impl History {
         });
         if self.is_empty() { vec![Estimate::default(); spec.tasks.len()] } else { by_task.collect() }
     }
+}
+
+/// The middle half; all of them, where they are four or fewer.
+pub(crate) fn spread(seen: &[Span]) -> Option<Spread> {
+    let mut sorted = seen.to_vec();
+    sorted.sort_unstable();
+    let last = sorted.len().checked_sub(1)?;
+    Some(Spread { fast: sorted[last / 4], slow: sorted[last - last / 4], observations: seen.len() as u64 })
 }
 
 /// The one in the middle; the shorter of two.
@@ -105,6 +136,15 @@ mod tests {
             told,
             [(Some(Span::from_secs(90)), EstimateFrom::Task, 3), (Some(Span::from_secs(60)), EstimateFrom::Agent, 4)]
         );
+    }
+
+    #[test]
+    fn a_spread_leaves_the_fastest_and_the_slowest_quarter_out() {
+        let seconds = |seconds: &[u64]| seconds.iter().copied().map(Span::from_secs).collect::<Vec<_>>();
+        let ends = |seen: &[u64]| spread(&seconds(seen)).map(|spread| (spread.fast, spread.slow, spread.observations));
+        let of = |fast, slow, count| Some((Span::from_secs(fast), Span::from_secs(slow), count));
+        assert_eq!([ends(&[]), ends(&[7]), ends(&[9, 5])], [None, of(7, 7, 1), of(5, 9, 2)]);
+        assert_eq!(ends(&[900, 3, 1, 2, 4]), of(2, 4, 5));
     }
 
     #[test]

@@ -236,7 +236,7 @@ pub(super) fn watch(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> {
     }
     let pauses = to == BudgetState::Exhausted && budget.on_exhausted == OnExhausted::Pause && costs_money(draft, id);
     if stops(Guard::SpentBudgetPauses, pauses) {
-        let raise = "a larger one lets it go on";
+        let raise = "`toll resume --budget USD --reason TEXT` lets it go on with a larger one";
         run::pause(draft, id, &format!("{}: {raise}", used_up(&budget)))?;
         return Ok(true);
     }

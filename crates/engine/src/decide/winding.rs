@@ -143,9 +143,22 @@ pub(super) fn stuck(view: &View, id: RunId, now: Timestamp) -> Option<String> {
     Some(format!("it was stuck: for {patience} there was no worker that can do what is queued ({queued})"))
 }
 
-/// When a run is stuck that stands still: nothing is alive, no task waits for a time, and no worker that is left can do
-/// anything that is queued. The run's own deadline does not count as such a time.
 fn stuck_at(view: &View, run: &Run) -> Option<Timestamp> {
+    standstill(view, run).map(|standstill| standstill.stuck_at)
+}
+
+/// A running run that stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standstill {
+    /// Since when.
+    pub(crate) since: Timestamp,
+    /// From when on it is stuck.
+    pub(crate) stuck_at: Timestamp,
+}
+
+/// Since when a running run stands still, if it does: nothing is alive, no task waits for a time, and no worker that is left can
+/// do anything that is queued. The run's own deadline does not count as such a time.
+pub(crate) fn standstill(view: &View, run: &Run) -> Option<Standstill> {
     // Who does not know the shared workers cannot say that none of them fits.
     if run.spec.crew == Crew::Shared && !view.is_fleet() {
         return None;
@@ -170,11 +183,11 @@ fn stuck_at(view: &View, run: &Run) -> Option<Timestamp> {
         .chain(left.map(|worker| worker.finished_at))
         .flatten()
         .max()?;
-    Some(since.after(run.spec.stall_timeout))
+    Some(Standstill { since, stuck_at: since.after(run.spec.stall_timeout) })
 }
 
 /// Whether a shared worker that is left can do a task, whatever it does now.
-pub(super) fn can_be_done(view: &View, task: &Task) -> bool {
+pub(crate) fn can_be_done(view: &View, task: &Task) -> bool {
     let Some(run) = view.get::<Run>(task.run) else { return false };
     shared(view).any(|worker| !worker.state.is_finished() && can_do(run, &worker.capabilities, task))
 }

@@ -4,7 +4,9 @@ mod check;
 mod doctor;
 mod explanation;
 mod lists;
+mod progress;
 mod status;
+mod workers;
 
 pub use check::{
     Basis, CheckFacts, CheckReport, CheckWarning, CheckedGates, CheckedMoment, CheckedSchedule, CheckedTask, Conflict,
@@ -13,4 +15,10 @@ pub use check::{
 pub use doctor::{Check, CheckState, Finding};
 pub use explanation::{Explanation, explain};
 pub use lists::{EventRow, GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow, short_id};
+pub use progress::{
+    AgentProgress, AttemptCounts, BreakerProgress, BudgetProgress, Eta, EtaOmission, EtaUnknown, FailureCount,
+    FinishRange, ProgressFacts, Quiet, Rates, RemainingPath, RunProgress, TaskCounts, TimeRange, WaitCounts, WaitsFor,
+    WorkerFigures, WorkerProgress, WorkstreamProgress, run_progress,
+};
 pub use status::{RunCounts, RunStatus, run_status, waits_to_land};
+pub use workers::{HeldRow, WorkerRow};

@@ -2,10 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Run, Task, Workstream};
-use tollhouse_core::lifecycle::{GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::entity::{Attempt, Budget, Effect, GateRun, Patch, Run, Task, Workstream};
+use tollhouse_core::lifecycle::{BudgetState, GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::spec::OnExhausted;
 use tollhouse_core::{RunId, Span, Timestamp};
 
+use super::RunProgress;
 use super::lists::{GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow};
 use crate::decide::waits_for_word;
 use crate::view::View;
@@ -62,6 +64,9 @@ pub struct RunStatus {
     pub patches: Vec<PatchRow>,
     /// Its gate runs, in the order they were asked for.
     pub gate_runs: Vec<GateRow>,
+    /// How far it is, and how long it may still take; left out where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Box<RunProgress>>,
 }
 
 /// Whether something of a run that is over is on its way: a patch that was let in again, or an agent that is being ended.
@@ -95,12 +100,21 @@ impl RunStatus {
     }
 }
 
+/// Whether a run that paused has no money to go on with.
+fn is_spent(view: &View, run: &Run) -> bool {
+    let states = [TaskState::Running, TaskState::Queued, TaskState::Retrying];
+    let costs_money = view.in_states::<Task>(run.id, &states).next().is_some();
+    let pauses = |budget: &Budget| budget.on_exhausted == OnExhausted::Pause && budget.state == BudgetState::Exhausted;
+    costs_money && view.budget(run.id).is_some_and(pauses)
+}
+
 /// The command that lets a run go on; `None` where it goes on by itself, or is over.
 pub(crate) fn next_for_run(view: &View, run: &Run) -> Option<String> {
     let id = run.id.random_part();
     let held = view.all::<Patch>().any(|patch| patch.run == Some(run.id) && waits_to_land(view, patch));
     match run.state {
         RunState::Paused if held => Some("toll land".to_owned()),
+        RunState::Paused if is_spent(view, run) => Some(format!("toll resume {id} --budget USD --reason TEXT")),
         RunState::Paused => Some(format!("toll resume {id}")),
         RunState::Pending | RunState::Running | RunState::Verifying if run.conductor.is_none() => {
             Some(format!("toll resume {id}"))
@@ -159,5 +173,6 @@ pub fn run_status(view: &View, id: RunId, now: Timestamp) -> Option<RunStatus> {
         tasks: tasks.into_iter().map(TaskRow::from).collect(),
         patches: patches.into_iter().map(PatchRow::from).collect(),
         gate_runs: gate_runs.into_iter().map(GateRow::from).collect(),
+        progress: None,
     })
 }

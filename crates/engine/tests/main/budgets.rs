@@ -208,7 +208,7 @@ pub(crate) fn a_run_without_money_pauses_and_goes_on_once_a_person_raises_its_li
     let mut world = used_up(OnExhausted::Pause);
     assert_eq!((world.run_record().state, world.budget().state), (RunState::Paused, BudgetState::Exhausted));
     let reason = world.run_record().reason.clone().unwrap();
-    let raises = "a larger one lets it go on";
+    let raises = "`toll resume --budget USD --reason TEXT` lets it go on with a larger one";
     let figures = "its budget is used up, $0.000000011 of $0.00000001 were spent";
     assert_eq!(reason, format!("{figures}: {raises}"));
     assert!(world.view().all::<Attempt>().all(|attempt| attempt.state != AttemptState::Running), "what was alive ends");

@@ -15,6 +15,7 @@ mod large_plans;
 mod plan_read;
 mod plan_resolve;
 mod plan_route;
+mod progress;
 mod quarantine;
 mod retries;
 mod routing;

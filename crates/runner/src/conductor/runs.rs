@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use tollhouse_core::entity::{Effect, Run};
 use tollhouse_core::lifecycle::RunState;
 use tollhouse_core::spec::RunSpec;
-use tollhouse_core::{Actor, Event, PatchId, RunId};
+use tollhouse_core::{Actor, BudgetId, Event, Money, PatchId, RunId};
 use tollhouse_engine::report::{RunStatus, run_status};
 use tollhouse_engine::{Command, Engine, EngineError, Legacy, NewPatch, Refusal, Submission, View};
 use tollhouse_state::Store;
@@ -149,6 +149,20 @@ impl<'a> Conductor<'a> {
         reason: &str,
         watch: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<RunStatus, RunnerError> {
+        self.resume_with(id, reason, None, watch)
+    }
+
+    /// The same, where a person lets it spend so much all in all from now on. Where it cannot go on, its budget stays as it is.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume), or the budget may not be changed.
+    pub fn resume_with(
+        &self,
+        id: RunId,
+        reason: &str,
+        raise: Option<(BudgetId, Money)>,
+        watch: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<RunStatus, RunnerError> {
         let engine = Engine::open(self.store, id)?;
         match engine.view().get::<Run>(id) {
             None => return Err(EngineError::from(Refusal::NotFound { id: id.into() }).into()),
@@ -162,6 +176,10 @@ impl<'a> Conductor<'a> {
         }
         self.drive(engine, id, watch, &mut |drive| {
             let person = Actor::Person(self.person.clone());
+            if let Some((budget, limit)) = raise {
+                let change = Command::ChangeBudget { budget, limit, reason: reason.to_owned() };
+                drive.execute(&change, &person, clock::at())?;
+            }
             match drive.state() {
                 Some(RunState::Paused) => {
                     let command = Command::ResumeRun { run: id, reason: reason.to_owned() };

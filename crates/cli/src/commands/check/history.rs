@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tollhouse::analysis::History;
 use tollhouse::entity::{Attempt, Entity, Run, Task};
 use tollhouse::lifecycle::AttemptState;
-use tollhouse::{Find, Kind, Order, Record, RecordId, Site, Store, ViewError};
+use tollhouse::{Find, Kind, Order, Record, RecordId, RunId, Site, Store, ViewError};
 
 use crate::error::CliError;
 
@@ -14,8 +14,12 @@ const ATTEMPTS_MAX: u32 = 1000;
 
 /// What the newest attempts took that ended well; nothing where there is no ledger.
 pub(super) fn read(site: &Site) -> Result<History, CliError> {
+    site.read_ledger()?.map_or_else(|| Ok(History::default()), |store| beside(&store, None))
+}
+
+/// The same, of all runs but one.
+pub(in crate::commands) fn beside(store: &impl Store, but: Option<RunId>) -> Result<History, CliError> {
     let mut history = History::default();
-    let Some(store) = site.read_ledger()? else { return Ok(history) };
     let find = Find {
         kind: Some(Kind::Attempt),
         states: vec![AttemptState::Succeeded.as_str().to_owned()],
@@ -23,7 +27,8 @@ pub(super) fn read(site: &Site) -> Result<History, CliError> {
         limit: Some(ATTEMPTS_MAX),
         ..Find::default()
     };
-    let attempts: Vec<Attempt> = read_all(&store.find(&find)?)?;
+    let mut attempts: Vec<Attempt> = read_all(&store.find(&find)?)?;
+    attempts.retain(|attempt| Some(attempt.run) != but);
     let ids = |of: fn(&Attempt) -> RecordId| -> Vec<RecordId> {
         let mut ids: Vec<RecordId> = attempts.iter().map(of).collect();
         ids.sort_unstable();

@@ -127,6 +127,7 @@ pub(super) fn patch() -> Vec<PatchEvent> {
         Conflict => [E::Conflict { reason: because(), target: commit() }],
         Retry => [E::Retry],
         Verify => [E::Verify],
+        Doubt => [E::Doubt { reason: because() }],
         Approve => [E::Approve { reason: because() }],
         Rebase => [E::Rebase { reason: because() }],
         Land => [E::Land { commit: commit() }],

@@ -19,7 +19,8 @@ pub(super) fn explain(breaker: &Breaker) -> Explanation {
         because.push(format!("failures in a row: {}", breaker.failures_in_a_row));
     }
     because.extend(breaker.reason.clone());
-    let next = breaker.trial.map(|trial| format!("toll explain {}", trial.random_part()));
+    let events = (breaker.state != BreakerState::Closed).then(|| format!("toll log {}", breaker.id));
+    let next = breaker.trial.map(|trial| format!("toll explain {}", trial.random_part())).or(events);
     let (name, state) = (breaker.agent.clone(), breaker.state.to_string());
     Explanation { id: breaker.id.into(), kind: Kind::Breaker, name, state, because, next }
 }

@@ -56,7 +56,7 @@ pub fn explain(view: &View, id: RecordId, seen: Option<Seen>) -> Option<Explanat
         Kind::Workstream => view.get::<Workstream>(id).map(|workstream| workstream::explain(scene, workstream)),
         Kind::Breaker => view.get::<Breaker>(id).map(breaker::explain),
         Kind::CostEntry => view.get::<CostEntry>(id).map(cost_entry::explain),
-        Kind::Budget => view.get::<Budget>(id).map(budget::explain),
+        Kind::Budget => view.get::<Budget>(id).map(|budget| budget::explain(scene, budget)),
     }
 }
 

@@ -23,7 +23,10 @@ pub(super) fn explain(worker: &Worker) -> Explanation {
     because.extend(worker.holds.iter().map(|held| format!("it has {} in hand since {}", held.attempt, held.since)));
     because.extend(worker.reason.clone());
     let held = worker.holds.as_ref().map(|held| format!("toll explain {}", held.attempt.random_part()));
-    let next = held.or_else(|| worker.run.map(|run| format!("toll status {}", run.random_part())));
+    let resume = || format!("toll worker resume {} --reason TEXT", worker.id.random_part());
+    let paused = (worker.state == WorkerState::Paused).then(resume);
+    let run = worker.run.map(|run| format!("toll status {}", run.random_part()));
+    let next = paused.or(held).or(run).or_else(|| Some("toll worker list".to_owned()));
     let (name, state) = (worker.name.clone(), worker.state.to_string());
     Explanation { id: worker.id.into(), kind: Kind::Worker, name, state, because, next }
 }

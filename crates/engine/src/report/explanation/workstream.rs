@@ -22,6 +22,9 @@ pub(super) fn explain(scene: Scene<'_>, workstream: &Workstream) -> Explanation 
         (None, WorkstreamState::Completed) => vec!["its tasks are finished, and its own gates passed".to_owned()],
         (None, WorkstreamState::Failed) => vec!["something critical in it, or that it needs, was missed".to_owned()],
         (None, WorkstreamState::Canceled) => vec!["its run was ended".to_owned()],
+        (None, WorkstreamState::Skipped) if workstream.is_missed() => {
+            vec!["something that it needs was missed".to_owned()]
+        }
         (None, WorkstreamState::Skipped) => vec!["nothing in it was to be done".to_owned()],
     };
     let held_up = scene.held_up(workstream.run).filter(|_| !workstream.state.is_finished());

@@ -1,22 +1,24 @@
 //! What `toll explain` says: why, and a next step, for all that can be held up. `docs/explanations.md` lists it.
 
+mod crew_and_money;
 mod scenes;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use expect_test::expect_file;
-use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Run, Task};
+use tollhouse_core::entity::Task;
 use tollhouse_core::{Kind, RecordId};
-use tollhouse_engine::View;
 use tollhouse_engine::policy::{RULES, Waiver};
 use tollhouse_engine::report::{Explanation, explain};
+use tollhouse_state::{Cursor, Store};
 
+use self::crew_and_money::{breakers, budgets, cost_entries, workers, workstreams};
 use self::scenes::{Scene, attempts, effects, gate_runs, is_at_rest, patches, runs, tasks};
 use crate::world::{ALL_LUCK, World, spec, task};
 
 /// The commands that an explanation may name: those that there are. `crates/cli` compares them with what `toll` knows.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "toll cancel ",
     "toll explain ",
     "toll fork ",
@@ -31,15 +33,18 @@ const COMMANDS: [&str; 14] = [
     "toll submit ",
     "toll task retry ",
     "toll task show ",
+    "toll worker list",
+    "toll worker resume ",
 ];
 
 /// States that nobody can see: they are left in the commit in which they are entered, or nothing enters them yet.
-const NEVER_SEEN: [(Kind, &str); 5] = [
+const NEVER_SEEN: [(Kind, &str); 6] = [
     (Kind::Run, "verifying"),
     (Kind::Run, "quarantined"),
     (Kind::Patch, "validated"),
     (Kind::Patch, "apply_failed"),
     (Kind::Patch, "rolled_back"),
+    (Kind::Worker, "spawning"),
 ];
 
 fn all() -> Vec<(&'static str, Vec<Scene>)> {
@@ -50,6 +55,11 @@ fn all() -> Vec<(&'static str, Vec<Scene>)> {
         ("Gate runs", gate_runs()),
         ("Attempts", attempts()),
         ("Effects", effects()),
+        ("Workers", workers()),
+        ("Workstreams", workstreams()),
+        ("Circuit breakers", breakers()),
+        ("Budgets", budgets()),
+        ("Cost entries", cost_entries()),
     ]
 }
 
@@ -58,8 +68,8 @@ fn explained(scene: &Scene) -> Explanation {
 }
 
 /// Ids and times differ from day to day; words in capitals stand for them.
-fn masked(text: &str, view: &View) -> String {
-    let mut ids = ids(view);
+fn masked(text: &str, world: &World) -> String {
+    let (mut ids, view) = (ids(world), world.view());
     ids.extend(view.all::<Task>().filter_map(|record| record.source).map(RecordId::from));
     let mut text = text.to_owned();
     for id in ids {
@@ -82,7 +92,7 @@ fn shown(scene: &Scene) -> String {
     if let Some(next) = &explanation.next {
         let _ = writeln!(text, "      next     {next}");
     }
-    masked(&text, scene.world.view())
+    masked(&text, &scene.world)
 }
 
 fn document() -> String {
@@ -124,8 +134,8 @@ fn every_state_that_can_be_seen_is_explained() {
         seen.insert((scene.id.kind(), explained(scene).state));
     }
     seen.extend(NEVER_SEEN.map(|(kind, state)| (kind, state.to_owned())));
-    let kinds = [Kind::Run, Kind::Task, Kind::Patch, Kind::GateRun, Kind::Attempt, Kind::Effect];
-    let states = kinds.into_iter().flat_map(|kind| kind.states().iter().map(move |state| (kind, (*state).to_owned())));
+    let states =
+        Kind::ALL.into_iter().flat_map(|kind| kind.states().iter().map(move |state| (kind, (*state).to_owned())));
     let missing: Vec<_> = states.filter(|state| !seen.contains(state)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -133,7 +143,7 @@ fn every_state_that_can_be_seen_is_explained() {
 /// What holds for each explanation: it says why, and names a command that there is.
 #[track_caller]
 fn assert_helps(explanation: &Explanation, is_at_rest: bool) {
-    let fine = ["succeeded", "completed", "committed", "passed", "done"];
+    let fine = ["succeeded", "completed", "committed", "passed", "done", "closed"];
     assert!(!explanation.because.iter().any(|why| why.trim().is_empty()), "{explanation:#?}");
     match &explanation.next {
         Some(next) => {
@@ -161,7 +171,7 @@ fn every_record_of_a_bad_day_is_explained_at_every_moment() {
         let mut world = World::new(&spec(tasks, 2), &luck, seed);
         world.chaos = 5;
         world.go_until(|world| {
-            for id in ids(world.view()) {
+            for id in ids(world) {
                 let explanation = explain(world.view(), id, None).expect("the view holds it");
                 assert_helps(&explanation, is_at_rest(world, id));
             }
@@ -170,14 +180,10 @@ fn every_record_of_a_bad_day_is_explained_at_every_moment() {
     }
 }
 
-fn ids(view: &View) -> Vec<RecordId> {
-    let mut ids: Vec<RecordId> = view.all::<Run>().map(|record| record.id.into()).collect();
-    ids.extend(view.all::<Task>().map(|record| RecordId::from(record.id)));
-    ids.extend(view.all::<Patch>().map(|record| RecordId::from(record.id)));
-    ids.extend(view.all::<GateRun>().map(|record| RecordId::from(record.id)));
-    ids.extend(view.all::<Attempt>().map(|record| RecordId::from(record.id)));
-    ids.extend(view.all::<Effect>().map(|record| RecordId::from(record.id)));
-    ids
+/// Everything that is on the ledger.
+fn ids(world: &World) -> BTreeSet<RecordId> {
+    let events = world.engine.store().events(&Cursor::default()).expect("a store in memory can be read");
+    events.into_iter().map(|event| event.record).collect()
 }
 
 #[test]
@@ -187,7 +193,8 @@ fn following_explanations_leads_to_another_command_and_never_in_a_circle() {
         let mut passed = vec![scene.id];
         let mut explanation = explained(scene);
         while let Some(id) = explanation.next.as_ref().and_then(|next| next.strip_prefix("toll explain ")) {
-            let next = ids(view).into_iter().find(|known| known.random_part() == id).expect("it names what there is");
+            let next =
+                ids(&scene.world).into_iter().find(|known| known.random_part() == id).expect("it names what there is");
             assert!(!passed.contains(&next), "{}: {explanation:#?}", scene.title);
             passed.push(next);
             explanation = explain(view, next, scene.seen).expect("the view holds it");
@@ -200,7 +207,7 @@ fn following_explanations_leads_to_another_command_and_never_in_a_circle() {
 fn next_of(scenes: Vec<Scene>, title: &str) -> (String, Vec<String>) {
     let scene = scenes.into_iter().find(|scene| scene.title == title).expect("there is such a scene");
     let explanation = explained(&scene);
-    let masked = |text: &String| masked(text, scene.world.view());
+    let masked = |text: &String| masked(text, &scene.world);
     (explanation.next.as_ref().map(masked).unwrap_or_default(), explanation.because.iter().map(masked).collect())
 }
 

@@ -22,21 +22,21 @@ pub(super) struct Scene {
     pub(super) seen: Option<Seen>,
 }
 
-fn scene(title: &'static str, world: World, id: impl Into<RecordId>) -> Scene {
+pub(super) fn scene(title: &'static str, world: World, id: impl Into<RecordId>) -> Scene {
     Scene { title, world, id: id.into(), seen: None }
 }
 
 /// The same, where the program that drives the run is seen to be gone.
-fn gone(mut scene: Scene) -> Scene {
+pub(super) fn gone(mut scene: Scene) -> Scene {
     scene.seen = Some(Seen { epoch: scene.world.conductor, liveness: Liveness::Gone });
     scene
 }
 
-fn world(tasks: Vec<TaskSpec>, luck: &[(&str, &[Luck])]) -> World {
+pub(super) fn world(tasks: Vec<TaskSpec>, luck: &[(&str, &[Luck])]) -> World {
     World::new(&spec(tasks, 4), luck, 7)
 }
 
-fn once(name: &str, needs: &[&str]) -> TaskSpec {
+pub(super) fn once(name: &str, needs: &[&str]) -> TaskSpec {
     TaskSpec { attempts: 1, ..task(name, needs) }
 }
 
@@ -44,27 +44,27 @@ fn held(tasks: Vec<TaskSpec>) -> World {
     World::new(&RunSpec { land: LandMode::Hold, ..spec(tasks, 4) }, &[], 7)
 }
 
-fn done(mut world: World) -> World {
+pub(super) fn done(mut world: World) -> World {
     world.go();
     world
 }
 
-fn until(mut world: World, holds: impl Fn(&World) -> bool) -> World {
+pub(super) fn until(mut world: World, holds: impl Fn(&World) -> bool) -> World {
     world.go_until(holds);
     world
 }
 
-fn told(mut world: World, command: impl FnOnce(&World) -> Command) -> World {
+pub(super) fn told(mut world: World, command: impl FnOnce(&World) -> Command) -> World {
     let command = command(&world);
     world.execute(&command).expect("it may be said");
     world
 }
 
-fn pause(reason: &str) -> impl FnOnce(&World) -> Command {
+pub(super) fn pause(reason: &str) -> impl FnOnce(&World) -> Command {
     move |world| Command::PauseRun { run: world.run, reason: reason.to_owned() }
 }
 
-fn cancel(world: &World) -> Command {
+pub(super) fn cancel(world: &World) -> Command {
     Command::CancelRun { run: world.run, reason: "the plan was wrong".to_owned() }
 }
 
@@ -81,11 +81,11 @@ fn first<T: Viewed>(world: &World) -> &T {
     world.view().all::<T>().next().expect("there is one")
 }
 
-fn find<T: Viewed>(world: &World, is_meant: impl Fn(&T) -> bool) -> RecordId {
+pub(super) fn find<T: Viewed>(world: &World, is_meant: impl Fn(&T) -> bool) -> RecordId {
     world.view().all::<T>().find(|record| is_meant(record)).expect("there is one").record_id()
 }
 
-fn has<T: Viewed>(is_meant: impl Fn(&T) -> bool) -> impl Fn(&World) -> bool {
+pub(super) fn has<T: Viewed>(is_meant: impl Fn(&T) -> bool) -> impl Fn(&World) -> bool {
     move |world| world.view().all::<T>().any(&is_meant)
 }
 
@@ -104,7 +104,7 @@ fn effect(world: &World, name: &str) -> Effect {
 }
 
 /// A runner begins an effect.
-fn begun(mut world: World, name: &str) -> World {
+pub(super) fn begun(mut world: World, name: &str) -> World {
     let effect = effect(&world, name).id;
     let (by, until) = (claimant(world.conductor), world.now.after(Span::from_secs(60)));
     world.execute(&Command::Claim { effect, by, until }).expect("it may be begun");
@@ -130,7 +130,7 @@ fn changed(world: World, path: &str) -> World {
     did(world, "spawn", Outcome::Spawned(facts))
 }
 
-fn one_try(change: impl FnOnce(&mut RunSpec)) -> World {
+pub(super) fn one_try(change: impl FnOnce(&mut RunSpec)) -> World {
     let mut plan = spec(vec![once("a", &[])], 4);
     change(&mut plan);
     World::new(&plan, &[], 7)
@@ -180,7 +180,7 @@ pub(super) fn runs() -> Vec<Scene> {
 }
 
 /// A run that was made, and whose program died at once.
-fn not_begun(plan: &RunSpec) -> World {
+pub(super) fn not_begun(plan: &RunSpec) -> World {
     let run = RunId::from_parts(Timestamp::from_micros(1_700_000_000_000_000), 9);
     World::made(run, plan, 7)
 }
