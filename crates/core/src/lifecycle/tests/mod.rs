@@ -178,17 +178,17 @@ fn patch_grid() {
     assert_grid(
         "patch",
         &expect![[r#"
-        created       validate→validated  reject→dropped  quarantine→quarantined  drop→dropped
-        validated     quarantine→quarantined  enqueue→queued  drop→dropped
-        queued        quarantine→quarantined  apply→applied  conflict→apply_failed  drop→dropped
-        applied       quarantine→quarantined  verify→verified  rebase→queued  drop→dropped
-        apply_failed  quarantine→quarantined  retry→queued  drop→dropped
-        verified      quarantine→quarantined  approve→verified  rebase→queued  land→committed  drop→dropped
-        committed     roll_back→rolled_back
-        rolled_back   ·
-        quarantined   release→created  drop→dropped
-        dropped       ·
-    "#]],
+            created       validate→validated  reject→dropped  quarantine→quarantined  drop→dropped
+            validated     quarantine→quarantined  enqueue→queued  drop→dropped
+            queued        quarantine→quarantined  apply→applied  conflict→apply_failed  drop→dropped
+            applied       quarantine→quarantined  verify→verified  doubt→applied  approve→applied  rebase→queued  drop→dropped
+            apply_failed  quarantine→quarantined  retry→queued  drop→dropped
+            verified      quarantine→quarantined  approve→verified  rebase→queued  land→committed  drop→dropped
+            committed     roll_back→rolled_back
+            rolled_back   ·
+            quarantined   release→created  drop→dropped
+            dropped       ·
+        "#]],
     );
 }
 
