@@ -139,11 +139,14 @@ impl<'a> Levels<'a> {
     }
 }
 
+/// Reads one limit of a level.
+type LimitOf = fn(&PolicySpec) -> Option<u64>;
+
 /// Where a level asks for more than the `levels` above it give, in words.
 pub(crate) fn widening(levels: &[PolicySpec], own: &PolicySpec) -> Vec<String> {
     let above = Levels::new(levels);
     let mut told = Vec::new();
-    let limits: [(&str, fn(&PolicySpec) -> Option<u64>); 2] = [
+    let limits: [(&str, LimitOf); 2] = [
         ("max_files_changed", |level| level.max_files_changed),
         ("max_lines_changed", |level| level.max_lines_changed),
     ];

@@ -92,7 +92,7 @@ impl Tasks {
         match before {
             None => self.learn(table, now),
             Some(before) => {
-                self.learn_needs(table, now, now.also_needs.get(before.also_needs.len()..).unwrap_or_default())
+                self.learn_needs(table, now, now.also_needs.get(before.also_needs.len()..).unwrap_or_default());
             }
         }
         let (was, is) = (before.map(Standing::of), Standing::of(now));

@@ -96,11 +96,12 @@ fn who_drives_a_run_moves_it_nowhere() {
 }
 
 #[test]
-fn only_what_is_verified_can_be_approved() {
+fn only_what_was_judged_can_be_approved() {
     let approve = PatchEvent::Approve { reason: "because".to_owned() };
     for state in PatchState::ALL {
         let next = PatchState::next(Some(*state), &approve).ok();
-        assert_eq!(next, (*state == PatchState::Verified).then_some(PatchState::Verified), "{state}");
+        let was_judged = matches!(state, PatchState::Applied | PatchState::Verified);
+        assert_eq!(next, was_judged.then_some(*state), "{state}");
     }
 }
 
