@@ -38,7 +38,9 @@ fn rested(flaky: OnFlaky) -> World {
 
 fn on_patch(world: &mut World, task: &str, wish: PatchWish) {
     let patch = patch_of(world, task).id;
-    world.execute(&Command::OverridePatch { patch, wish, reason: "it is the network".to_owned() }).unwrap();
+    world
+        .execute(&Command::OverridePatch { patch, wish, reason: "it is the network".to_owned() })
+        .expect("it waits for a word");
 }
 
 #[test]
