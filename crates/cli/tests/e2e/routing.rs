@@ -8,7 +8,7 @@ use crate::harness::Bench;
 fn bench(strategy: &str) -> Bench {
     let bench = Bench::new();
     bench.write("../bad.sh", "echo bad >> $TMPDIR/asked\nexit 3\n");
-    bench.write("../good.sh", "echo good >> $TMPDIR/asked\necho done > $1.txt\n");
+    bench.write("../good.sh", "echo good >> $TMPDIR/asked\necho done >> $1.txt\n");
     let path = |name: &str| bench.path(name).canonicalize().expect("it was written").display().to_string();
     let (bad, good) = (path("../bad.sh"), path("../good.sh"));
     let config = format!(
