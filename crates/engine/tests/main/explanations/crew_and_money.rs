@@ -137,12 +137,13 @@ fn named((name, costs): (&str, Vec<Option<i64>>)) -> (String, Vec<Option<i64>>) 
 }
 
 /// Dollars, so that they can be read.
-fn amount(dollars: i64) -> Money {
-    Money::from_nanos(dollars.saturating_mul(1_000_000_000))
+const fn amount(whole: i64) -> Money {
+    Money::from_nanos(dollars(whole))
 }
 
-const fn dollars(dollars: i64) -> Option<i64> {
-    Some(dollars * 1_000_000_000)
+/// In nano-dollars.
+const fn dollars(whole: i64) -> i64 {
+    whole * 1_000_000_000
 }
 
 pub(super) fn budgets() -> Vec<Scene> {
@@ -151,20 +152,20 @@ pub(super) fn budgets() -> Vec<Scene> {
         scene(title, world, id)
     };
     let is = |state: BudgetState| has::<Budget>(move |budget| budget.state == state);
-    let cheap = || spending([dollars(1), dollars(1)], 20, OnExhausted::Pause);
-    let dear = |on_exhausted| spending([dollars(9), dollars(1)], 10, on_exhausted);
+    let cheap = || spending([Some(dollars(1)), Some(dollars(1))], 20, OnExhausted::Pause);
+    let dear = |on_exhausted| spending([Some(dollars(9)), Some(dollars(1))], 10, on_exhausted);
     let is_paused = has::<Run>(|run| run.state == RunState::Paused);
     vec![
         of_budget("enough is left, and something is at work", cheap()),
         of_budget(
             "most of it is spent",
-            until(spending([dollars(17), dollars(1)], 20, OnExhausted::Warn), is(BudgetState::Warning)),
+            until(spending([Some(dollars(17)), Some(dollars(1))], 20, OnExhausted::Warn), is(BudgetState::Warning)),
         ),
         of_budget("its run paused for it", until(dear(OnExhausted::Pause), is_paused)),
         of_budget("its run ended for it", done(dear(OnExhausted::Stop))),
         of_budget(
             "it is used up, and its run goes on",
-            until(spending([dollars(20), dollars(1)], 20, OnExhausted::Warn), is(BudgetState::Exhausted)),
+            until(spending([Some(dollars(20)), Some(dollars(1))], 20, OnExhausted::Warn), is(BudgetState::Exhausted)),
         ),
     ]
 }
@@ -176,7 +177,9 @@ pub(super) fn cost_entries() -> Vec<Scene> {
     };
     let spent = |costs| done(spending(costs, 20, OnExhausted::Pause));
     vec![
-        of_entry("told by the agent", spent([dollars(3), dollars(1)]), |entry| entry.evidence != Evidence::Unknown),
-        of_entry("known by nobody", spent([None, dollars(1)]), |entry| entry.evidence == Evidence::Unknown),
+        of_entry("told by the agent", spent([Some(dollars(3)), Some(dollars(1))]), |entry| {
+            entry.evidence != Evidence::Unknown
+        }),
+        of_entry("known by nobody", spent([None, Some(dollars(1))]), |entry| entry.evidence == Evidence::Unknown),
     ]
 }

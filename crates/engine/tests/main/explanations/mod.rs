@@ -69,10 +69,10 @@ fn explained(scene: &Scene) -> Explanation {
 
 /// Ids and times differ from day to day; words in capitals stand for them.
 fn masked(text: &str, world: &World) -> String {
-    let (mut ids, view) = (ids(world), world.view());
-    ids.extend(view.all::<Task>().filter_map(|record| record.source).map(RecordId::from));
+    let mut known = ids(world);
+    known.extend(world.view().all::<Task>().filter_map(|record| record.source).map(RecordId::from));
     let mut text = text.to_owned();
-    for id in ids {
+    for id in known {
         let word = id.kind().as_str().to_uppercase();
         text = text.replace(&id.to_string(), &word).replace(&id.random_part(), &word);
     }

@@ -146,11 +146,13 @@ fn fold_agents(events: &[Event], at: Timestamp) -> BTreeMap<String, Folded> {
                     | AttemptEvent::Cancel { end } => *end,
                 };
                 let (attempt, ended_at) = attempts.get_mut(&event.record).expect("it was made");
-                attempt.state = *AttemptState::ALL.iter().find(|state| state.as_str() == event.state).unwrap();
+                attempt.state =
+                    *AttemptState::ALL.iter().find(|state| state.as_str() == event.state).expect("a state has a name");
                 (attempt.end, *ended_at) = (Some(end), event.at);
             }
             Kind::CostEntry => {
-                let CostEntryEvent::Created { entry } = serde_json::from_str(&event.event.body).unwrap();
+                let CostEntryEvent::Created { entry } =
+                    serde_json::from_str(&event.event.body).expect("an event of ours is readable");
                 costs.insert(event.record, *entry);
             }
             _ => {}
@@ -313,7 +315,7 @@ fn median_and_mean_are_of_what_ended_well() {
         .collect();
     well.sort_unstable();
     assert_eq!((agent.attempts.failed, agent.median), (1, Some(well[0])));
-    assert_eq!(agent.mean, Some(Span::from_millis((well[0].as_millis() + well[1].as_millis()) / 2)));
+    assert_eq!(agent.mean, Some(Span::from_millis(well[0].as_millis().midpoint(well[1].as_millis()))));
 }
 
 #[test]
