@@ -73,8 +73,8 @@ fn masked(text: &str, world: &World) -> String {
     known.extend(world.view().all::<Task>().filter_map(|record| record.source).map(RecordId::from));
     let mut text = text.to_owned();
     for id in known {
-        let word = id.kind().as_str().to_uppercase();
-        text = text.replace(&id.to_string(), &word).replace(&id.random_part(), &word);
+        let kind = id.kind().as_str().to_uppercase();
+        text = text.replace(&id.to_string(), &kind).replace(&id.random_part(), &kind);
     }
     while let Some(from) = text.find("2023-") {
         let to = text[from..].find('Z').map_or(text.len(), |length| from + length + 1);
