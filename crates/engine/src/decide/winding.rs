@@ -9,6 +9,7 @@ use tollhouse_core::{RecordId, RunId, Span, Timestamp};
 use super::draft::Draft;
 use super::{budget, hold};
 use crate::guard::{Guard, lets};
+use crate::schedule::money_obstacle;
 use crate::view::{Tasks, View, cause, cause_of_workstream};
 
 /// Why a run winds down.
@@ -140,9 +141,12 @@ fn stuck_at(view: &View, run: &Run) -> Option<Timestamp> {
     if queued.is_empty() || alive || view.next_task_deadline(run.id).is_some() {
         return None;
     }
+    // Who gives work to a run's own workers pauses it for want of money; nobody does where what can be paid needs a shared one
+    // that is not there.
+    let is_paid = |task: &Task| money_obstacle(run, view.budget(run.id), task).is_none();
     let fits = |task: &&Task| match run.spec.crew {
         Crew::Own => task.spec.capabilities.is_empty(),
-        Crew::Shared => can_be_done(view, task),
+        Crew::Shared => can_be_done(view, task) && is_paid(task),
     };
     if queued.iter().any(fits) {
         return None;
