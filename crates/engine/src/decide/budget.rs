@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::entity::{Attempt, Budget, BudgetScope, CostEntry, Evidence, ExitStatus, Run, Task};
 use tollhouse_core::lifecycle::{BudgetEvent, BudgetState, CostEntryEvent, CostEntryState, RunState, TaskState};
-use tollhouse_core::spec::{OnExhausted, RunSpec};
+use tollhouse_core::spec::{Crew, OnExhausted, RunSpec};
 use tollhouse_core::{AttemptId, BudgetId, CostEntryId, Money, RecordId, RunId, TaskId};
 
 use super::draft::Draft;
@@ -215,7 +215,9 @@ fn next_reservation(draft: &Draft<'_>, budget: &Budget) -> Money {
     let Some(run) = budget.run.and_then(|run| draft.peek::<Run>(run)) else { return NOTHING };
     let room = budget.room();
     let mut least = None;
-    for task in draft.any_order::<Task>(run.id, &[TaskState::Queued, TaskState::Retrying]) {
+    // What none of a run's own workers can do hides nothing: it never begins.
+    let can_begin = |task: &&Task| run.spec.crew == Crew::Shared || task.spec.capabilities.is_empty();
+    for task in draft.any_order::<Task>(run.id, &[TaskState::Queued, TaskState::Retrying]).filter(can_begin) {
         let needs = reservation(run, budget, task);
         if needs <= room {
             return needs;

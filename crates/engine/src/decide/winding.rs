@@ -12,6 +12,7 @@ use super::draft::Draft;
 use super::{budget, hold};
 use crate::guard::{Guard, lets};
 use crate::routing::lacks;
+use crate::schedule::money_obstacle;
 use crate::view::{Tasks, View, cause, cause_of_workstream};
 
 /// Why a run winds down.
@@ -168,9 +169,12 @@ pub(crate) fn standstill(view: &View, run: &Run) -> Option<Standstill> {
     if queued.is_empty() || alive || view.next_task_deadline(run.id).is_some() {
         return None;
     }
+    // Who gives work to a run's own workers pauses it for want of money; nobody does where what can be paid needs a shared one
+    // that is not there.
+    let is_paid = |task: &Task| money_obstacle(run, view.budget(run.id), task).is_none();
     let fits = |task: &&Task| match run.spec.crew {
         Crew::Own => can_do(run, &BTreeSet::new(), task),
-        Crew::Shared => can_be_done(view, task),
+        Crew::Shared => can_be_done(view, task) && is_paid(task),
     };
     if queued.iter().any(fits) {
         return None;

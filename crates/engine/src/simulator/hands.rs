@@ -229,6 +229,12 @@ impl Job {
         self.luck == Luck::Hangs && matches!(self.what, What::Spawn { .. })
     }
 
+    /// How long it takes at most, in seconds. Who is asked to slow down is told so at once.
+    pub(super) fn longest_secs(&self) -> u64 {
+        let works = matches!(self.what, What::Spawn { .. }) && self.luck != Luck::RateLimited;
+        if works { 70 } else { 4 }
+    }
+
     /// The patch that lands by it.
     pub(super) const fn lands(&self) -> Option<PatchId> {
         match self.what {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use tollhouse_core::entity::{Effect, Patch, Run, Task, Worker};
+use tollhouse_core::entity::{Budget, Effect, Patch, Run, Task, Worker};
 use tollhouse_core::lifecycle::RunState;
 use tollhouse_core::spec::{Crew, RunSpec};
 use tollhouse_core::{RunId, Timestamp};
@@ -112,14 +112,25 @@ fn what_is_open(stage: &Stage<'_>) -> Vec<String> {
         format!("{id} {stands}")
     });
     let tasks = view.all::<Task>().filter(|task| !task.state.is_finished());
-    let tasks = tasks.map(|task| format!("{} {}", task.spec.name, task.state));
+    let tasks = tasks.map(|task| {
+        let (able, aside) = (&task.spec.capabilities, task.spec.reserve);
+        format!("{} {} (needs {able:?}, sets {aside:?} aside)", task.spec.name, task.state)
+    });
+    let budgets = view.all::<Budget>();
+    let budgets = budgets.map(|budget| format!("${} of ${} {}", budget.spent, budget.limit, budget.state));
     let patches = view.all::<Patch>().filter(|patch| !patch.state.is_finished());
     let patches = patches.map(|patch| format!("{} {}", patch.id, patch.state));
     let effects = view.all::<Effect>().filter(|effect| !effect.state.is_finished());
     let effects = effects.map(|effect| format!("{} of {} {}", effect.work.name(), effect.work.subject(), effect.state));
     let workers = view.all::<Worker>().filter(|worker| !worker.state.is_finished());
     let workers = workers.map(|worker| format!("{} {}", worker.name, worker.state));
-    runs.chain(tasks).chain(patches).chain(effects).chain(workers).chain([format!("{:?}", stage.sky)]).collect()
+    runs.chain(tasks)
+        .chain(patches)
+        .chain(effects)
+        .chain(workers)
+        .chain(budgets)
+        .chain([format!("{:?}", stage.sky)])
+        .collect()
 }
 
 /// Who takes part. A new kind of actor is one line here, and a file in `actor/`.

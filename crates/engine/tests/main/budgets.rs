@@ -112,6 +112,14 @@ pub(crate) fn nothing_begins_that_cannot_be_paid_and_explain_says_so() {
 }
 
 #[test]
+fn a_cheap_task_that_nobody_can_do_does_not_hide_that_the_others_are_too_dear() {
+    let mut tasks = vec![dear("cheap", &[], 1), dear("dear", &[], 20)];
+    tasks[0].capabilities.insert("gpu".to_owned());
+    let world = world(&limited(tasks, 1, 10, OnExhausted::Pause), &[], &[]);
+    assert_eq!(world.run_record().state, RunState::Paused);
+}
+
+#[test]
 fn a_cheap_task_begins_where_a_dear_one_of_its_kind_cannot() {
     let mut tasks = vec![dear("dear", &[], 20), dear("cheap", &[], 1)];
     for task in &mut tasks {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tollhouse_core::entity::{Attempt, Effect, Run, Task, Work, Worker, Workstream};
 use tollhouse_core::lifecycle::{AttemptState, EffectState, RunState, TaskState, WorkerState, WorkstreamState};
-use tollhouse_core::spec::{RunSpec, TaskSpec, WorkstreamSpec};
-use tollhouse_core::{Actor, Commit, Event, Record, RecordId, RunId, Stream, Timestamp, WorkerId};
+use tollhouse_core::spec::{BudgetSpec, RunSpec, TaskSpec, WorkstreamSpec};
+use tollhouse_core::{Actor, Commit, Event, Money, Record, RecordId, RunId, Stream, Timestamp, WorkerId};
 use tollhouse_engine::{Command, Engine, EngineError, Liveness, View, WorkerSeen, WorkerWish, decide};
 use tollhouse_state::{CommitError, Committed, Cursor, Find, Store, StoreError};
 
@@ -112,6 +112,21 @@ fn an_agent_that_ends_before_it_is_ended_leaves_nothing_to_be_ended() {
     yard.report(spawn, done("x")).unwrap();
     assert_eq!((kill(&yard), yard.state(worker)), (EffectState::Failed, WorkerState::Idle));
     assert_eq!(yard.run(run).state, RunState::Canceled);
+}
+
+#[test]
+fn a_shared_run_is_stuck_where_only_what_nobody_can_do_can_be_paid() {
+    let mut yard = Yard::new();
+    let priced = |name: &str, nanos: i64| TaskSpec { reserve: Some(Money::from_nanos(nanos)), ..task(name, &[]) };
+    let mut tasks = vec![priced("cheap", 1), priced("dear", 20)];
+    tasks[0].capabilities.insert("gpu".to_owned());
+    let budget = BudgetSpec { per_run: Some(Money::from_nanos(10)), ..BudgetSpec::default() };
+    let run = yard.begin(&RunSpec { budget: Some(budget), ..shared(tasks, 4) });
+    let worker = yard.register("one");
+    assert_eq!((yard.work(worker), yard.run(run).state), (None, RunState::Running));
+    yard.pass(10 * 60);
+    yard.ask(&Command::Tick { run }).unwrap();
+    assert_eq!(yard.run(run).state, RunState::Failed);
 }
 
 /// A store that lets something happen just before the next commit.

@@ -205,8 +205,7 @@ impl<'s> Conductor<'s> {
         let view = self.engine().view();
         let Some(held) = view.get::<Effect>(effect) else { return };
         let (job, epoch) = (stage.hands.job(view, held), held.epoch);
-        let seconds = if matches!(held.work, Work::Spawn { .. }) { 70 } else { 4 };
-        let due = (!job.hangs()).then(|| stage.in_seconds(0, seconds));
+        let due = (!job.hangs()).then(|| stage.in_seconds(0, job.longest_secs()));
         self.at_work.push(AtWork { effect, epoch, job, due });
     }
 

@@ -169,7 +169,7 @@ impl<'s> SharedWorker<'s> {
         let Some(engine) = &self.engine else { return Ok(()) };
         let Some(held) = engine.view().get::<Effect>(spawn) else { return Ok(()) };
         let job = stage.hands.job(engine.view(), held);
-        let due = (!job.hangs()).then(|| stage.in_seconds(0, 70));
+        let due = (!job.hangs()).then(|| stage.in_seconds(0, job.longest_secs()));
         let last_output = stage.clock.wall().max(engine.newest_at());
         self.at_work = Some(AtWork { effect: spawn, epoch, job, due, last_output });
         Ok(())
