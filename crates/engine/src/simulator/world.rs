@@ -1,7 +1,7 @@
 //! A world that a test leads step by step: one engine, whose conductor may die, and effects that end when the test says so.
 
 use tollhouse_core::entity::{Budget, Effect, Patch, Run, Task, Work};
-use tollhouse_core::lifecycle::{EffectState, PatchState, RunState, TaskState};
+use tollhouse_core::lifecycle::{EffectState, RunState, TaskState};
 use tollhouse_core::spec::{LandMode, RunSpec};
 use tollhouse_core::{Actor, Money, RunId, Span, Timestamp};
 use tollhouse_state::MemoryStore;
@@ -14,6 +14,7 @@ use super::plan::{claimant, process};
 use crate::command::{At, Command, Liveness, Outcome, PatchWish, Seen, Witness};
 use crate::engine::{Engine, EngineError, next_deadline};
 use crate::refusal::Refusal;
+use crate::report::waits_to_land;
 use crate::view::View;
 
 /// A world that a test leads step by step. It panics where the engine breaks a promise.
@@ -165,13 +166,9 @@ impl World {
 
     /// A person lets everything land that waits for one, and the run goes on.
     fn answer(&mut self) {
-        let hold = self.run_record().spec.land == LandMode::Hold;
-        let waiting: Vec<_> = self
-            .view()
-            .all::<Patch>()
-            .filter(|patch| hold && patch.state == PatchState::Verified && !patch.approved)
-            .map(|patch| patch.id)
-            .collect();
+        let view = self.view();
+        let waiting = view.all::<Patch>().filter(|patch| waits_to_land(view, patch));
+        let waiting: Vec<_> = waiting.map(|patch| patch.id).collect();
         for patch in waiting {
             let command = Command::OverridePatch { patch, wish: PatchWish::Land, reason: "looks good".to_owned() };
             self.execute(&command).expect("what is held may be landed");

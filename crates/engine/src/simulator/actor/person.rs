@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use tollhouse_core::entity::{Budget, Fork, Patch, Run, Task, Workstream};
 use tollhouse_core::lifecycle::{PatchState, RunState, TaskState};
-use tollhouse_core::spec::{LandMode, RunSpec};
+use tollhouse_core::spec::RunSpec;
 use tollhouse_core::{Actor, Money, PatchId, RunId, TaskId, Timestamp, limits};
 
 use super::Acting;
 use crate::command::{Command, Legacy, PatchWish, Submission, TaskWish, WorkstreamWish};
 use crate::engine::Engine;
 use crate::refusal::Refusal;
+use crate::report::waits_to_land;
 use crate::simulator::invariants::Broken;
 use crate::simulator::plan::new_patch;
 use crate::simulator::stage::{Answer, Halt, Ledger, Stage};
@@ -194,7 +195,7 @@ fn raise(stage: &mut Stage<'_>, view: &View, spent: Money) -> Option<Command> {
 
 fn on_some_patch(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
     let patches: Vec<&Patch> = view.all::<Patch>().collect();
-    let waits = |patch: &&&Patch| matches!(patch.state, PatchState::Quarantined | PatchState::Verified);
+    let waits = |patch: &&&Patch| patch.state == PatchState::Quarantined || waits_to_land(view, patch);
     let some = stage.random.choice(&patches)?;
     let patch = patches.iter().find(waits).filter(|_| stage.random.bool()).unwrap_or(some);
     let release = |allow: &[&str]| {
@@ -213,8 +214,7 @@ fn on_some_patch(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
 /// What lets a run go on that waits for a person: whatever is held lands, and then it is resumed.
 fn answer(view: &View, run: RunId, stands: RunState) -> Option<Command> {
     let rests = stands == RunState::Paused;
-    let asks_first = view.get::<Run>(run).is_some_and(|run| run.spec.land == LandMode::Hold);
-    let held = |patch: &&Patch| asks_first && patch.state == PatchState::Verified && !patch.approved;
+    let held = |patch: &&Patch| patch.run == Some(run) && waits_to_land(view, patch);
     // What was let in again after the end of its run may be held, too.
     if let Some(patch) = view.all::<Patch>().find(held).filter(|_| rests || stands.is_finished()) {
         let reason = "looks good".to_owned();

@@ -121,7 +121,11 @@ fn write_patch(text: &mut String, world: &World, names: &Names<'_>, patch: &Patc
     let stands = patch.candidate.as_ref().map(|candidate| candidate.parent == head);
     let rebases = patch.rebases.min(limits::REBASES_BEFORE_FIRST);
     let (state, approved, allowed) = (patch.state, patch.approved, !patch.allowed.is_empty());
-    write(text, format_args!("/{place:?} {state} {touched:?} {released} {stands:?} {rebases} {approved} {allowed}"));
+    let doubted = patch.doubt.is_some();
+    write(
+        text,
+        format_args!("/{place:?} {state} {touched:?} {released} {stands:?} {rebases} {approved} {allowed} {doubted}"),
+    );
     if patch.state.is_finished() && patch.state != tollhouse_core::lifecycle::PatchState::Quarantined {
         return;
     }

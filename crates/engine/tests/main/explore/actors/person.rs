@@ -1,6 +1,6 @@
 //! People: they pause, resume, cancel, and say what is to become of tasks and patches, whenever they like.
 
-use tollhouse_core::entity::{Effect, Patch, Task, Work, Workstream};
+use tollhouse_core::entity::{Effect, GateRun, Patch, Task, Work, Workstream};
 use tollhouse_core::lifecycle::{EffectState, PatchState, RunState, TaskState};
 use tollhouse_core::spec::{LandMode, OnExhausted};
 use tollhouse_core::{Money, RecordId};
@@ -124,7 +124,12 @@ fn on_patch(world: &World, patch: &Patch) -> Vec<Move> {
 
 /// Whether a patch waits for a person's word.
 fn is_held(world: &World, patch: &Patch) -> bool {
-    world.run().spec.land == LandMode::Hold && patch.state == PatchState::Verified && !patch.approved
+    let mut gates = world.view.all::<GateRun>().filter(|gate_run| gate_run.patch == Some(patch.id));
+    let why = match patch.state {
+        PatchState::Applied => patch.doubt.is_some() && gates.all(|gate_run| gate_run.state.is_finished()),
+        state => world.run().spec.land == LandMode::Hold && state == PatchState::Verified,
+    };
+    why && !patch.approved
 }
 
 pub(super) fn probes(world: &World) -> Vec<Probe> {

@@ -281,7 +281,8 @@ fn one_is_on_its_way(s: &Scene<'_>) -> bool {
         })
     };
     let on_its_way = s.patches.iter().filter(|patch| match patch.state {
-        PatchState::Applied => true,
+        // One whose gates contradict themselves stands aside.
+        PatchState::Applied => patch.doubt.is_none(),
         PatchState::Queued | PatchState::Verified => has_effect(patch),
         _ => false,
     });

@@ -144,7 +144,11 @@ impl<'w> Scene<'w> {
 
     /// Whether a patch is ready, and a person has to say that it lands.
     pub(super) fn is_held(&self, patch: &Patch) -> bool {
-        self.run.spec.land == LandMode::Hold && patch.state == PatchState::Verified && !patch.approved
+        let why = match patch.state {
+            PatchState::Applied => patch.doubt.is_some(),
+            state => self.run.spec.land == LandMode::Hold && state == PatchState::Verified,
+        };
+        why && !patch.approved
     }
 
     pub(super) fn critical_missed(&self) -> bool {
