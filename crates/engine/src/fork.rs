@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Fork, Patch, Run, Task};
+use tollhouse_core::entity::{Fork, Patch, Run, Task, Workstream};
 use tollhouse_core::lifecycle::PatchState;
 use tollhouse_core::spec::{RunSpec, TaskSpec, WorkstreamSpec};
 use tollhouse_core::{RunId, TaskId};
@@ -28,7 +28,11 @@ pub fn fork_of(view: &View, id: RunId, from: Option<&str>) -> Result<(RunSpec, L
     {
         return Err(Refusal::NoSuchTask { id: id.into(), task: from.to_owned() });
     }
-    let again = from.map(|from| after(&tasks, &run.spec.workstreams, from)).unwrap_or_default();
+    // What was made to mend the run is not of its plan, and is done again with the rest.
+    let mut streams: Vec<&Workstream> = view.all::<Workstream>().filter(|one| one.run == id).collect();
+    streams.sort_by_key(|one| one.place);
+    let workstreams: Vec<WorkstreamSpec> = streams.into_iter().map(|one| one.spec.clone()).collect();
+    let again = from.map(|from| after(&tasks, &workstreams, from)).unwrap_or_default();
     let landed: BTreeSet<TaskId> = view
         .all::<Patch>()
         .filter(|patch| patch.state == PatchState::Committed)
@@ -41,8 +45,8 @@ pub fn fork_of(view: &View, id: RunId, from: Option<&str>) -> Result<(RunSpec, L
     if done.len() == tasks.len() {
         return Err(Refusal::NothingLeft { id: id.into() });
     }
-    let specs: Vec<TaskSpec> = tasks.iter().map(|task| task.spec.clone()).collect();
-    let spec = RunSpec { tasks: specs, ..run.spec.clone() };
+    let now = |task: &&Task| TaskSpec { needs: task.needs().map(str::to_owned).collect(), ..task.spec.clone() };
+    let spec = RunSpec { tasks: tasks.iter().map(now).collect(), workstreams, ..run.spec.clone() };
     let fork = Fork { source: id, from: from.map(str::to_owned) };
     Ok((spec, Legacy { fork, done }))
 }
@@ -53,7 +57,7 @@ fn after<'t>(tasks: &[&'t Task], workstreams: &'t [WorkstreamSpec], from: &'t st
     let mut members: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
     let mut workstream_of: BTreeMap<&str, &str> = BTreeMap::new();
     for task in tasks {
-        for need in &task.spec.needs {
+        for need in task.needs() {
             needed_by.entry(need).or_default().push(task);
         }
         if let Some(own) = &task.spec.workstream {

@@ -74,7 +74,7 @@ fn named(texts: &[String], context: &Context) -> Result<Wanted, CliError> {
     for text in texts {
         let record = find_one(&store, Kind::Patch, text)?;
         let (run, patch) = (run_of(&record)?, Patch::from_record(&record).map_err(ViewError::from)?);
-        if !waits_to_land(&View::of(&store, &[run.into()])?, &patch) {
+        if !waits_to_land(&View::load(&store, run)?, &patch) {
             return Err(Refusal::NotHeld { id: record.id, state: patch.state.as_str() }.into());
         }
         wanted.entry(run).or_default().insert(patch.id);
@@ -90,7 +90,7 @@ fn all_held(context: &Context) -> Result<Wanted, CliError> {
     for record in store.find(&Find { kind: Some(Kind::Patch), states, ..Find::default() })? {
         let patch = Patch::from_record(&record).map_err(ViewError::from)?;
         let Some(run) = patch.run else { continue };
-        if waits_to_land(&View::of(&store, &[run.into()])?, &patch) {
+        if waits_to_land(&View::load(&store, run)?, &patch) {
             wanted.entry(run).or_default().insert(patch.id);
         }
     }

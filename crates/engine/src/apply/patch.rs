@@ -19,7 +19,11 @@ impl Apply for Patch {
                 patch.refused_by = Some(rule.clone());
                 patch.reason = Some(reason.clone());
             }
-            PatchEvent::Doubt { reason } => patch.doubt = Some(reason.clone()),
+            PatchEvent::Doubt { reason } => {
+                patch.doubt = Some(reason.clone());
+                // What a person said before they said of another candidate.
+                patch.approved = false;
+            }
             PatchEvent::Apply { candidate, verdicts } => {
                 patch.doubt = None;
                 patch.candidate = Some(candidate.clone());

@@ -49,7 +49,7 @@ pub(super) fn create_for_run(draft: &mut Draft<'_>, id: RunId) -> Result<(), Ref
 fn create(draft: &mut Draft<'_>, run: RunId, judged: Judged, names: &[String]) -> Result<(), Refusal> {
     let Some(on) = newest_landed(draft, run) else { return Ok(()) };
     for gate in wanted(draft, run, names) {
-        gate::create(draft, (Some(run), judged), gate, (on.clone(), 1))?;
+        gate::create(draft, (Some(run), judged), gate, &on)?;
     }
     Ok(())
 }
@@ -97,7 +97,8 @@ pub(super) fn verify(draft: &mut Draft<'_>, id: RunId) -> Result<bool, Refusal> 
 
 fn may_fix(draft: &Draft<'_>, id: RunId) -> bool {
     let run = draft.peek::<Run>(id);
-    run.is_some_and(|run| run.spec.fixer.is_some() && lets(Guard::FixesAreCounted, run.fixes < limits::FIXES_MAX))
+    let is_left = |run: &Run| lets(Guard::FixesAreCounted, run.fixes < limits::FIXES_MAX);
+    run.is_some_and(|run| run.spec.fixer.is_some() && is_left(run)) && winding::winding_down(draft, id).is_none()
 }
 
 /// Makes a workstream for what the run's own gates refuse: its one task is told what they said.
@@ -128,7 +129,8 @@ fn fix(draft: &mut Draft<'_>, id: RunId, reason: String) -> Result<(), Refusal> 
 fn findings(draft: &Draft<'_>, id: RunId) -> String {
     let commit = draft.peek::<Run>(id).and_then(|run| run.verified_commit.as_deref());
     let newest = gate::newest_of(draft, Judged::Run(id), |one| commit.is_none_or(|commit| commit == one.parent));
-    let refused = newest.values().filter(|one| one.state != GateRunState::Passed && !gate::is_advisory(&one.gate));
+    let is_refused = |one: &GateRun| one.state != GateRunState::Passed || is_in_doubt(draft, one);
+    let refused = newest.values().filter(|one| is_refused(one) && !gate::is_advisory(&one.gate));
     let told: Vec<String> =
         refused.map(|one| with_tail(&words(one), one.end.as_ref().and_then(|end| end.output.as_ref()))).collect();
     told.join("\n\n")
@@ -180,10 +182,10 @@ pub(super) fn judge(draft: &mut Draft<'_>, gate_run: &GateRun, event: &GateRunEv
     }
     let on = Candidate { tree: gate_run.tree.clone(), parent: gate_run.parent.clone() };
     if matches!(event, GateRunEvent::Break { .. }) && gate::may_run_again(draft, gate_run, &on) {
-        return gate::create(draft, (gate_run.run, judged), gate_run.gate.clone(), (on, gate_run.number + 1));
+        return gate::create(draft, (gate_run.run, judged), gate_run.gate.clone(), &on);
     }
     if matches!(event, GateRunEvent::Fail { .. }) && gate::may_retry(draft, gate_run, &on) {
-        return gate::create(draft, (gate_run.run, judged), gate_run.gate.clone(), (on, gate_run.number + 1));
+        return gate::create(draft, (gate_run.run, judged), gate_run.gate.clone(), &on);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Run, Task};
+use tollhouse_core::entity::{Run, Task, Workstream};
 use tollhouse_core::lifecycle::{RunState, TaskEvent, TaskState, WorkstreamState};
 use tollhouse_core::spec::{RunSpec, TaskSpec};
 use tollhouse_core::{RunId, TaskId};
@@ -103,7 +103,11 @@ fn grown(draft: &Draft<'_>, run: &Run, additions: &[Addition]) -> RunSpec {
     for task in &mut tasks {
         task.needs.extend(more.get(task.name.as_str()).into_iter().flatten().cloned());
     }
-    RunSpec { tasks, ..run.spec.clone() }
+    // What was made to mend the run is not of its plan.
+    let mut streams = draft.of_run::<Workstream>(run.id);
+    streams.sort_by_key(|workstream| workstream.place);
+    let workstreams = streams.into_iter().map(|workstream| workstream.spec.clone()).collect();
+    RunSpec { tasks, workstreams, ..run.spec.clone() }
 }
 
 /// Tells what a task asks for that is not there any more, or never was.

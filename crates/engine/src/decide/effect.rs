@@ -257,6 +257,7 @@ fn create_patch(draft: &mut Draft<'_>, attempt: &Attempt, change: &NewPatch) -> 
 fn landed(draft: &mut Draft<'_>, id: PatchId, commit: &str) -> Result<(), Refusal> {
     let patch = draft.get::<Patch>(id)?;
     draft.emit::<Patch>(id, &PatchEvent::Land { commit: commit.to_owned() })?;
+    gate::skip_rest(draft, id.into(), "its patch landed")?;
     // One that was let in again after its task had ended lands for itself.
     let waiting = patch.task.and_then(|task| draft.peek::<Task>(task)).filter(|task| task.patch == Some(id));
     let validates = |task: &&Task| lets(Guard::LandingCompletesWhatValidates, task.state == TaskState::Validating);

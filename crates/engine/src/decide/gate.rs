@@ -47,12 +47,11 @@ pub(super) fn create_for(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refus
     let patch = draft.get::<Patch>(id)?;
     let Some(on) = &patch.candidate else { return Ok(()) };
     for gate in gates_for(draft, &patch) {
-        let known = newest(draft, id).get(gate.name.as_str()).map(|known| (known.state, known.number));
-        let of = (patch.run, Judged::Patch(id));
-        match known {
-            Some((GateRunState::Passed, _)) => {}
-            Some((_, number)) => create(draft, of, gate, (on.clone(), number + 1))?,
-            None => create(draft, of, gate, (on.clone(), 1))?,
+        // Only what passed and is not flaky is believed again.
+        let is_sure = |known: &GateRun| gate.flaky == OnFlaky::Pass || failures(draft, known, on) == 0;
+        let known = newest(draft, id).get(gate.name.as_str()).copied();
+        if known.is_none_or(|known| known.state != GateRunState::Passed || !is_sure(known)) {
+            create(draft, (patch.run, Judged::Patch(id)), gate, on)?;
         }
     }
     Ok(())
@@ -98,13 +97,17 @@ fn touches(globs: &[String], description: &Description) -> bool {
     description.paths().any(|path| set.is_match(&*path.to_text()))
 }
 
-/// Makes a gate run: which one it is of its gate, and on what.
+/// Makes a gate run on a candidate: the next of its gate there.
 pub(super) fn create(
     draft: &mut Draft<'_>,
     (run, judged): (Option<RunId>, Judged),
     gate: GateSpec,
-    (on, number): (Candidate, u32),
+    on: &Candidate,
 ) -> Result<(), Refusal> {
+    let before = draft.under::<GateRun>(judged.record()).into_iter();
+    let here = before.filter(|one| one.gate.name == gate.name && one.tree == on.tree && one.parent == on.parent);
+    let number = here.map(|one| one.number).max().unwrap_or(0).saturating_add(1);
+    let on = on.clone();
     let id = GateRunId::from_parts(draft.now, draft.random_id_bits());
     let (patch, workstream) = match judged {
         Judged::Patch(id) => (Some(id), None),
@@ -404,15 +407,19 @@ fn judge(draft: &mut Draft<'_>, gate_run: &GateRun, event: &GateRunEvent) -> Res
         return Ok(());
     }
     let name = &gate_run.gate.name;
+    if newest(draft, id).get(name.as_str()).is_some_and(|newest| newest.id != gate_run.id) {
+        // It was asked for again meanwhile: that answer counts.
+        return Ok(());
+    }
     let (said, end) = match event {
         GateRunEvent::Fail { .. } if may_retry(draft, gate_run, on) => {
             let of = (patch.run, Judged::Patch(id));
-            return create(draft, of, gate_run.gate.clone(), (on.clone(), gate_run.number + 1));
+            return create(draft, of, gate_run.gate.clone(), on);
         }
         GateRunEvent::Pass { .. } => return passed(draft, gate_run, on, id),
         GateRunEvent::Break { .. } if may_run_again(draft, gate_run, on) => {
             let of = (patch.run, Judged::Patch(id));
-            return create(draft, of, gate_run.gate.clone(), (on.clone(), gate_run.number + 1));
+            return create(draft, of, gate_run.gate.clone(), on);
         }
         GateRunEvent::Break { end } => ("could not be judged", end),
         GateRunEvent::Fail { end } => ("failed", end),

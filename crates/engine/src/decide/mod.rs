@@ -34,7 +34,7 @@ use crate::refusal::Refusal;
 use crate::view::View;
 use draft::{Draft, Will};
 pub(crate) use hold::waits_for_word;
-pub(crate) use winding::{can_be_done, next_deadline, standstill};
+pub(crate) use winding::{can_be_done, can_do, next_deadline, standstill};
 
 pub use lease::next_task;
 

@@ -132,8 +132,22 @@ fn set_aside(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), R
     if let Some(run) = patch.run {
         draft.withdraw(run, patch.id.into(), &reason)?;
     }
-    let event = PatchEvent::Quarantine { rule: "person".to_owned(), reason, verdicts: Vec::new() };
-    patch::set_aside(draft, patch.id, &event, ErrorClass::Policy)
+    let event = PatchEvent::Quarantine { rule: "person".to_owned(), reason: reason.clone(), verdicts: Vec::new() };
+    patch::set_aside(draft, patch.id, &event, ErrorClass::Policy)?;
+    asks_no_more(draft, patch, reason).map(|_| ())
+}
+
+/// Where the task of a patch asked whether it lands, it does not any more: another try follows if one is left. The answer is
+/// whether it did.
+fn asks_no_more(draft: &mut Draft<'_>, patch: &Patch, reason: String) -> Result<bool, Refusal> {
+    let waits = |task: &&Task| task.state == TaskState::Waiting && task.patch == Some(patch.id);
+    let Some(task) = patch.task.and_then(|task| draft.peek::<Task>(task)).filter(waits).cloned() else {
+        return Ok(false);
+    };
+    let left = task.attempts_used < task.attempts_limit();
+    let to = if left { DecideTo::Queued } else { DecideTo::Failed };
+    let say = left.then(|| reason.clone());
+    draft.emit::<Task>(task.id, &TaskEvent::Decide { to, reason, say }).map(|()| true)
 }
 
 fn drop_patch(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), Refusal> {
@@ -143,14 +157,11 @@ fn drop_patch(draft: &mut Draft<'_>, patch: &Patch, reason: &str) -> Result<(), 
         return draft.emit::<Patch>(patch.id, &PatchEvent::Drop { reason });
     }
     patch::drop_unfinished(draft, patch.id, &reason)?;
-    let Some(task) = patch.task.and_then(|task| draft.peek::<Task>(task)).cloned() else { return Ok(()) };
-    if task.state == TaskState::Waiting {
-        let left = task.attempts_used < task.attempts_limit();
-        let to = if left { DecideTo::Queued } else { DecideTo::Failed };
-        let say = left.then(|| reason.clone());
-        return draft.emit::<Task>(task.id, &TaskEvent::Decide { to, reason, say });
+    let Some(task) = patch.task.filter(|task| draft.peek::<Task>(*task).is_some()) else { return Ok(()) };
+    if asks_no_more(draft, patch, reason.clone())? {
+        return Ok(());
     }
-    task::refuse(draft, task.id, ErrorClass::Policy, reason)
+    task::refuse(draft, task, ErrorClass::Policy, reason)
 }
 
 fn release(

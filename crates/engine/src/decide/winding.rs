@@ -201,6 +201,6 @@ fn shared(view: &View) -> impl Iterator<Item = &Worker> {
 }
 
 /// Whether one of the agents of a task and a worker are together able to do it.
-fn can_do(run: &Run, worker: &BTreeSet<String>, task: &Task) -> bool {
+pub(crate) fn can_do(run: &Run, worker: &BTreeSet<String>, task: &Task) -> bool {
     task.candidates().any(|agent| lacks(run, &task.spec.capabilities, agent, worker).is_empty())
 }

@@ -30,9 +30,10 @@ fn of_patch(patch: &Patch) -> Option<Verdict> {
     match patch.state {
         PatchState::Committed => Some(Verdict::Accepted),
         PatchState::RolledBack => Some(Verdict::Refused),
-        // One that does not fit met another branch, and what a person set aside broke no rule.
+        // One that does not fit met another branch, and what a person set aside, or we could not bring on its way, broke no rule.
         PatchState::Quarantined => {
-            patch.refused_by.as_deref().is_some_and(|rule| rule != "fits").then_some(Verdict::Refused)
+            let broke = |rule: &str| !matches!(rule, "fits" | "person" | "run" | "apply" | "land");
+            patch.refused_by.as_deref().is_some_and(broke).then_some(Verdict::Refused)
         }
         _ => None,
     }

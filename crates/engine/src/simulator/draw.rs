@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tollhouse_core::spec::{
-    AgentSpec, BudgetSpec, Crew, Escalation, LandMode, OnDependencyFailure, OnExhausted, Priority, Requirement,
-    RunSpec, TaskSpec, Weight, WorkstreamSpec,
+    AgentSpec, BudgetSpec, Crew, Escalation, LandMode, OnDependencyFailure, OnExhausted, OnFlaky, Priority,
+    Requirement, RunSpec, TaskSpec, Weight, WorkstreamSpec,
 };
 use tollhouse_core::{Money, Span};
 
@@ -51,6 +51,15 @@ fn any_plan(random: &mut fastrand::Rng, letter: char) -> RunSpec {
         plan.stall_timeout = Span::from_secs(random.u64(15..90));
     }
     plan.deadline = (random.u8(0..8) == 0).then(|| Span::from_secs(random.u64(120..7_200)));
+    if random.u8(0..3) == 0 {
+        let flaky = [OnFlaky::Hold, OnFlaky::Hold, OnFlaky::Fail, OnFlaky::Pass][random.usize(0..4)];
+        for gate in &mut plan.gates {
+            (gate.retries, gate.flaky) = (1, flaky);
+        }
+    }
+    if !plan.acceptance.is_empty() && random.bool() {
+        plan.fixer = Some(plan.agents[0].name.clone());
+    }
     plan
 }
 

@@ -21,6 +21,7 @@ mod retries;
 mod routing;
 mod scenarios;
 mod scheduling;
+mod second_looks;
 mod simulation;
 mod told;
 mod workers;

@@ -27,9 +27,8 @@ const NOT_IN_THE_FILE: [(Kind, &[&str]); 11] = [
 ];
 
 /// What the engine never lets happen yet, and why.
-const NEVER: [(Kind, &str, &str); 7] = [
+const NEVER: [(Kind, &str, &str); 5] = [
     (Kind::Task, "need", "nobody adds a task yet"),
-    (Kind::Run, "fix", "no plan names an agent that mends a run yet"),
     (Kind::Run, "quarantine", "nobody asks for it yet"),
     (Kind::Patch, "reject", "a patch that cannot be read is refused before it is one"),
     (
@@ -37,7 +36,6 @@ const NEVER: [(Kind, &str, &str); 7] = [
         "retry",
         "a candidate is always made on the branch as it is, so a conflict sets the patch aside at once",
     ),
-    (Kind::Patch, "doubt", "no gate is run again where it failed yet"),
     (Kind::Patch, "roll_back", "nobody takes back what landed yet"),
 ];
 

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 use std::time::Duration;
 
-use tollhouse_core::entity::{Effect, ErrorClass, GateRun, Patch, Run, Work};
-use tollhouse_core::lifecycle::{EffectState, RunState};
+use tollhouse_core::entity::{Effect, ErrorClass, GateRun, Patch, Run, Work, Workstream};
+use tollhouse_core::lifecycle::{EffectState, RunState, WorkstreamState};
 use tollhouse_core::{Actor, EffectId, Event, Kind, RunId, Span, limits};
 use tollhouse_engine::{At, Claimant, Command, Engine, EngineError, Outcome, Refusal, View, Witness, next_deadline};
 use tollhouse_state::{CommitError, Store};
@@ -215,9 +215,7 @@ impl Drive<'_> {
         let view = self.engine.view();
         for effect in in_state(view, self.run, EffectState::Started) {
             let Work::Gate { gate_run } = effect.work else { continue };
-            let patch = view.get::<GateRun>(gate_run).and_then(|gate_run| gate_run.patch);
-            let patch = patch.and_then(|patch| view.get::<Patch>(patch));
-            if patch.is_some_and(|patch| patch.state.is_finished()) {
+            if view.get::<GateRun>(gate_run).is_some_and(|gate_run| !is_awaited(view, gate_run, state)) {
                 self.switches.of(gate_run).throw();
             }
         }
@@ -244,6 +242,15 @@ impl Drive<'_> {
             }
             other => Ok(other?),
         }
+    }
+}
+
+/// Whether somebody still waits for the answer of a gate: its patch is on its way, its workstream or the run itself is judged.
+fn is_awaited(view: &View, gate_run: &GateRun, run: Option<RunState>) -> bool {
+    match (gate_run.patch, gate_run.workstream) {
+        (Some(patch), _) => view.get::<Patch>(patch).is_none_or(|patch| !patch.state.is_finished()),
+        (None, Some(own)) => view.get::<Workstream>(own).is_none_or(|own| own.state == WorkstreamState::Validating),
+        (None, None) => run.is_none_or(|run| run == RunState::Verifying),
     }
 }
 

@@ -152,7 +152,8 @@ impl<'a> Conductor<'a> {
         self.resume_with(id, reason, None, watch)
     }
 
-    /// The same, where a person lets it spend so much all in all from now on. Where it cannot go on, its budget stays as it is.
+    /// The same, where a person lets it spend so much all in all from now on. Where somebody else drives it, its budget stays as it
+    /// is; where that is still too little, it is changed, and the run rests.
     ///
     /// # Errors
     /// As [`resume`](Self::resume), or the budget may not be changed.

@@ -2,10 +2,10 @@
 
 use tollhouse_core::entity::{Effect, GateRun, Patch, RuleOutcome, RuleVerdict, Run, Task};
 use tollhouse_core::lifecycle::{GateRunState, PatchState, TaskState};
-use tollhouse_core::spec::LandMode;
 use tollhouse_core::{Kind, PatchId, limits};
 
 use super::{Explanation, Scene};
+use crate::decide::waits_for_word;
 
 /// The rules over sizes: no glob of paths lets a patch past them.
 const BY_SIZE: [&str; 2] = ["max_files_changed", "max_lines_changed"];
@@ -131,7 +131,7 @@ fn under_way(scene: Scene<'_>, patch: &Patch) -> Vec<String> {
 
 fn is_held(scene: Scene<'_>, patch: &Patch) -> bool {
     let run = patch.run.and_then(|run| scene.view.get::<Run>(run));
-    patch.state == PatchState::Verified && !patch.approved && run.is_some_and(|run| run.spec.land == LandMode::Hold)
+    run.is_some_and(|run| waits_for_word(patch, run.spec.land))
 }
 
 /// The patch that goes first: the one of its run that is on its way to the branch, or stands before it in the queue.
@@ -145,7 +145,7 @@ fn ahead<'v>(scene: Scene<'v>, patch: &Patch) -> Option<&'v Patch> {
     }
     let others = || scene.view.all::<Patch>().filter(|other| other.run == patch.run && other.id != patch.id);
     let on_its_way = |other: &&Patch| match other.state {
-        PatchState::Applied => true,
+        PatchState::Applied => !is_held(scene, other),
         PatchState::Queued => has_effect(other),
         PatchState::Verified => !is_held(scene, other),
         _ => false,

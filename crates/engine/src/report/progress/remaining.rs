@@ -67,7 +67,7 @@ fn needs(tasks: &[&Task], workstreams: &[&Workstream]) -> Vec<Vec<usize>> {
     let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (at, task) in tasks.iter().enumerate() {
         let own = task.spec.workstream.as_ref().and_then(|name| door.get(name.as_str()).copied());
-        let needed = task.spec.needs.iter().filter_map(|need| place.get(need.as_str()).copied());
+        let needed = task.needs().filter_map(|need| place.get(need).copied());
         needs.push(needed.chain(own).collect());
         if let Some(door) = own {
             members.entry(door).or_default().push(at);

@@ -10,7 +10,7 @@ use tollhouse_core::lifecycle::{EffectState, RunState, TaskState};
 use tollhouse_core::spec::Crew;
 
 use super::scene::Scene;
-use crate::decide::can_be_done;
+use crate::decide::{can_be_done, can_do};
 use crate::schedule::{agent_is_full, breaker_obstacle, is_full, money_obstacle};
 
 /// What tasks wait for: each is counted once, with what is in its way first. They add up to those that wait.
@@ -74,7 +74,7 @@ struct Queue<'s, 'v> {
     running: Vec<&'v Task>,
     budget: Option<&'v Budget>,
     agents: BTreeMap<&'v str, bool>,
-    capabilities: BTreeMap<&'v BTreeSet<String>, bool>,
+    capabilities: BTreeMap<(Vec<&'v str>, &'v BTreeSet<String>), bool>,
 }
 
 impl<'s, 'v> Queue<'s, 'v> {
@@ -109,11 +109,12 @@ impl<'s, 'v> Queue<'s, 'v> {
     fn has_worker(&mut self, task: &'v Task) -> bool {
         let scene = self.scene;
         let able = || match scene.run.spec.crew {
-            Crew::Own => task.spec.capabilities.is_empty(),
+            Crew::Own => can_do(scene.run, &BTreeSet::new(), task),
             // Who does not know the shared workers cannot say that none of them fits.
             Crew::Shared => !scene.view.is_fleet() || can_be_done(scene.view, task),
         };
-        *self.capabilities.entry(&task.spec.capabilities).or_insert_with(able)
+        let of = (task.candidates().collect(), &task.spec.capabilities);
+        *self.capabilities.entry(of).or_insert_with(able)
     }
 
     fn is_kept_out(&mut self, agent: &'v str) -> bool {
