@@ -48,7 +48,10 @@ pub(super) fn create_for_run(draft: &mut Draft<'_>, id: RunId) -> Result<(), Ref
 
 fn create(draft: &mut Draft<'_>, run: RunId, judged: Judged, names: &[String]) -> Result<(), Refusal> {
     let Some(on) = newest_landed(draft, run) else { return Ok(()) };
-    for gate in wanted(draft, run, names) {
+    // What was said of the very same commit stands: nothing changed since.
+    let here = gate::newest_of(draft, judged, |one| one.tree == on.tree && one.parent == on.parent);
+    let said: BTreeSet<String> = here.into_keys().map(str::to_owned).collect();
+    for gate in wanted(draft, run, names).into_iter().filter(|gate| !said.contains(&gate.name)) {
         gate::create(draft, (Some(run), judged), gate, &on)?;
     }
     Ok(())

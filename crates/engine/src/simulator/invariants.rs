@@ -134,7 +134,9 @@ pub(super) fn alive(view: &View, run: &Run) -> usize {
 fn one_at_a_time(view: &View, run: &Run) -> Result<(), Broken> {
     let held = |patch: &Patch| match patch.state {
         PatchState::Applied => patch.doubt.is_some(),
-        state => run.spec.land == LandMode::Hold && state == PatchState::Verified,
+        // One that waited may find another on its way when a person has spoken, and lets it pass.
+        PatchState::Verified => patch.doubt.is_some() || run.spec.land == LandMode::Hold,
+        _ => false,
     };
     let on_its_way = |patch: &&Patch| matches!(patch.state, PatchState::Applied | PatchState::Verified);
     let of_run = view.all::<Patch>().filter(|patch| patch.run == Some(run.id));
