@@ -44,7 +44,7 @@ pub(crate) struct AddArgs {
     /// The workstream that it belongs to
     #[arg(long, value_name = "NAME", conflicts_with = "from")]
     workstream: Option<String>,
-    /// Read tasks from a file instead: [[task]] as in a plan, with `needed_by` beside `needs`
+    /// Read tasks from a file instead, written as in a plan, with `needed_by` beside `needs`
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
 }
