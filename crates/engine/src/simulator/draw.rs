@@ -159,6 +159,11 @@ fn begin_all_at_once(plan: &mut RunSpec) {
     }
 }
 
+/// For how long providers ask to be left alone, one after another.
+pub(super) fn any_slow_downs(random: &mut fastrand::Rng) -> Vec<Span> {
+    (0..random.usize(0..20)).map(|_| Span::from_secs(random.u64(10..600))).collect()
+}
+
 /// What each try is said to cost. Of some nobody says it.
 pub(super) fn any_costs(random: &mut fastrand::Rng, plans: &[RunSpec]) -> BTreeMap<String, Vec<Option<i64>>> {
     let mut costs = BTreeMap::new();

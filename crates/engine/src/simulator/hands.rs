@@ -8,7 +8,7 @@ use tollhouse_core::entity::{
     Attempt, Candidate, Effect, ErrorClass, Evidence, ExitStatus, GateRun, Patch, Task, Work,
 };
 use tollhouse_core::lifecycle::{AttemptState, EffectState};
-use tollhouse_core::{AttemptId, Money, PatchId, RepoPath, TreeFacts};
+use tollhouse_core::{AttemptId, Money, PatchId, RepoPath, Span, TreeFacts};
 
 use super::branch::Branch;
 use super::luck::{Luck, SLOW_DOWN};
@@ -27,6 +27,8 @@ pub struct Hands {
     /// What each try of a task is said to cost, in nano-dollars, by the task's name; beyond its end, and where there is nothing:
     /// unknown.
     pub costs: BTreeMap<String, Vec<Option<i64>>>,
+    /// For how long providers ask to be left alone, the last first; beyond its end: for [`SLOW_DOWN`].
+    pub slow_downs: Vec<Span>,
     /// What every patch adds and removes, where all are the same.
     pub same_patch: Option<String>,
     /// The patches whose landing met what happens only once.
@@ -160,11 +162,12 @@ impl Hands {
         patch.attempt.map_or(Luck::Good, |attempt| self.luck_of(view, attempt))
     }
 
-    fn spawned(&self, luck: Luck, attempt: AttemptId, base: &str, cost: Option<Cost>) -> Outcome {
+    fn spawned(&mut self, luck: Luck, attempt: AttemptId, base: &str, cost: Option<Cost>) -> Outcome {
         let path = if luck == Luck::Forbidden { "secrets/key" } else { "src/lib.rs" };
         let fails = matches!(luck, Luck::AgentFails | Luck::RateLimited);
         let exit = Some(ExitStatus::Code(if fails { 3 } else { 0 }));
-        let rate_limit = (luck == Luck::RateLimited).then_some(RateLimit { retry_after: Some(SLOW_DOWN) });
+        let rate_limit = (luck == Luck::RateLimited)
+            .then(|| RateLimit { retry_after: Some(self.slow_downs.pop().unwrap_or(SLOW_DOWN)) });
         let content = self.same_patch.clone().unwrap_or_else(|| attempt.to_string());
         let change = (luck != Luck::Nothing).then(|| new_patch(path, &content, base));
         Outcome::Spawned(AttemptFacts { exit, change, cost, rate_limit, ..AttemptFacts::default() })

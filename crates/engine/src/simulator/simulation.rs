@@ -12,7 +12,7 @@ use tollhouse_state::MemoryStore;
 
 use super::actor::{Acting, Bystander, Conductor, Machine, Outside, Overseer, Person, SharedWorker};
 use super::coverage::Coverage;
-use super::draw::{any_costs, any_luck, any_plans};
+use super::draw::{any_costs, any_luck, any_plans, any_slow_downs};
 use super::hands::Hands;
 use super::invariants::Broken;
 use super::stage::{Ledger, Sky, Stage};
@@ -73,6 +73,7 @@ pub fn simulate(seed: u64) -> Result<Report, Violation> {
     let mut plans = any_plans(&mut random);
     let mut hands = Hands::with_luck(any_luck(&mut random, &mut plans));
     hands.costs = any_costs(&mut random, &plans);
+    hands.slow_downs = any_slow_downs(&mut random);
     let mut stage = Stage::new(&store, random, hands, begin);
     stage.runs =
         (0..).zip(&plans).map(|(place, _)| RunId::from_parts(begin, u128::from(seed) + (place << 64))).collect();

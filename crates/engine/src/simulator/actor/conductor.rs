@@ -3,10 +3,12 @@
 //! Several of them want the run at once. Each may die in the middle of anything, or be stopped and go on later as if nothing
 //! had been.
 
-use tollhouse_core::entity::{Effect, Run, Work};
-use tollhouse_core::lifecycle::{EffectState, RunState};
+use std::collections::BTreeMap;
+
+use tollhouse_core::entity::{Breaker, Effect, Run, Work};
+use tollhouse_core::lifecycle::{BreakerState, EffectState, RunState};
 use tollhouse_core::spec::Crew;
-use tollhouse_core::{Actor, EffectId, RunId, Span, Timestamp};
+use tollhouse_core::{Actor, BreakerId, EffectId, RunId, Span, Timestamp};
 use tollhouse_state::Store;
 
 use super::{Acting, never};
@@ -38,6 +40,8 @@ pub(in crate::simulator) struct Conductor<'s> {
     at_work: Vec<AtWork>,
     /// How often in a row it had nothing to do.
     idle: u32,
+    /// Where the breakers of the run's agents were when it last looked at the clock for them: other runs move them, too.
+    breakers: BTreeMap<BreakerId, BreakerState>,
 }
 
 /// An effect that is being done.
@@ -51,7 +55,16 @@ struct AtWork {
 
 impl<'s> Conductor<'s> {
     pub(in crate::simulator) fn new(stage: &mut Stage<'_>, run: RunId, machine: Machine) -> Self {
-        Self { run, machine, pid: stage.begin_process(), engine: None, epoch: 0, at_work: Vec::new(), idle: 0 }
+        Self {
+            run,
+            machine,
+            pid: stage.begin_process(),
+            engine: None,
+            epoch: 0,
+            at_work: Vec::new(),
+            idle: 0,
+            breakers: BTreeMap::new(),
+        }
     }
 
     fn engine(&self) -> &Engine<&'s Ledger> {
@@ -96,7 +109,10 @@ impl<'s> Conductor<'s> {
         self.recover(stage)?;
         self.begin(stage)?;
         let now = stage.clock.wall().max(self.engine().newest_at());
-        if next_deadline(self.engine().view(), self.run).is_some_and(|deadline| deadline <= now) {
+        let breakers: BTreeMap<BreakerId, BreakerState> =
+            self.engine().view().all::<Breaker>().map(|breaker| (breaker.id, breaker.state)).collect();
+        let moved = std::mem::replace(&mut self.breakers, breakers) != self.breakers;
+        if moved || next_deadline(self.engine().view(), self.run).is_some_and(|deadline| deadline <= now) {
             self.say(stage, &Command::Tick { run: self.run })?;
         }
         self.step_down(stage)
