@@ -27,7 +27,6 @@ mod id;
 mod money;
 mod path;
 mod record;
-mod route;
 mod time;
 mod tree_facts;
 

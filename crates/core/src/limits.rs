@@ -2,6 +2,9 @@
 
 use crate::time::Span;
 
+/// A run has no more tasks: the largest that was seen to run, with some 12 GB of memory. Nobody reads a longer plan.
+pub const TASKS_MAX: usize = 1_000_000;
+
 /// How many tries a task has where the plan does not say.
 pub const ATTEMPTS_DEFAULT: u32 = 3;
 

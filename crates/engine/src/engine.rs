@@ -386,5 +386,5 @@ pub fn trace_of(stream: Stream) -> String {
 /// backoff, that from which a trial of an agent may go, or when it counts as stuck.
 pub fn next_deadline(view: &View, run: RunId) -> Option<Timestamp> {
     let of_tasks = view.next_task_deadline(run).into_iter();
-    of_tasks.chain(view.next_trial(run)).chain(decide::next_deadline(view, run)).min()
+    of_tasks.chain(decide::next_trial(view, run)).chain(decide::next_deadline(view, run)).min()
 }

@@ -32,6 +32,11 @@ pub fn is_known_to_pass(gate: &GateSpec, tree: &str, remembered: &[GateRun]) -> 
     ended(GateRunState::Passed) && !ended(GateRunState::Failed)
 }
 
+/// Whether a gate that failed so often on a tree is run again there, as its definition says.
+pub const fn may_fail_again(gate: &GateSpec, failures: u32) -> bool {
+    failures <= gate.retries
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

@@ -77,6 +77,7 @@ mod fork;
 mod gate_memory;
 mod guard;
 pub mod leftovers;
+mod outcome;
 pub mod patch;
 pub mod plan;
 pub mod policy;
@@ -93,15 +94,16 @@ mod workstream;
 
 pub use apply::Apply;
 pub use command::{
-    Addition, At, AttemptFacts, Claimant, Command, Cost, Found, GateFacts, Legacy, Liveness, NewPatch, Newcomer,
-    Outcome, PatchWish, RateLimit, Seen, Submission, TaskWish, Witness, WorkerSeen, WorkerWish, WorkstreamWish,
+    Addition, At, Claimant, Command, Legacy, Liveness, Newcomer, PatchWish, Seen, Submission, TaskWish, Witness,
+    WorkerSeen, WorkerWish, WorkstreamWish,
 };
-pub use decide::{Decision, decide, next_task};
+pub use decide::{Decision, decide, is_awaited, next_task};
 pub use engine::{Engine, EngineError, next_deadline, trace_of};
 pub use fork::fork_of;
-pub use gate_memory::{gates_yet_to_pass, is_known_to_pass};
+pub use gate_memory::{gates_yet_to_pass, is_known_to_pass, may_fail_again};
 #[cfg(feature = "testing")]
 pub use guard::{Guard, without};
+pub use outcome::{AttemptFacts, Cost, Found, GateFacts, NewPatch, Outcome, RateLimit};
 pub use refusal::Refusal;
 pub use routing::track_records;
 pub use view::{View, ViewError, Viewed};

@@ -12,9 +12,6 @@ use crate::store::CommitError;
 /// How many bytes the body of a record or an event may have: more is content, and belongs in git or in a file.
 pub const BODY_BYTES_MAX: usize = 16 << 20;
 
-/// How many changes a commit may have: a plan of so many tasks is made in one.
-pub const CHANGES_MAX: usize = 20_000;
-
 /// Whether the lifecycle of this kind has a state with this name.
 pub(crate) fn known_state(kind: Kind, state: &str) -> bool {
     kind.states().contains(&state)
@@ -24,9 +21,6 @@ pub(crate) fn known_state(kind: Kind, state: &str) -> bool {
 pub(crate) fn shape(commit: &Commit) -> Result<(), CommitError> {
     if commit.changes.is_empty() {
         return Err(malformed("it changes nothing"));
-    }
-    if commit.changes.len() > CHANGES_MAX {
-        return Err(malformed(format!("{} changes are more than {CHANGES_MAX}", commit.changes.len())));
     }
     let mut relied_on = BTreeMap::new();
     for (id, version) in &commit.relies_on {

@@ -64,7 +64,7 @@ mod memory;
 mod sqlite;
 mod store;
 
-pub use check::{BODY_BYTES_MAX, CHANGES_MAX};
+pub use check::BODY_BYTES_MAX;
 #[cfg(feature = "testing")]
 pub use fault::{Call, Fault, FaultStore, Mishap, Moment, Told};
 #[cfg(feature = "testing")]

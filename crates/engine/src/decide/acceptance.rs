@@ -15,6 +15,7 @@ use super::{winding, workstream};
 use crate::guard::{Guard, lets, stops};
 use crate::plan::with_needed;
 use crate::refusal::Refusal;
+use crate::view::View;
 use crate::workstream::Say;
 
 /// Who adds what mends a run.
@@ -202,18 +203,40 @@ fn judged(gate_run: &GateRun) -> Option<Judged> {
     }
 }
 
+/// Whether somebody still waits for the answer of a gate: its patch is on its way, or its workstream or the run itself is judged.
+pub fn is_awaited(view: &View, gate_run: &GateRun) -> bool {
+    match judged(gate_run) {
+        Some(Judged::Workstream(id)) => {
+            let own = view.get::<Workstream>(id);
+            workstream_is_judged(own, own.and_then(|own| view.get::<Run>(own.run)))
+        }
+        Some(Judged::Run(id)) => run_is_judged(view.get::<Run>(id)),
+        Some(Judged::Patch(_)) | None => {
+            let patch = gate_run.patch.and_then(|patch| view.get::<Patch>(patch));
+            patch.is_none_or(|patch| !patch.state.is_finished())
+        }
+    }
+}
+
 /// Whether something still waits for the answers of its own gates.
 fn is_judged(draft: &Draft<'_>, judged: Judged) -> bool {
     match judged {
         Judged::Patch(_) => false,
         Judged::Workstream(id) => {
             let own = draft.peek::<Workstream>(id);
-            let goes_on = |run: &Run| !run.state.is_finished() && run.state != RunState::Canceling;
-            let run_goes_on = own.and_then(|own| draft.peek::<Run>(own.run)).is_some_and(goes_on);
-            run_goes_on && own.is_some_and(|own| own.state == WorkstreamState::Validating)
+            workstream_is_judged(own, own.and_then(|own| draft.peek::<Run>(own.run)))
         }
-        Judged::Run(id) => draft.peek::<Run>(id).is_some_and(|run| run.state == RunState::Verifying),
+        Judged::Run(id) => run_is_judged(draft.peek::<Run>(id)),
     }
+}
+
+fn workstream_is_judged(own: Option<&Workstream>, run: Option<&Run>) -> bool {
+    let run_goes_on = run.is_some_and(|run| !run.state.is_finished() && run.state != RunState::Canceling);
+    run_goes_on && own.is_some_and(|own| own.state == WorkstreamState::Validating)
+}
+
+fn run_is_judged(run: Option<&Run>) -> bool {
+    run.is_some_and(|run| run.state == RunState::Verifying)
 }
 
 /// Skips what was not started yet of a workstream's own gates.

@@ -7,8 +7,8 @@ use tollhouse_core::lifecycle::{AttemptEvent, BreakerEvent, BreakerState};
 use tollhouse_core::{AttemptId, BreakerId, Span, Timestamp, limits};
 
 use super::draft::Draft;
-use crate::command::RateLimit;
 use crate::guard::{Guard, stops};
+use crate::outcome::RateLimit;
 use crate::refusal::Refusal;
 
 /// Lets an attempt go to its agent: where the breaker is open and its time over, as the trial.

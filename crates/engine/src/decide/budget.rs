@@ -11,8 +11,8 @@ use tollhouse_core::{AttemptId, BudgetId, CostEntryId, Money, RecordId, RunId, T
 
 use super::draft::Draft;
 use super::run;
-use crate::command::{AttemptFacts, Cost};
 use crate::guard::{Guard, lets, stops};
+use crate::outcome::{AttemptFacts, Cost};
 use crate::refusal::Refusal;
 use crate::schedule::reservation;
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use tollhouse_core::entity::{Effect, Run, Work};
 use tollhouse_core::lifecycle::{EffectEvent, EffectState};
-use tollhouse_core::{Change, EffectId, Happening, Kind, RecordId, RunId, Severity, Span, Timestamp, Version, limits};
+use tollhouse_core::{
+    Change, EffectId, Happening, Kind, RecordId, RepoPath, RunId, Severity, Span, Timestamp, Version, limits,
+};
 
 use crate::command::At;
 use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
-use crate::view::{Lifecycle, View, Viewed};
+use crate::view::{Landing, Lifecycle, View, Viewed};
 
 /// A decision in the making.
 pub(super) struct Draft<'v> {
@@ -115,6 +117,12 @@ impl<'v> Draft<'v> {
     ) -> impl Iterator<Item = &'d T> + 'd {
         let untouched = |record: &&T| !self.over.knows(record.record_id());
         self.view.in_states::<T>(run, states).filter(untouched).chain(self.over.in_states::<T>(run, states))
+    }
+
+    /// The patches to a file that landed in a run: those of this decision, then the newest first.
+    pub(super) fn landed<'d>(&'d self, run: RunId, file: &'d RepoPath) -> impl Iterator<Item = Landing> + 'd {
+        let untouched = |(_, patch): &Landing| !self.over.knows((*patch).into());
+        self.over.landed(run, file).chain(self.view.landed(run, file).filter(untouched))
     }
 
     /// The task of a run with this name in the plan.

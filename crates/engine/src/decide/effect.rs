@@ -8,8 +8,9 @@ use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
 
 use super::draft::Draft;
 use super::{budget, conductor, ending, gate, patch, retry, task, worker};
-use crate::command::{AttemptFacts, Claimant, NewPatch, Outcome};
+use crate::command::Claimant;
 use crate::guard::{Guard, lets, stops};
+use crate::outcome::{AttemptFacts, NewPatch, Outcome};
 use crate::refusal::Refusal;
 
 /// Gives an effect to a runner.

@@ -6,7 +6,7 @@ use tollhouse_core::lifecycle::{AttemptEvent, EffectState};
 
 use super::draft::Draft;
 use super::{breaker, budget};
-use crate::command::AttemptFacts;
+use crate::outcome::AttemptFacts;
 use crate::refusal::Refusal;
 
 /// Ends an attempt. Every end goes through here.

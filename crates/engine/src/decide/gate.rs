@@ -15,8 +15,9 @@ use super::acceptance;
 use super::draft::Draft;
 use super::effect::with_tail;
 use super::patch::set_aside;
-use crate::command::GateFacts;
+use crate::gate_memory::may_fail_again;
 use crate::guard::{Guard, lets, stops};
+use crate::outcome::GateFacts;
 use crate::refusal::Refusal;
 
 /// What a gate run is asked about.
@@ -350,8 +351,8 @@ pub(super) fn stopped(draft: &mut Draft<'_>, id: GateRunId, reason: &str) -> Res
 
 /// Whether a gate that failed is run again there, as its definition says.
 pub(super) fn may_retry(draft: &Draft<'_>, gate_run: &GateRun, on: &Candidate) -> bool {
-    lets(Guard::GateFailuresAreCounted, failures(draft, gate_run, on) <= gate_run.gate.retries)
-        && gate_run.gate.retries > 0
+    let may = may_fail_again(&gate_run.gate, failures(draft, gate_run, on));
+    lets(Guard::GateFailuresAreCounted, may) && gate_run.gate.retries > 0
 }
 
 /// How often a gate failed there.

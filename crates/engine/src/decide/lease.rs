@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use tollhouse_core::entity::{Attempt, Breaker, Lease, Patch, Run, Task, Work, Worker};
-use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, RunEvent, TaskEvent, TaskState};
+use tollhouse_core::lifecycle::{AttemptEvent, AttemptState, RunEvent, RunState, TaskEvent, TaskState};
 use tollhouse_core::spec::Crew;
-use tollhouse_core::{AttemptId, BreakerId, RecordId, RunId, TaskId, WorkerId, limits};
+use tollhouse_core::{AttemptId, BreakerId, RecordId, RunId, TaskId, Timestamp, WorkerId, limits};
 
 use super::draft::Draft;
 use super::{breaker, budget, route, winding, worker, workstream};
@@ -13,7 +13,7 @@ use crate::command::At;
 use crate::guard::{Guard, stops};
 use crate::refusal::Refusal;
 use crate::routing::Door;
-use crate::schedule::{MAY_BE_UNDER_WAY, Obstacle, Rank, is_full, is_under_way, money_obstacle, obstacle};
+use crate::schedule::{MAY_BE_UNDER_WAY, Obstacle, Rank, is_full, is_under_way, money_obstacle, obstacle, trial_from};
 use crate::view::{Lane, Order, View};
 
 /// How many of the tasks that have waited longest are looked at when it is their turn.
@@ -57,6 +57,15 @@ pub(super) fn work(draft: &mut Draft<'_>, id: WorkerId) -> Result<(), Refusal> {
 /// down, or all that is queued waits for others.
 pub fn next_task(view: &View, run: RunId, at: At) -> Option<TaskId> {
     next_own(&Draft::new(view, at), run)
+}
+
+/// The next time from which a trial of an agent whose circuit breaker is open may go, where something in a run waits for nothing else:
+/// what else is in its way ends with an event of its own, and whoever waited for a time that is over would wait for nothing. Shared
+/// workers ask by themselves.
+pub(crate) fn next_trial(view: &View, id: RunId) -> Option<Timestamp> {
+    view.get::<Run>(id).filter(|run| run.state == RunState::Running && run.spec.crew == Crew::Own)?;
+    let times: BTreeSet<Timestamp> = view.all::<Breaker>().filter_map(trial_from).collect();
+    times.into_iter().find(|now| next_task(view, id, At { now: *now, seed: 0 }).is_some())
 }
 
 /// What begins next in a run with workers of its own.
@@ -167,9 +176,11 @@ impl<'d> Floor<'d> {
         task.id != other.id && (task.queued_at, rank(task)) >= (other.queued_at, rank(other))
     }
 
-    /// Whether no room beside others would help it.
+    /// Whether no room beside others would help it. What shared workers can do is asked of all runs at once.
     fn is_withheld(&self, task: &Task) -> bool {
-        !self.lets_any(task.candidates(), &BTreeSet::new(), &BTreeSet::new()) || self.is_unpaid(task)
+        let (nothing, own) = (BTreeSet::new(), self.run.spec.crew == Crew::Own);
+        let asked = if own { &task.spec.capabilities } else { &nothing };
+        !self.lets_any(task.candidates(), asked, &nothing) || self.is_unpaid(task)
     }
 
     fn is_unpaid(&self, task: &Task) -> bool {

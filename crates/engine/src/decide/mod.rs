@@ -34,8 +34,10 @@ use crate::refusal::Refusal;
 use crate::view::View;
 use draft::{Draft, Will};
 pub(crate) use hold::waits_for_word;
+pub(crate) use lease::next_trial;
 pub(crate) use winding::{can_be_done, can_do, next_deadline, standstill};
 
+pub use acceptance::is_awaited;
 pub use lease::next_task;
 
 /// What becomes true, and what it rests on. No change at all is a decision too: the command was seen before, or there

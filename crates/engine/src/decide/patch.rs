@@ -1,5 +1,7 @@
 //! Patches: judged, queued, applied, verified, landed. One at a time per run: nothing overtakes a landing.
 
+use std::collections::BTreeSet;
+
 use tollhouse_core::entity::{Candidate, ErrorClass, Patch, RuleOutcome, RuleVerdict, Run, Work};
 use tollhouse_core::lifecycle::{EffectState, PatchEvent, PatchState, RunState};
 use tollhouse_core::spec::{PolicySpec, TaskSpec};
@@ -7,10 +9,11 @@ use tollhouse_core::{Description, PatchId, RepoPath, RunId, TreeFacts, limits};
 
 use super::draft::Draft;
 use super::{gate, hold, run, task};
-use crate::command::NewPatch;
 use crate::guard::{Guard, lets, stops};
+use crate::outcome::NewPatch;
 use crate::policy::{Waivers, is_acceptable, judge_history, judge_patch, judge_tree};
 use crate::refusal::Refusal;
+use crate::view::Landing;
 
 /// Titles of commits are cut here, as git's own tools expect.
 const TITLE_CHARS_MAX: usize = 72;
@@ -110,12 +113,14 @@ fn judge(draft: &mut Draft<'_>, id: PatchId) -> Result<(), Refusal> {
     }
 }
 
-/// What landed in the run of a patch before it, the oldest first.
+/// What landed in the run of a patch before it in the files that it changes, the oldest first: of each file as many as its rule
+/// looks at.
 fn landed_before<'d>(draft: &'d Draft<'_>, patch: &Patch) -> Vec<&'d Description> {
     let Some(run) = patch.run else { return Vec::new() };
-    let mut landed = draft.in_states::<Patch>(run, &[PatchState::Committed]);
-    landed.sort_by_key(|patch| (patch.finished_at, patch.id));
-    landed.into_iter().map(|patch| &patch.description).collect()
+    let files = patch.description.files.iter();
+    let newest = files.flat_map(|file| draft.landed(run, &file.path).take(limits::OSCILLATION_LOOKS_AT));
+    let landed: BTreeSet<Landing> = newest.collect();
+    landed.into_iter().filter_map(|(_, id)| draft.peek::<Patch>(id)).map(|patch| &patch.description).collect()
 }
 
 /// What stands against a patch, unless its guard is switched off.

@@ -6,8 +6,9 @@ use tollhouse_core::{EffectId, RunId};
 
 use super::draft::Draft;
 use super::{conductor, effect, worker};
-use crate::command::{Found, Liveness, Outcome, Witness};
+use crate::command::{Liveness, Witness};
 use crate::guard::{Guard, lets, stops};
+use crate::outcome::{Found, Outcome};
 use crate::refusal::Refusal;
 
 /// Takes in what was seen of an effect that is unknown; the answer is the run in which something may follow.

@@ -5,7 +5,8 @@
 use tollhouse_core::entity::Output;
 use tollhouse_core::spec::{RunSpec, TaskSpec};
 
-use crate::command::{Command, Found, Outcome, TaskWish};
+use crate::command::{Command, TaskWish};
+use crate::outcome::{Found, Outcome};
 use crate::secret::redact;
 
 /// The command with every text about work redacted.

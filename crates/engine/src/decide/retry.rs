@@ -3,13 +3,13 @@
 //! What ends in the same way again and again is not: another try would be paid for what the last ones brought.
 
 use tollhouse_core::entity::{Attempt, ErrorClass, Patch, Task};
-use tollhouse_core::lifecycle::{AttemptState, PatchState, RetryOr};
+use tollhouse_core::lifecycle::{AttemptState, PatchState, RetryOr, TaskState};
 use tollhouse_core::limits;
 
 use super::draft::Draft;
 use super::{breaker, task};
-use crate::command::RateLimit;
 use crate::guard::{Guard, stops};
+use crate::outcome::RateLimit;
 
 /// What follows after a try that ended or was refused, with the reason that its task gets. The attempt's end, or its patch's, must
 /// be in the draft already.
@@ -42,10 +42,13 @@ fn has_refused_patch(draft: &Draft<'_>, task: &Task) -> bool {
     patch.is_some_and(|patch| matches!(patch.state, PatchState::Quarantined | PatchState::Dropped))
 }
 
-/// What the last tries at a task have in common, where that is too much.
+/// What the last tries at a task have in common, where that is too much. Those of agents that have handed it on do not count: who
+/// takes over has not tried yet.
 fn in_a_row(draft: &Draft<'_>, task: &Task) -> Option<String> {
     let most = limits::SAME_ENDS_MAX;
+    let next = Task { state: TaskState::Retrying, ..task.clone() };
     let mut attempts = draft.under::<Attempt>(task.id);
+    attempts.retain(|attempt| next.candidates().any(|agent| agent == attempt.agent));
     attempts.sort_unstable_by_key(|attempt| std::cmp::Reverse(attempt.number));
     if attempts.len() < most {
         return None;

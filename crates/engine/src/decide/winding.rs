@@ -164,9 +164,13 @@ pub(crate) fn standstill(view: &View, run: &Run) -> Option<Standstill> {
     if run.spec.crew == Crew::Shared && !view.is_fleet() {
         return None;
     }
-    let queued: Vec<&Task> = view.in_states::<Task>(run.id, &[TaskState::Queued]).collect();
     let alive = view.has_unfinished::<Effect>(run.id) || view.has_unfinished::<GateRun>(run.id);
-    if queued.is_empty() || alive || view.next_task_deadline(run.id).is_some() {
+    if alive || view.next_task_deadline(run.id).is_some() {
+        return None;
+    }
+    // As many as there are, but only where nothing moves.
+    let queued: Vec<&Task> = view.in_states::<Task>(run.id, &[TaskState::Queued]).collect();
+    if queued.is_empty() {
         return None;
     }
     // Who gives work to a run's own workers pauses it for want of money; nobody does where what can be paid needs a shared one

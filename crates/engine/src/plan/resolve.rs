@@ -11,6 +11,7 @@ use super::nearest::quoted;
 use super::policy::Levels;
 use super::problem::{Place, Problem, Problems};
 use super::read::At;
+use super::sound::too_many;
 use super::tasks::{AgentChoice, PlanDraft, Prompt, TaskDraft};
 use super::workstreams::WorkstreamDraft;
 
@@ -43,6 +44,9 @@ pub fn resolve(
     defaults: &Defaults,
 ) -> Result<RunSpec, Vec<Problem>> {
     let mut problems = plan.problems.clone();
+    if let Some(problem) = too_many(plan.tasks.len()) {
+        problems.wrong(&Place::default(), problem, "make several plans of it");
+    }
     let mut policy = project.levels();
     if let Some(level) = &plan.policy {
         level.tell_widening(&Levels::new(&policy), &mut problems);

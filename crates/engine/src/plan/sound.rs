@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tollhouse_core::limits::TASKS_MAX;
 use tollhouse_core::spec::RunSpec;
 
 use super::cycle::{cycles, show};
 
 /// Every problem of what a run is asked for, in words; none where it makes sense.
 pub(crate) fn spec_problems(spec: &RunSpec) -> Vec<String> {
-    let mut problems = Vec::new();
+    let mut problems: Vec<String> = too_many(spec.tasks.len()).into_iter().collect();
     let gates = spec.gates.iter().map(|gate| (gate.name.as_str(), gate.needs.as_slice()));
     let gates = Named::read("gate", &gates.collect::<Vec<_>>(), &mut problems);
     let streams = spec.workstreams.iter().map(|one| (one.name.as_str(), one.needs.as_slice()));
@@ -46,6 +47,11 @@ pub(crate) fn spec_problems(spec: &RunSpec) -> Vec<String> {
         }
     }
     problems
+}
+
+/// What speaks against so many tasks in one run, if anything.
+pub(super) fn too_many(tasks: usize) -> Option<String> {
+    (tasks > TASKS_MAX).then(|| format!("{tasks} tasks are more than the {TASKS_MAX} that a run may have"))
 }
 
 /// Things of one kind that need each other, by name.
@@ -150,6 +156,13 @@ mod tests {
     use tollhouse_core::spec::{TaskSpec, WorkstreamSpec};
 
     use super::*;
+
+    #[test]
+    fn one_more_task_than_a_run_may_have_is_told() {
+        assert_eq!(too_many(TASKS_MAX), None);
+        let told = too_many(TASKS_MAX + 1).unwrap();
+        assert_eq!(told, "1000001 tasks are more than the 1000000 that a run may have");
+    }
 
     fn task(name: &str, needs: &[&str], workstream: Option<&str>) -> TaskSpec {
         let needs = needs.iter().map(|need| (*need).to_owned()).collect();

@@ -1,7 +1,8 @@
 //! Which agent a routed task goes to: who may take it now, and which of those a strategy chooses.
 //!
-//! Pure like all of the engine: figures and seed come in, a decision with all its reasons goes out. Which rule of the
-//! configuration names the candidates was decided when the plan was read (`plan/route.rs`); what it said then counts.
+//! A decision is pure: figures and seed come in, a choice with all its reasons goes out. The figures of former runs are read from the
+//! ledger once, before a run is made (`history.rs`), and kept by it. Which rule of the configuration names the candidates was decided
+//! when the plan was read (`plan/route.rs`); what it said then counts.
 
 mod ability;
 mod beta;
@@ -11,7 +12,7 @@ mod history;
 mod score;
 mod verdict;
 
-pub(crate) use ability::{is_able, lacks};
+pub(crate) use ability::lacks;
 pub(crate) use choice::{Candidate, choose};
 pub(crate) use door::Door;
 pub use history::track_records;

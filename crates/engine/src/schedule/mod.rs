@@ -2,11 +2,9 @@
 
 mod rank;
 mod room;
-mod trial;
 
 pub(crate) use rank::{Rank, ranks};
 pub(crate) use room::{
     MAY_BE_UNDER_WAY, Obstacle, agent_is_full, breaker_obstacle, is_full, is_under_way, money_obstacle, obstacle,
-    reservation,
+    reservation, trial_from,
 };
-pub(crate) use trial::next_trial;

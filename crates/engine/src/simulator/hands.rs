@@ -13,7 +13,7 @@ use tollhouse_core::{AttemptId, Money, PatchId, RepoPath, Span, TreeFacts};
 use super::branch::Branch;
 use super::luck::{Luck, SLOW_DOWN};
 use super::plan::new_patch;
-use crate::command::{AttemptFacts, Cost, Found, GateFacts, Outcome, RateLimit};
+use crate::outcome::{AttemptFacts, Cost, Found, GateFacts, Outcome, RateLimit};
 use crate::view::View;
 
 /// The world outside of the ledger: a branch, and what luck has in store for each try.

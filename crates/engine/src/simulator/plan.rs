@@ -8,7 +8,8 @@ use tollhouse_core::spec::{
 };
 use tollhouse_core::{ChangeKind, Description, FileChange, RepoPath, Span};
 
-use crate::command::{Claimant, NewPatch};
+use crate::command::Claimant;
+use crate::outcome::NewPatch;
 
 /// A task with this name that needs those: two attempts of a minute each, and not critical.
 pub fn task(name: &str, needs: &[&str]) -> TaskSpec {

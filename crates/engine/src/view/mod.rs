@@ -2,12 +2,14 @@
 
 #[cfg(feature = "testing")]
 mod check;
+mod landed;
 mod queue;
 mod records;
 mod states;
 mod streams;
 mod tasks;
 
+pub(crate) use landed::Landing;
 pub(crate) use queue::{Lane, Order};
 pub(crate) use streams::Streams;
 pub(crate) use tasks::{Needed, Standing, Tasks, cause, cause_in_workstream, cause_of_workstream};
@@ -24,11 +26,11 @@ use tollhouse_core::lifecycle::{
     RunState, TaskState, WorkerState, WorkstreamState,
 };
 use tollhouse_core::spec::TrackRecord;
-use tollhouse_core::{BreakerId, Event, Kind, Record, RecordId, RunId, Timestamp, Version};
+use tollhouse_core::{BreakerId, Event, Kind, Record, RecordId, RepoPath, RunId, Timestamp, Version};
 use tollhouse_state::{Find, Store, StoreError};
 
 use crate::apply::Apply;
-use crate::schedule::next_trial;
+use landed::Landed;
 use records::Records;
 use states::ByState;
 
@@ -62,6 +64,8 @@ pub struct View {
     schedules: BTreeMap<RunId, Tasks>,
     /// How each agent did in a run.
     records: Records,
+    /// What landed in a run, by file.
+    landed: Landed,
     /// Whether it holds every shared worker.
     is_fleet: bool,
     /// What hangs on a record.
@@ -140,6 +144,7 @@ viewed! {
         fn noted(view: &mut View, before: Option<&Self>, id: RecordId) {
             if let Some(now) = view.patches.get(&id) {
                 view.records.note_patch(&view.attempts, before, &now.body);
+                view.landed.note(before, &now.body);
             }
         }
     ],
@@ -330,12 +335,8 @@ impl View {
         self.by_state.ids(run, T::KIND, state.text())
     }
 
-    /// A run's records of one kind in some states, in no order that means anything.
-    pub(crate) fn in_states<'v, T: Viewed>(
-        &'v self,
-        run: RunId,
-        states: &'v [T::State],
-    ) -> impl Iterator<Item = &'v T> + 'v {
+    /// A run's records of one kind in some states: state by state, and of each by id.
+    pub fn in_states<'v, T: Viewed>(&'v self, run: RunId, states: &'v [T::State]) -> impl Iterator<Item = &'v T> + 'v {
         states.iter().flat_map(move |state| self.ids_in_state::<T>(run, *state)).filter_map(|id| self.get::<T>(id))
     }
 
@@ -354,9 +355,9 @@ impl View {
         self.records.of_all()
     }
 
-    /// The next time from which a trial of an agent of a run may go.
-    pub(crate) fn next_trial(&self, run: RunId) -> Option<Timestamp> {
-        next_trial(self, run)
+    /// The patches to a file that landed in a run, the newest first, each with when it did.
+    pub(crate) fn landed<'v>(&'v self, run: RunId, file: &'v RepoPath) -> impl Iterator<Item = Landing> + 'v {
+        self.landed.newest(run, file)
     }
 
     /// Whether a run has a record of a kind that is unfinished.

@@ -103,6 +103,18 @@ fn after_so_many_tries_another_agent_takes_over() {
 }
 
 #[test]
+fn who_takes_over_may_try_although_the_last_ones_all_ended_in_the_same_way() {
+    let mut plan = spec(vec![often("a")], 1);
+    let second = AgentSpec { name: "second".to_owned(), ..plan.agents[0].clone() };
+    plan.agents.push(second);
+    plan.tasks[0].escalate = vec![Escalation { after: 3, agent: "second".to_owned() }];
+    let world = done(&plan, &[Luck::GateSaysNo; 9]);
+    assert_eq!(agents(&world), ["script", "script", "script", "second", "second", "second"]);
+    assert_eq!((world.state_of("a"), world.task("a").attempts_used), (TaskState::Failed, 6));
+    assert!(reason(&world).starts_with("it ended in the same way 3 times in a row"), "{}", reason(&world));
+}
+
+#[test]
 fn a_try_that_was_stopped_is_done_again_by_the_same_agent() {
     let mut plan = spec(vec![often("a")], 1);
     plan.tasks[0].escalate = vec![Escalation { after: 1, agent: "second".to_owned() }];

@@ -5,10 +5,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 use std::time::Duration;
 
-use tollhouse_core::entity::{Effect, ErrorClass, GateRun, Patch, Run, Work, Workstream};
-use tollhouse_core::lifecycle::{EffectState, RunState, WorkstreamState};
-use tollhouse_core::{Actor, EffectId, Event, Kind, RunId, Span, limits};
-use tollhouse_engine::{At, Claimant, Command, Engine, EngineError, Outcome, Refusal, View, Witness, next_deadline};
+use tollhouse_core::entity::{Effect, ErrorClass, GateRun, Run, Work};
+use tollhouse_core::lifecycle::{EffectState, RunState};
+use tollhouse_core::{Actor, EffectId, Event, Kind, RunId, Span, Timestamp, limits};
+use tollhouse_engine::{
+    At, Claimant, Command, Engine, EngineError, Outcome, Refusal, View, Witness, is_awaited, next_deadline,
+};
 use tollhouse_state::{CommitError, Store};
 
 use super::commit::carry_out;
@@ -131,6 +133,7 @@ impl Drive<'_> {
         let mut heartbeat = Heartbeat::default();
         let mut interruptions = 0_u32;
         let mut alive = 0_usize;
+        let mut looked = None;
         loop {
             heartbeat.beat(&self.engine, self.run);
             if self.interrupted.swap(false, Ordering::Relaxed) {
@@ -158,13 +161,15 @@ impl Drive<'_> {
                 let by_us = interruptions > 0 && state == Some(RunState::Paused) || leaves && more;
                 return Ok(if by_us { Stopped::Interrupted } else { Stopped::ByItself });
             }
-            match reports.recv_timeout(patience(self.engine.view(), self.run)) {
+            match reports.recv_timeout(patience(self.engine.view(), self.run, looked)) {
                 Ok(report) => {
                     alive = alive.saturating_sub(1);
                     self.report(report, &worker)?;
                 }
                 Err(_) if is_due(self.engine.view(), self.run) => {
-                    self.execute(&Command::Tick { run: self.run }, &Actor::Engine, clock::at())?;
+                    let at = clock::at();
+                    looked = Some(at.now);
+                    self.execute(&Command::Tick { run: self.run }, &Actor::Engine, at)?;
                 }
                 Err(_) => self.look_around()?,
             }
@@ -205,8 +210,8 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Ends what runs and is not wanted any more: all of it in a run that pauses or ends, and the gates of a patch that was
-    /// set aside.
+    /// Ends what runs and is not wanted any more: all of it in a run that pauses or ends, and the gates whose answer nobody
+    /// waits for.
     fn stop_what_is_unwanted(&self, state: Option<RunState>) {
         if matches!(state, Some(RunState::Paused | RunState::Canceling | RunState::Quarantined)) {
             self.switches.throw_all(Force::Asked);
@@ -215,7 +220,7 @@ impl Drive<'_> {
         let view = self.engine.view();
         for effect in in_state(view, self.run, EffectState::Started) {
             let Work::Gate { gate_run } = effect.work else { continue };
-            if view.get::<GateRun>(gate_run).is_some_and(|gate_run| !is_awaited(view, gate_run, state)) {
+            if view.get::<GateRun>(gate_run).is_some_and(|gate_run| !is_awaited(view, gate_run)) {
                 self.switches.of(gate_run).throw();
             }
         }
@@ -245,15 +250,6 @@ impl Drive<'_> {
     }
 }
 
-/// Whether somebody still waits for the answer of a gate: its patch is on its way, its workstream or the run itself is judged.
-fn is_awaited(view: &View, gate_run: &GateRun, run: Option<RunState>) -> bool {
-    match (gate_run.patch, gate_run.workstream) {
-        (Some(patch), _) => view.get::<Patch>(patch).is_none_or(|patch| !patch.state.is_finished()),
-        (None, Some(own)) => view.get::<Workstream>(own).is_none_or(|own| own.state == WorkstreamState::Validating),
-        (None, None) => run.is_none_or(|run| run == RunState::Verifying),
-    }
-}
-
 /// Whether an effect may begin while its run is in a state: in one that pauses or ends, only what ends something.
 fn begins_in(state: Option<RunState>, work: &Work) -> bool {
     match state {
@@ -273,10 +269,11 @@ fn wants_more(view: &View, run: RunId, state: Option<RunState>) -> bool {
     }
 }
 
-/// How long to wait for a report before looking up.
-fn patience(view: &View, run: RunId) -> Duration {
+/// How long to wait for a report before looking up. A time that was looked at in vain is no reason to hurry.
+fn patience(view: &View, run: RunId, looked: Option<Timestamp>) -> Duration {
     let now = clock::now();
-    let until = next_deadline(view, run).map_or(LOOK_UP, |deadline| deadline.since(now).as_duration());
+    let next = next_deadline(view, run).filter(|deadline| looked.is_none_or(|looked| *deadline > looked));
+    let until = next.map_or(LOOK_UP, |deadline| deadline.since(now).as_duration());
     until.min(LOOK_UP)
 }
 
@@ -285,7 +282,7 @@ fn is_due(view: &View, run: RunId) -> bool {
 }
 
 fn in_state(view: &View, run: RunId, state: EffectState) -> Vec<Effect> {
-    view.all::<Effect>().filter(|effect| effect.run == Some(run) && effect.state == state).cloned().collect()
+    view.in_states::<Effect>(run, &[state]).cloned().collect()
 }
 
 /// How long an effect may take before somebody may look at the world. Agents and gates have limits of their own, which

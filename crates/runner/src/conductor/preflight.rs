@@ -10,7 +10,7 @@ use tollhouse_core::entity::{Entity, GateRun, Output};
 use tollhouse_core::lifecycle::GateRunState;
 use tollhouse_core::spec::RunSpec;
 use tollhouse_core::{Event, Kind};
-use tollhouse_engine::{View, ViewError, gates_yet_to_pass};
+use tollhouse_engine::{View, ViewError, gates_yet_to_pass, may_fail_again};
 use tollhouse_state::{Find, Store};
 
 use super::by_hand::GatesByHand;
@@ -69,11 +69,10 @@ impl Preflight<'_> {
         let checked = unless_interrupted(self.interrupted, &switch, || {
             for gate in gates {
                 let mut gate_run = by_hand.one(&place, gate, (tree, head.commit), tell)?;
-                for _ in 0..gate.retries {
-                    if gate_run.state != GateRunState::Failed || switch.is_thrown() {
-                        break;
-                    }
+                let mut failures = 1;
+                while gate_run.state == GateRunState::Failed && may_fail_again(gate, failures) && !switch.is_thrown() {
                     gate_run = by_hand.one(&place, gate, (tree, head.commit), tell)?;
+                    failures += 1;
                 }
                 if switch.is_thrown() {
                     return Err(RunnerError::InterruptedBefore);

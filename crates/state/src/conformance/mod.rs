@@ -81,6 +81,7 @@ macro_rules! conformance_tests {
                 one_record_may_change_several_times
                 the_last_change_counts
                 a_record_reads_as_it_was_written
+                a_commit_of_very_many_changes_reads_as_it_was_written
             }
             skew {
                 two_commits_that_rely_on_what_the_other_changes
@@ -145,7 +146,6 @@ macro_rules! conformance_tests {
                 relying_on_two_versions_of_one_record
                 relying_on_one_version_and_moving_another
                 the_longest_body_is_kept_and_one_more_byte_is_not
-                the_largest_commit_is_kept_and_one_more_change_is_not
             }
         }
     };

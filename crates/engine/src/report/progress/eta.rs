@@ -185,14 +185,14 @@ fn tasks(count: u64) -> String {
 /// An agent that is to do something of what is left, and gets no work now.
 fn kept_out<'v>(scene: &Scene<'_>, remaining: &Remaining<'v>) -> Option<&'v str> {
     let has_begun = |task: &Task| matches!(task.state, TaskState::Running | TaskState::Validating);
-    let mut agents: Vec<&str> =
-        remaining.tasks.iter().filter(|task| !has_begun(task)).map(|task| task.agent()).collect();
-    agents.sort_unstable();
-    agents.dedup();
-    agents.into_iter().find(|agent| {
+    let is_out = |agent: &str| {
         let breaker = scene.view.get::<Breaker>(BreakerId::of_agent(agent));
         breaker_obstacle(breaker, scene.at).is_some()
-    })
+    };
+    let waiting = remaining.tasks.iter().copied().filter(|task| !has_begun(task));
+    // Of those that may go to several, one is enough.
+    let kept_out = waiting.filter_map(|task| task.candidates().all(is_out).then(|| task.candidates().next()).flatten());
+    kept_out.min()
 }
 
 /// How many attempts may be alive at once: of shared workers no more than there are.

@@ -8,7 +8,7 @@ use tollhouse_core::spec::Crew;
 use tollhouse_core::{Span, Timestamp};
 
 use super::scene::Scene;
-use crate::decide::standstill;
+use crate::decide::{next_trial, standstill};
 
 /// Nothing in a run is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -74,7 +74,7 @@ fn is_alive(scene: &Scene<'_>) -> bool {
 
 /// What a run waits for that is driven.
 fn in_motion(scene: &Scene<'_>) -> (WaitsFor, Option<Timestamp>) {
-    let trial = scene.view.next_trial(scene.run.id);
+    let trial = next_trial(scene.view, scene.run.id);
     if let Some(at) = next_of(scene, TaskState::Retrying).into_iter().chain(trial).min() {
         return (WaitsFor::Time, Some(at));
     }

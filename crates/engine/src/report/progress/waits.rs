@@ -95,7 +95,7 @@ impl<'s, 'v> Queue<'s, 'v> {
     fn place<'c>(&mut self, task: &'v Task, counts: &'c mut WaitCounts) -> &'c mut u64 {
         if !self.has_worker(task) {
             &mut counts.worker
-        } else if self.is_kept_out(task.agent()) {
+        } else if task.candidates().all(|agent| self.is_kept_out(agent)) {
             &mut counts.agent
         } else if self.is_full {
             &mut counts.room

@@ -5,8 +5,9 @@ use tollhouse_core::lifecycle::EffectState;
 use tollhouse_core::{Actor, EffectId, GateRunId, Span, Timestamp};
 
 use super::Acting;
-use crate::command::{Claimant, Command, Found, Liveness, Outcome, Witness};
+use crate::command::{Claimant, Command, Liveness, Witness};
 use crate::engine::Engine;
+use crate::outcome::{Found, Outcome};
 use crate::simulator::hands::LeftBehind;
 use crate::simulator::invariants::Broken;
 use crate::simulator::plan::{gate, process};

@@ -12,8 +12,9 @@ use tollhouse_core::{Actor, BreakerId, EffectId, RunId, Span, Timestamp};
 use tollhouse_state::Store;
 
 use super::{Acting, never};
-use crate::command::{Command, Found, Liveness, Outcome, Seen, Witness};
+use crate::command::{Command, Liveness, Seen, Witness};
 use crate::engine::{Engine, next_deadline};
+use crate::outcome::{Found, Outcome};
 use crate::refusal::Refusal;
 use crate::simulator::hands::{Job, LeftBehind};
 use crate::simulator::invariants::{Broken, claim};

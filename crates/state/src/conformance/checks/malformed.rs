@@ -1,6 +1,6 @@
 use tollhouse_core::{Commit, Kind, Record};
 
-use crate::check::{BODY_BYTES_MAX, CHANGES_MAX};
+use crate::check::BODY_BYTES_MAX;
 use crate::conformance::{Fixture, dump, make};
 use crate::store::{CommitError, Store};
 
@@ -105,17 +105,6 @@ pub fn the_longest_body_is_kept_and_one_more_byte_is_not<F: Fixture>(fixture: &F
     make::must(&store, &commit);
     assert!(store.get(&[record.id]) == Ok(vec![Some(record)]), "it comes back");
     assert!(dump(&store).events[0].event.body == body, "it comes back");
-}
-
-pub fn the_largest_commit_is_kept_and_one_more_change_is_not<F: Fixture>(fixture: &F) {
-    let most = u64::try_from(CHANGES_MAX).expect("a count fits");
-    let records: Vec<_> = (10..=10 + most).map(|number| make::new(Kind::Task, number)).collect();
-    refused(fixture, |_| make::commit("many", records.clone()));
-
-    let store = fixture.store();
-    let committed = make::put(&store, "many", records[..CHANGES_MAX].to_vec());
-    assert_eq!((committed.first, committed.last), (1, 20_000));
-    assert!(dump(&store).records == records[..CHANGES_MAX], "all of them come back");
 }
 
 /// Each of them beside a record that is stored, and none of them leaves a trace.

@@ -132,3 +132,11 @@ pub fn a_record_reads_as_it_was_written<F: Fixture>(fixture: &F) {
     assert_eq!(store.get(&asked), Ok(expected));
     assert_eq!(store.get(&[]), Ok(vec![]));
 }
+
+pub fn a_commit_of_very_many_changes_reads_as_it_was_written<F: Fixture>(fixture: &F) {
+    let store = fixture.store();
+    let records: Vec<_> = (1..=20_000).map(|number| make::new(Kind::Task, number)).collect();
+    let committed = make::put(&store, "many", records.clone());
+    assert_eq!((committed.first, committed.last), (1, 20_000));
+    assert!(dump(&store).records == records, "all of them come back");
+}
