@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse::entity::{Entity, Patch, RuleOutcome};
 use tollhouse::lifecycle::{PatchState, RunState};
-use tollhouse::report::{PatchRow, short_id};
-use tollhouse::{Command, Find, Kind, Order, PatchId, PatchWish, RecordId, RunId, ViewError};
+use tollhouse::report::{PatchRow, ShortIds};
+use tollhouse::{Command, Find, Kind, Order, PatchId, PatchWish, RunId, ViewError};
 
 use super::driving::{KnownRun, open, run_of};
 use crate::context::{Context, read_ledger, require_person};
@@ -105,12 +105,12 @@ fn list(run: Option<&str>, limit: u32, after: Option<&str>, context: &mut Contex
         context.printer.out(&Document::new(Patches { patches: rows, next }).to_json())?;
         return Ok(());
     }
-    let ids: Vec<RecordId> = rows.iter().map(|row| row.id.into()).collect();
+    let ids = ShortIds::of(rows.iter().map(|row| row.id.into()));
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
             vec![
-                short_id(row.id.into(), &ids),
+                ids.of_one(row.id.into()),
                 row.state.to_string(),
                 format!("+{} −{}", row.lines_added, row.lines_removed),
                 brief(&row.title, 60),

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use tollhouse::entity::{Entity, Run};
-use tollhouse::report::{RunRow, short_id};
-use tollhouse::{Find, Kind, Order, RecordId, Store};
+use tollhouse::report::{RunRow, ShortIds};
+use tollhouse::{Find, Kind, Order, Store};
 
 use crate::context::Context;
 use crate::document::{Document, Runs};
@@ -53,12 +53,12 @@ pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Result<Answer, CliE
 }
 
 fn show(rows: &[RunRow], printer: &Printer) -> String {
-    let ids: Vec<RecordId> = rows.iter().map(|row| row.id.into()).collect();
+    let ids = ShortIds::of(rows.iter().map(|row| row.id.into()));
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
             vec![
-                short_id(row.id.into(), &ids),
+                ids.of_one(row.id.into()),
                 super::status::paint_run(printer, row),
                 row.plan.clone(),
                 row.created_at.to_string()[..19].replace('T', " "),

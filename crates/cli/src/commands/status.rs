@@ -2,21 +2,25 @@
 
 mod outlook;
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use tollhouse::entity::{Run, RunOutcome};
 use tollhouse::lifecycle::{GateRunState, PatchState, RunState, TaskState};
-use tollhouse::report::{PatchRow, ProgressFacts, RunProgress, RunRow, RunStatus, TaskRow, run_progress, short_id};
+use tollhouse::report::{PatchRow, ProgressFacts, RunProgress, RunRow, RunStatus, ShortIds, TaskRow, run_progress};
 use tollhouse::spec::Crew;
-use tollhouse::{Engine, Kind, RecordId, RunId, SqliteStore, View, clock, look_at_conductor};
+use tollhouse::{Engine, Kind, PatchId, RunId, SqliteStore, View, clock, look_at_conductor};
 
 use super::check::history;
-
 use crate::context::{Context, read_ledger};
 use crate::document::Document;
 use crate::error::{Answer, CliError};
 use crate::lookup::find_one;
 use crate::printer::{Look, Printer};
 use crate::table::{brief, table};
+
+/// Of a run with more tasks not all are shown: nobody reads them.
+const TASKS_SHOWN_MAX: usize = 200;
 
 /// Show one run: what it did, what was set aside and why, how far it is
 ///
@@ -82,7 +86,7 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
     let mut lines = vec![format!(
         "{} {} · {} · {done}{} landed on {} · {}",
         printer.paint(Look::Bold, &status.run.plan),
-        printer.paint(Look::Dim, &short_id(status.run.id.into(), [])),
+        printer.paint(Look::Dim, &ShortIds::default().of_one(status.run.id.into())),
         paint_run(printer, &status.run),
         counts.landed,
         status.run.land_on,
@@ -95,11 +99,7 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
         lines.push("  nothing drives it".to_owned());
     }
     lines.push(String::new());
-    let ids: Vec<RecordId> = status.patches.iter().map(|patch| patch.id.into()).collect();
-    let mut rows: Vec<Vec<String>> = status.tasks.iter().map(|task| row(task, status, &ids, printer)).collect();
-    let handed_in = status.patches.iter().filter(|patch| patch.task.is_none());
-    rows.extend(handed_in.map(|patch| patch_row(patch, &ids, printer)));
-    lines.push(table(&rows));
+    lines.push(table(&rows(status, printer)));
     for workstream in &status.workstreams {
         let why = workstream.reason.as_deref().map(|why| format!(": {}", brief(why, 90))).unwrap_or_default();
         let own = status.progress.iter().flat_map(|progress| &progress.workstreams);
@@ -119,8 +119,29 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
     lines.join("\n")
 }
 
+/// The tasks, and the patches that no task made. Of very many tasks those to which something happens or happened.
+fn rows(status: &RunStatus, printer: &Printer) -> Vec<Vec<String>> {
+    let ids = ShortIds::of(status.patches.iter().map(|patch| patch.id.into()));
+    let patches: BTreeMap<PatchId, &PatchRow> = status.patches.iter().map(|patch| (patch.id, patch)).collect();
+    let is_quiet = |task: &TaskRow| {
+        use TaskState as S;
+        matches!(task.state, S::Pending | S::Blocked | S::Queued | S::Completed | S::Skipped)
+    };
+    let are_many = status.tasks.len() > TASKS_SHOWN_MAX;
+    let shown = status.tasks.iter().filter(|task| !are_many || !is_quiet(task)).take(TASKS_SHOWN_MAX);
+    let of_task = |task: &TaskRow| task.patch.and_then(|id| patches.get(&id).copied());
+    let mut rows: Vec<Vec<String>> = shown.map(|task| row(task, of_task(task), status, (&ids, printer))).collect();
+    if are_many {
+        let more = format!("{} more: toll task list", status.tasks.len() - rows.len());
+        rows.push(vec![format!("  {}", printer.paint(Look::Dim, "…")), printer.paint(Look::Dim, &more)]);
+    }
+    let handed_in = status.patches.iter().filter(|patch| patch.task.is_none());
+    rows.extend(handed_in.map(|patch| patch_row(patch, &ids, printer)));
+    rows
+}
+
 /// A patch that no task made.
-fn patch_row(patch: &PatchRow, ids: &[RecordId], printer: &Printer) -> Vec<String> {
+fn patch_row(patch: &PatchRow, ids: &ShortIds, printer: &Printer) -> Vec<String> {
     let (look, mark) = match patch.state {
         PatchState::Committed => (Look::Good, "✓"),
         PatchState::Quarantined => (Look::Bad, "✗"),
@@ -131,7 +152,7 @@ fn patch_row(patch: &PatchRow, ids: &[RecordId], printer: &Printer) -> Vec<Strin
         PatchState::Committed => size(patch),
         _ => brief(patch.reason.as_deref().unwrap_or_default(), 90),
     };
-    let cell = format!("{} {}", short_id(patch.id.into(), ids), where_it_is(patch));
+    let cell = format!("{} {}", ids.of_one(patch.id.into()), where_it_is(patch));
     let (mark, title) = (printer.paint(look, mark), brief(&patch.title, 60));
     vec![format!("  {mark}"), title, cell, printer.paint(Look::Dim, &detail)]
 }
@@ -149,8 +170,12 @@ fn size(patch: &PatchRow) -> String {
     format!("{} file{s}, +{} −{}", patch.files, patch.lines_added, patch.lines_removed)
 }
 
-fn row(task: &TaskRow, status: &RunStatus, ids: &[RecordId], printer: &Printer) -> Vec<String> {
-    let patch = task.patch.and_then(|id| status.patches.iter().find(|patch| patch.id == id));
+fn row(
+    task: &TaskRow,
+    patch: Option<&PatchRow>,
+    status: &RunStatus,
+    (ids, printer): (&ShortIds, &Printer),
+) -> Vec<String> {
     let (look, mark) = match task.state {
         TaskState::Completed => (Look::Good, "✓"),
         TaskState::Failed => (Look::Bad, "✗"),
@@ -163,7 +188,7 @@ fn row(task: &TaskRow, status: &RunStatus, ids: &[RecordId], printer: &Printer) 
         n => format!("{n} tries"),
     };
     let patch_cell =
-        patch.map_or(String::new(), |patch| format!("{} {}", short_id(patch.id.into(), ids), where_it_is(patch)));
+        patch.map_or(String::new(), |patch| format!("{} {}", ids.of_one(patch.id.into()), where_it_is(patch)));
     vec![
         format!("  {}", printer.paint(look, mark)),
         task.name.clone(),

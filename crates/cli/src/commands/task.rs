@@ -5,8 +5,8 @@ mod add;
 use add::AddArgs;
 use clap::{Args, Subcommand};
 use tollhouse::entity::{Attempt, Entity, Task};
-use tollhouse::report::{TaskRow, short_id};
-use tollhouse::{Command, Find, Kind, RecordId, RunId, Store, TaskId, TaskWish, ViewError};
+use tollhouse::report::{ShortIds, TaskRow};
+use tollhouse::{Command, Find, Kind, RunId, Store, TaskId, TaskWish, ViewError};
 
 use super::driving::{KnownRun, open, run_of};
 use crate::context::{Context, read_ledger, require_person};
@@ -130,12 +130,12 @@ fn list(tasks: &[Task], context: &mut Context) -> Result<(), CliError> {
         context.printer.out(&Document::new(Tasks { tasks: rows, next: None }).to_json())?;
         return Ok(());
     }
-    let ids: Vec<RecordId> = rows.iter().map(|row| row.id.into()).collect();
+    let ids = ShortIds::of(rows.iter().map(|row| row.id.into()));
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
             vec![
-                short_id(row.id.into(), &ids),
+                ids.of_one(row.id.into()),
                 row.name.clone(),
                 row.state.to_string(),
                 format!("{}/{}", row.attempts_used, row.attempts_limit),

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 use tollhouse::entity::{Entity, Worker};
 use tollhouse::lifecycle::WorkerState;
-use tollhouse::report::{WorkerRow, short_id};
+use tollhouse::report::{ShortIds, WorkerRow};
 use tollhouse::{
-    Actor, Command, Engine, Find, Kind, Order, RecordId, SqliteStore, Store, ViewError, WorkerId, WorkerWish, clock,
+    Actor, Command, Engine, Find, Kind, Order, SqliteStore, Store, ViewError, WorkerId, WorkerWish, clock,
 };
 
 use super::driving::open;
@@ -120,14 +120,14 @@ fn list(which: Which, limit: u32, after: Option<&str>, context: &mut Context) ->
 }
 
 fn show_list(rows: &[WorkerRow], printer: &Printer) -> String {
-    let ids: Vec<RecordId> = rows.iter().map(|row| row.id.into()).collect();
+    let ids = ShortIds::of(rows.iter().map(|row| row.id.into()));
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
             let able: Vec<&str> = row.capabilities.iter().map(String::as_str).collect();
             let held = row.holds.map(|held| format!("holds {}", held.task.random_part()));
             vec![
-                short_id(row.id.into(), &ids),
+                ids.of_one(row.id.into()),
                 row.name.clone(),
                 paint(printer, row.state),
                 row.host.clone(),

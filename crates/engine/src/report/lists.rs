@@ -8,21 +8,6 @@ use tollhouse_core::{
     Actor, AttemptId, Event, GateRunId, Kind, PatchId, RecordId, RunId, Severity, Span, TaskId, Timestamp, WorkstreamId,
 };
 
-/// How many characters of an id are shown at least.
-const SHORT_CHARS_MIN: usize = 6;
-
-/// The shortest prefix of an id's random part that names it among `others`, of at least 6 characters.
-pub fn short_id<'i>(id: RecordId, others: impl IntoIterator<Item = &'i RecordId>) -> String {
-    let own = id.random_part();
-    let shared = others
-        .into_iter()
-        .filter(|other| **other != id)
-        .map(|other| other.random_part().bytes().zip(own.bytes()).take_while(|(a, b)| a == b).count())
-        .max()
-        .unwrap_or(0);
-    own[..(shared + 1).clamp(SHORT_CHARS_MIN, own.len())].to_owned()
-}
-
 /// One run in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunRow {

@@ -5,6 +5,7 @@ mod doctor;
 mod explanation;
 mod lists;
 mod progress;
+mod short_ids;
 mod status;
 mod workers;
 
@@ -14,11 +15,12 @@ pub use check::{
 };
 pub use doctor::{Check, CheckState, Finding};
 pub use explanation::{Explanation, explain};
-pub use lists::{EventRow, GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow, short_id};
+pub use lists::{EventRow, GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow};
 pub use progress::{
     AgentProgress, AttemptCounts, BreakerProgress, BudgetProgress, Eta, EtaOmission, EtaUnknown, FailureCount,
     FinishRange, ProgressFacts, Quiet, Rates, RemainingPath, RunProgress, TaskCounts, TimeRange, WaitCounts, WaitsFor,
     WorkerFigures, WorkerProgress, WorkstreamProgress, run_progress,
 };
+pub use short_ids::ShortIds;
 pub use status::{RunCounts, RunStatus, run_status, waits_to_land};
 pub use workers::{HeldRow, WorkerRow};

@@ -2,9 +2,12 @@
 
 use tollhouse_core::Kind;
 use tollhouse_core::entity::{Patch, Run, Task, Workstream};
-use tollhouse_core::lifecycle::RunState;
+use tollhouse_core::lifecycle::{RunState, TaskState};
 
 use super::{Explanation, Scene, headline};
+
+/// Of more tasks only the first of each state are named.
+const TOLD_MAX: usize = 10;
 
 pub(super) fn explain(scene: Scene<'_>, run: &Run) -> Explanation {
     let mut tasks: Vec<&Task> = scene.view.all::<Task>().filter(|task| task.run == run.id).collect();
@@ -17,13 +20,17 @@ pub(super) fn explain(scene: Scene<'_>, run: &Run) -> Explanation {
     // The cause is in the reason already.
     let told = |task: &Task| because.iter().any(|why| why.starts_with(&format!("{} is critical", task.spec.name)));
     let missed: Vec<&&Task> = tasks.iter().filter(|task| task.is_missed() && !told(task)).collect();
+    let more = missed.len().saturating_sub(TOLD_MAX);
     because.extend(
         missed
             .into_iter()
+            .take(TOLD_MAX)
             .map(|task| format!("{} is {}: {}", task.spec.name, task.state, headline(task.reason.as_deref()))),
     );
-    let alive = tasks.iter().filter(|task| !task.state.is_finished());
-    because.extend(alive.map(|task| format!("{} is {}", task.spec.name, task.state)));
+    if more > 0 {
+        because.push(format!("{more} more were missed"));
+    }
+    because.extend(unfinished(&tasks));
     let own = scene.view.all::<Workstream>().filter(|one| one.run == run.id);
     because.extend(own.filter(|one| one.is_missed() || !one.state.is_finished()).map(|one| match &one.reason {
         Some(why) => format!("workstream {} is {}: {why}", one.spec.name, one.state),
@@ -52,4 +59,25 @@ pub(super) fn explain(scene: Scene<'_>, run: &Run) -> Explanation {
     };
     let (name, state) = (run.spec.plan.clone(), run.state.to_string());
     Explanation { id: run.id.into(), kind: Kind::Run, name, state, because, next }
+}
+
+/// Where the tasks are that are not finished.
+fn unfinished(tasks: &[&Task]) -> Vec<String> {
+    let left: Vec<&&Task> = tasks.iter().filter(|task| !task.state.is_finished()).collect();
+    if left.len() <= TOLD_MAX {
+        return left.into_iter().map(|task| format!("{} is {}", task.spec.name, task.state)).collect();
+    }
+    let told = |state: &TaskState| {
+        let names: Vec<&str> =
+            left.iter().filter(|task| task.state == *state).map(|task| task.spec.name.as_str()).collect();
+        let (shown, rest) = names.split_at(names.len().min(3));
+        let shown = shown.join(", ");
+        match (names.len(), rest.len()) {
+            (0, _) => None,
+            (1, _) => Some(format!("{shown} is {state}")),
+            (_, 0) => Some(format!("{shown} are {state}")),
+            (_, more) => Some(format!("{shown} and {more} more are {state}")),
+        }
+    };
+    TaskState::ALL.iter().filter_map(told).collect()
 }

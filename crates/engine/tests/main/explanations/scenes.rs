@@ -158,6 +158,7 @@ pub(super) fn runs() -> Vec<Scene> {
     let busy = || told(begun(driven(), "spawn"), cancel);
     vec![
         of_run("going on", driven()),
+        of_run("of many tasks", world((0..40).map(|at| task(&format!("t{at}"), &[])).collect(), &[])),
         gone(of_run("its program is gone", driven())),
         of_run("given up by its program", stepped_down(driven())),
         of_run("paused by a person", told(driven(), pause("lunch"))),
