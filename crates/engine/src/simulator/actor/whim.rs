@@ -56,7 +56,7 @@ fn more_tasks(stage: &mut Stage<'_>, view: &View, run: RunId) -> Command {
         if let Some(last) = tasks.last().filter(|_| stage.random.bool()) {
             spec.needs.push(last.spec.name.clone());
         }
-        let own = stage.random.choice(&streams).filter(|one| !one.state.is_finished());
+        let own = stage.random.choice(&streams).filter(|one| !one.state.is_finished() || stage.random.u8(0..4) == 0);
         spec.workstream = own.filter(|_| stage.random.bool()).map(|one| one.spec.name.clone());
         tasks.push(Addition { spec, needed_by });
     }
