@@ -238,6 +238,8 @@ guards! {
     CapabilitiesFit,
     /// Who tried a task in vain more often than another that may take it gives way.
     TriedGivesWay,
+    /// What was nobody's fault does not count as tried in vain.
+    OnlyOwnTriesCount,
     /// Of whom too little is known is tried, however unlucky it was.
     RarelyAskedIsAsked,
     /// A run in which something was missed says so.

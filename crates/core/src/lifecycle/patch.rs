@@ -105,6 +105,9 @@ pub enum PatchEvent {
     RollBack {
         /// The revert's commit.
         commit: String,
+        /// Why.
+        #[serde(default)]
+        reason: String,
     },
     /// A person lets it in again.
     Release {
@@ -154,6 +157,7 @@ impl PatchEvent {
             | Self::Rebase { reason }
             | Self::Doubt { reason }
             | Self::Approve { reason }
+            | Self::RollBack { reason, .. }
             | Self::Release { reason, .. }
             | Self::Drop { reason } => Some(reason),
             _ => None,

@@ -43,7 +43,7 @@ impl Apply for Patch {
                 patch.commit = Some(commit.clone());
                 patch.reason = None;
             }
-            PatchEvent::RollBack { commit } => patch.reason = Some(format!("rolled back by {commit}")),
+            PatchEvent::RollBack { commit, .. } => patch.reason = Some(format!("rolled back by {commit}")),
             PatchEvent::Approve { reason } => {
                 patch.approved = true;
                 patch.reason = Some(reason.clone());

@@ -10,7 +10,7 @@ use tollhouse_core::spec::{Crew, OnExhausted, RunSpec};
 use tollhouse_core::{AttemptId, BudgetId, CostEntryId, Money, RecordId, RunId, TaskId};
 
 use super::draft::Draft;
-use super::run;
+use super::{run, winding};
 use crate::guard::{Guard, lets, stops};
 use crate::outcome::{AttemptFacts, Cost};
 use crate::refusal::Refusal;
@@ -215,8 +215,9 @@ fn next_reservation(draft: &Draft<'_>, budget: &Budget) -> Money {
     let Some(run) = budget.run.and_then(|run| draft.peek::<Run>(run)) else { return NOTHING };
     let room = budget.room();
     let mut least = None;
-    // What none of a run's own workers can do hides nothing: it never begins.
-    let can_begin = |task: &&Task| run.spec.crew == Crew::Shared || task.spec.capabilities.is_empty();
+    // What no agent can do by itself hides nothing where a run has workers of its own: it never begins.
+    let alone = BTreeSet::new();
+    let can_begin = |task: &&Task| run.spec.crew == Crew::Shared || winding::can_do(run, &alone, task);
     for task in draft.any_order::<Task>(run.id, &[TaskState::Queued, TaskState::Retrying]).filter(can_begin) {
         let needs = reservation(run, budget, task);
         if needs <= room {

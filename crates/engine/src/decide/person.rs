@@ -103,7 +103,8 @@ pub(super) fn patch(
         PatchWish::Quarantine => set_aside(draft, &patch, reason)?,
         PatchWish::RollBack { commit } => {
             if patch.state != PatchState::RolledBack {
-                draft.emit::<Patch>(id, &PatchEvent::RollBack { commit: commit.clone() })?;
+                let event = PatchEvent::RollBack { commit: commit.clone(), reason: reason.to_owned() };
+                draft.emit::<Patch>(id, &event)?;
             }
         }
         PatchWish::Drop => drop_patch(draft, &patch, reason)?,

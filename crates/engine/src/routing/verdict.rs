@@ -3,6 +3,8 @@
 use tollhouse_core::entity::{Attempt, ErrorClass, Patch};
 use tollhouse_core::lifecycle::{AttemptState, PatchState};
 
+use crate::guard::{Guard, lets};
+
 /// What an attempt says of its agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -18,7 +20,8 @@ pub(crate) fn verdict(attempt: &Attempt, patch: Option<&Patch>) -> Option<Verdic
     let end = attempt.end.as_ref()?;
     match attempt.state {
         AttemptState::Failed | AttemptState::TimedOut => {
-            is_its_own(end.error_class.unwrap_or(ErrorClass::Unknown)).then_some(Verdict::Refused)
+            let class = end.error_class.unwrap_or(ErrorClass::Unknown);
+            lets(Guard::OnlyOwnTriesCount, is_its_own(class)).then_some(Verdict::Refused)
         }
         AttemptState::Succeeded if end.patch.is_none() => Some(Verdict::Refused),
         AttemptState::Succeeded => of_patch(patch?),

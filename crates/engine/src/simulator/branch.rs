@@ -25,6 +25,22 @@ impl Branch {
         self.trees.push(None);
     }
 
+    /// Somebody takes back what a patch changed, with a commit of its own. One that is there already is found.
+    pub fn revert(&mut self, patch: PatchId) -> String {
+        if let Some(commit) = self.revert_of(patch) {
+            return commit;
+        }
+        self.commits.push(revert_of(patch));
+        self.trees.push(None);
+        format!("commit{}", self.commits.len())
+    }
+
+    /// The commit that took back what a patch changed, if one did.
+    pub fn revert_of(&self, patch: PatchId) -> Option<String> {
+        let name = revert_of(patch);
+        self.commits.iter().position(|landed| *landed == name).map(|place| format!("commit{}", place + 1))
+    }
+
     /// The commit that a patch landed as, if it did.
     pub fn commit_of(&self, patch: PatchId) -> Option<String> {
         self.place_of(patch).map(|place| format!("commit{}", place + 1))
@@ -49,6 +65,10 @@ impl Branch {
         let name = patch.to_string();
         self.commits.iter().position(|landed| *landed == name)
     }
+}
+
+fn revert_of(patch: PatchId) -> String {
+    format!("revert of {patch}")
 }
 
 impl Deref for Branch {

@@ -37,6 +37,12 @@ impl Breakers {
         }
     }
 
+    /// Whether an agent may be given something at this time.
+    pub(super) fn lets(&self, agent: &str, at: Timestamp) -> bool {
+        let known = self.known.get(&BreakerId::of_agent(agent).into());
+        known.is_none_or(|known| known.state == BreakerState::Closed.as_str() || at >= known.from)
+    }
+
     /// What can be said at the end of a commit.
     pub(super) fn commit(&mut self) -> Result<(), Broken> {
         let left = self.trial.take();

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::entity::{Effect, GateRun, Patch, Run, Task, Work, Workstream};
-use tollhouse_core::lifecycle::{GateRunState, RunState};
+use tollhouse_core::lifecycle::{GateRunState, RunState, TaskEvent};
 use tollhouse_core::spec::{Crew, Requirement, Weight};
 use tollhouse_core::{Actor, Event, Kind, PatchId, RecordId, Severity, Stream, Timestamp, limits};
 use tollhouse_state::{Cursor, Store};
@@ -13,6 +13,7 @@ use tollhouse_state::{Cursor, Store};
 use super::breakers::Breakers;
 use super::invariants::{Broken, claim};
 use super::money::Purse;
+use super::routing::Routing;
 use crate::view::View;
 
 /// The ledger so far, commit by commit.
@@ -33,6 +34,7 @@ pub(super) struct History {
     landings: BTreeMap<PatchId, RecordId>,
     purse: Purse,
     breakers: Breakers,
+    routing: Routing,
 }
 
 /// What nothing leaves, and what only these events leave.
@@ -70,11 +72,13 @@ const FINISHED: [(Kind, &str, &[&str]); 30] = [
 ];
 
 /// What only a person does, and always with a reason.
-const BY_A_PERSON: [(Kind, &str); 9] = [
+const BY_A_PERSON: [(Kind, &str); 11] = [
     (Kind::Run, "resume"),
+    (Kind::Run, "quarantine"),
     (Kind::Task, "requeue"),
     (Kind::Patch, "release"),
     (Kind::Patch, "approve"),
+    (Kind::Patch, "roll_back"),
     (Kind::Workstream, "cancel"),
     (Kind::Workstream, "skip"),
     (Kind::Budget, "change"),
@@ -133,17 +137,21 @@ impl History {
         }
         let name = event.event.name.as_str();
         self.note_missed(event);
+        self.routing.event(event, &self.breakers, &self.view)?;
         self.breakers.event(event)?;
         if matches!((kind, name), (Kind::Task, "lease") | (Kind::GateRun, "start")) {
             self.may_start(event)?;
+        }
+        if matches!((kind, name), (Kind::Task, "created" | "need")) {
+            self.may_be_more(event, before.as_deref())?;
         }
         if BY_A_PERSON.contains(&(kind, name)) {
             let by =
                 matches!(event.actor, Actor::Person(_)) && event.event.reason.as_ref().is_some_and(|r| !r.is_empty());
             claim(by, "an override is a person's, and has a reason", told)?;
         }
-        if matches!((kind, name), (Kind::Task, "requeue") | (Kind::Patch, "release")) {
-            claim(event.event.severity == Severity::Warning, "an override is worth a warning", told)?;
+        if BY_A_PERSON.contains(&(kind, name)) {
+            claim(event.event.severity >= Severity::Warning, "an override is worth a warning", told)?;
         }
         Ok(())
     }
@@ -165,6 +173,27 @@ impl History {
             same && matches!(state, Some("running" | "validating"))
         };
         claim(!others().any(under_way), "no two tasks of a conflict group are under way", told)
+    }
+
+    /// What must hold when a task is added to a run that goes on, or made to wait for one that is.
+    fn may_be_more(&self, event: &Event, before: Option<&str>) -> Result<(), Broken> {
+        let told = || format!("{} {} at {}", event.event.name, event.record, event.position);
+        match serde_json::from_str(&event.event.body) {
+            Ok(TaskEvent::Created { task }) if task.added_by.is_some() => {
+                let state = self.states.get(&task.run.into()).map_or("", String::as_str);
+                let goes_on = matches!(state, "pending" | "running" | "paused");
+                claim(goes_on, "tasks are added to a run that goes on", told)?;
+                let own =
+                    |one: &&Workstream| one.run == task.run && Some(&one.spec.name) == task.spec.workstream.as_ref();
+                let own = self.view.all::<Workstream>().find(own).map(|one| one.state);
+                claim(own.is_none_or(|own| !own.is_finished()), "a finished workstream takes no new tasks", told)
+            }
+            Ok(TaskEvent::Need { .. }) => {
+                let waits = matches!(before, Some("pending" | "blocked"));
+                claim(waits, "only what waits already waits for more", told)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Nothing critical was missed that a task's run, or its workstream, ends with.
@@ -308,7 +337,8 @@ impl History {
     fn may_begin(&self, effect: RecordId) -> bool {
         let Some(effect) = self.view.get::<Effect>(effect) else { return false };
         let Some(run) = effect.run.and_then(|run| self.view.get::<Run>(run)) else { return effect.run.is_none() };
-        let rests = matches!(run.state, RunState::Pending | RunState::Paused | RunState::Canceling);
+        let rests =
+            matches!(run.state, RunState::Pending | RunState::Paused | RunState::Canceling | RunState::Quarantined);
         // What a shared worker was given it begins, whoever drives.
         let by_worker = run.spec.crew == Crew::Shared && matches!(effect.work, Work::Spawn { .. } | Work::Kill { .. });
         (run.conductor.is_some() || by_worker) && (!rests || matches!(effect.work, Work::Kill { .. }))

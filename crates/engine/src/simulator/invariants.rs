@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 use tollhouse_core::entity::{Attempt, Effect, GateRun, Patch, Run, Task, Work};
-use tollhouse_core::lifecycle::{AttemptState, PatchState, TaskState};
+use tollhouse_core::lifecycle::{AttemptState, PatchState, RunState, TaskState};
 use tollhouse_core::spec::LandMode;
-use tollhouse_core::{RecordId, Timestamp};
+use tollhouse_core::{PatchId, RecordId, Timestamp};
 
 use super::branch::Branch;
 use super::{money, streams, workers};
@@ -72,7 +72,10 @@ fn task_holds(view: &View, run: &Run, task: &Task, tasks: &[&Task]) -> Result<()
     let leased = task.lease.is_some();
     claim(leased == (task.state == TaskState::Running), "a lease exists exactly in running", name)?;
     claim(task.attempts_used <= task.attempts_limit(), "attempts ≤ the limit", name)?;
-    claim(!run.state.is_finished() || task.state.is_finished(), "a finished run has no unfinished task", name)?;
+    // One that is stopped for safety is over at once; what lands right then is the last.
+    let lands = run.state == RunState::Quarantined && task.patch.is_some_and(|patch| is_landing(view, patch));
+    let all_over = !run.state.is_finished() || task.state.is_finished() || lands;
+    claim(all_over, "a finished run has no unfinished task", name)?;
     if matches!(task.state, TaskState::Queued | TaskState::Running) {
         let needs = |other: &&&Task| task.needs().any(|need| need == other.spec.name);
         let all = tasks.iter().filter(needs).all(|needed| needed.is_done());
@@ -80,7 +83,8 @@ fn task_holds(view: &View, run: &Run, task: &Task, tasks: &[&Task]) -> Result<()
     }
     if task.state == TaskState::Completed && task.source.is_none() {
         let patch = task.patch.and_then(|patch| view.get::<Patch>(patch)).map(|patch| patch.state);
-        claim(patch == Some(PatchState::Committed), "a completed task's patch is committed", name)?;
+        let landed = matches!(patch, Some(PatchState::Committed | PatchState::RolledBack));
+        claim(landed, "a completed task's patch is committed, or was and is taken back", name)?;
     }
     Ok(())
 }
@@ -99,13 +103,17 @@ fn patch_holds(view: &View, patch: &Patch, branch: &Branch) -> Result<(), Broken
     ends(patch.id.into(), patch.state.is_finished(), [Some(patch.created_at), None, patch.finished_at])?;
     let copies = branch.iter().filter(|landed| **landed == patch.id.to_string()).count();
     claim(copies <= 1, "a patch lands once", name)?;
-    if patch.state == PatchState::Committed {
+    if patch.state == PatchState::RolledBack {
+        let revert = branch.revert_of(patch.id);
+        let told = revert.is_some_and(|commit| patch.reason.as_ref().is_some_and(|reason| reason.contains(&commit)));
+        claim(told, "what is taken back says by which commit", name)?;
+    }
+    if matches!(patch.state, PatchState::Committed | PatchState::RolledBack) {
         claim(patch.commit == branch.commit_of(patch.id), "what is committed is on the branch, as that commit", name)?;
         let tree = patch.candidate.as_ref().map(|candidate| candidate.tree.as_str());
         claim(branch.tree_of(patch.id) == tree, "what landed is the tree that the gates judged", name)?;
     } else if copies == 1 {
-        let landing = |effect: &Effect| effect.work == Work::Land { patch: patch.id } && !effect.state.is_finished();
-        let in_flight = patch.state == PatchState::Verified && view.all::<Effect>().any(landing);
+        let in_flight = patch.state == PatchState::Verified && is_landing(view, patch.id);
         claim(in_flight, "what is on the branch is committed, or its landing is not settled yet", name)?;
     }
     let Some(task) = patch.task.and_then(|task| view.get::<Task>(task)) else { return Ok(()) };
@@ -115,6 +123,11 @@ fn patch_holds(view: &View, patch: &Patch, branch: &Branch) -> Result<(), Broken
         claim(waits || let_in_again, "a patch moves while its task waits for it, or after its end", name)?;
     }
     Ok(())
+}
+
+/// Whether a patch is being landed, or about to be.
+fn is_landing(view: &View, patch: PatchId) -> bool {
+    view.all::<Effect>().any(|effect| effect.work == Work::Land { patch } && !effect.state.is_finished())
 }
 
 /// As many agents as the run allows, and those that are still being ended count.

@@ -19,6 +19,7 @@ mod invariants;
 mod luck;
 mod money;
 mod plan;
+mod routing;
 mod simulation;
 mod stage;
 mod streams;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use tollhouse_core::entity::{Budget, Effect, Patch, Run, Task, Worker};
+use tollhouse_core::entity::{Budget, Effect, GateRun, Patch, Run, Task, Worker};
 use tollhouse_core::lifecycle::RunState;
 use tollhouse_core::spec::{Crew, RunSpec};
 use tollhouse_core::{RunId, Timestamp};
@@ -123,11 +123,14 @@ fn what_is_open(stage: &Stage<'_>) -> Vec<String> {
     let patches = patches.map(|patch| format!("{} {}", patch.id, patch.state));
     let effects = view.all::<Effect>().filter(|effect| !effect.state.is_finished());
     let effects = effects.map(|effect| format!("{} of {} {}", effect.work.name(), effect.work.subject(), effect.state));
+    let gates = view.all::<GateRun>().filter(|gate| !gate.state.is_finished());
+    let gates = gates.map(|gate| format!("gate {} {}", gate.gate.name, gate.state));
     let workers = view.all::<Worker>().filter(|worker| !worker.state.is_finished());
     let workers = workers.map(|worker| format!("{} {}", worker.name, worker.state));
     runs.chain(tasks)
         .chain(patches)
         .chain(effects)
+        .chain(gates)
         .chain(workers)
         .chain(budgets)
         .chain([format!("{:?}", stage.sky)])
@@ -163,7 +166,9 @@ fn are_over(stage: &Stage<'_>) -> Option<Vec<RunState>> {
     let end = |run: &RunId| view.get::<Run>(*run).map(|run| run.state).filter(|stands| stands.is_finished());
     let ended = stage.runs.iter().map(end).collect::<Option<_>>()?;
     let settled = view.all::<Effect>().all(|effect| effect.state.is_finished())
-        && view.all::<Patch>().all(|patch| patch.state.is_finished());
+        && view.all::<Patch>().all(|patch| patch.state.is_finished())
+        && view.all::<Task>().all(|task| task.state.is_finished())
+        && view.all::<GateRun>().all(|gate_run| gate_run.state.is_finished());
     settled.then_some(ended)
 }
 

@@ -258,7 +258,9 @@ impl<'s> Stage<'s> {
         if events.is_empty() && weather == Weather::FailBefore {
             self.note_what_failed();
         }
-        hold(self.history.view(), &self.hands.branch)?;
+        if !events.is_empty() {
+            hold(self.history.view(), &self.hands.branch)?;
+        }
         Ok(events)
     }
 

@@ -3,10 +3,11 @@
 use tollhouse_core::entity::{Candidate, Effect, ExitStatus, GateRun, Patch, Task, Work};
 use tollhouse_core::lifecycle::{EffectState, GateRunState, PatchState, RunState, TaskState};
 use tollhouse_core::spec::{BudgetSpec, LandMode, OnExhausted, OnFlaky, RunSpec};
-use tollhouse_core::{Money, PatchId, RunId, Span, TreeFacts};
+use tollhouse_core::{Money, PatchId, RunId, Severity, Span, TreeFacts};
 use tollhouse_engine::analysis::History;
 use tollhouse_engine::report::{ProgressFacts, run_progress};
 use tollhouse_engine::{Addition, At, Command, GateFacts, Outcome, PatchWish, TaskWish, View, decide, fork_of};
+use tollhouse_state::{Cursor, Store};
 
 use crate::world::{Luck, World, claimant, gate, spec, task};
 
@@ -249,4 +250,27 @@ fn no_fix_is_made_without_money() {
     let mut world = World::new(&plan, &[("gate:unit", &[Luck::GateSaysNo])], 7);
     world.go();
     assert!(world.run_record().reason.as_deref().unwrap_or_default().contains("gate unit"));
+}
+
+#[test]
+fn a_run_waits_for_no_money_that_its_agents_abilities_hide() {
+    let mut plan = spec(vec![task("a", &[])], 1);
+    plan.agents[0].capabilities = ["rust".to_owned()].into();
+    plan.tasks[0].capabilities = ["rust".to_owned()].into();
+    plan.tasks[0].reserve = Some(Money::from_nanos(10));
+    let per_run = Some(Money::from_nanos(5));
+    plan.budget = Some(BudgetSpec { per_run, on_exhausted: OnExhausted::Pause, ..BudgetSpec::default() });
+    let world = World::new(&plan, &[], 7);
+    assert_eq!(world.run_record().state, RunState::Paused, "a person is asked for more");
+}
+
+#[test]
+fn who_takes_back_what_landed_says_why() {
+    let mut world = World::new(&spec(vec![task("a", &[])], 1), &[], 7);
+    world.go();
+    let patch = world.task("a").patch.unwrap();
+    on_patch(&mut world, patch, PatchWish::RollBack { commit: "c0ffee".to_owned() });
+    let events = world.engine.store().events(&Cursor::default()).unwrap();
+    let told = events.iter().find(|event| event.event.name == "roll_back").unwrap();
+    assert_eq!((told.event.reason.as_deref(), told.event.severity), (Some("because"), Severity::Warning));
 }

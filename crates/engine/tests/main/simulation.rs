@@ -26,17 +26,14 @@ const NOT_IN_THE_FILE: [(Kind, &[&str]); 11] = [
     (Kind::Effect, &["created", "start", "withdraw", "finish", "fail", "lose", "retry"]),
 ];
 
-/// What the engine never lets happen yet, and why.
-const NEVER: [(Kind, &str, &str); 5] = [
-    (Kind::Task, "need", "nobody adds a task yet"),
-    (Kind::Run, "quarantine", "nobody asks for it yet"),
-    (Kind::Patch, "reject", "a patch that cannot be read is refused before it is one"),
+/// What the engine never lets happen, and why.
+const NEVER: [(Kind, &str, &str); 2] = [
+    (Kind::Patch, "reject", "a change that cannot be read is no patch: its attempt failed, and nobody hands it in"),
     (
         Kind::Patch,
         "retry",
         "a candidate is always made on the branch as it is, so a conflict sets the patch aside at once",
     ),
-    (Kind::Patch, "roll_back", "nobody takes back what landed yet"),
 ];
 
 /// Every event that a lifecycle has.

@@ -131,7 +131,7 @@ pub(super) fn patch() -> Vec<PatchEvent> {
         Approve => [E::Approve { reason: because() }],
         Rebase => [E::Rebase { reason: because() }],
         Land => [E::Land { commit: commit() }],
-        RollBack => [E::RollBack { commit: commit() }],
+        RollBack => [E::RollBack { commit: commit(), reason: because() }],
         Release => [E::Release { reason: because(), waive: vec![], allow: vec![] }],
         Drop => [E::Drop { reason: because() }],
     })

@@ -11,6 +11,7 @@ use tollhouse_core::spec::Crew;
 use tollhouse_core::{Actor, BreakerId, EffectId, RunId, Span, Timestamp};
 use tollhouse_state::Store;
 
+use super::mortal::{Mortal, Odds, live};
 use super::{Acting, never};
 use crate::command::{Command, Liveness, Seen, Witness};
 use crate::engine::{Engine, next_deadline};
@@ -84,39 +85,6 @@ impl<'s> Conductor<'s> {
     fn say(&mut self, stage: &mut Stage<'s>, command: &Command) -> Result<Answer, Halt> {
         let engine = self.engine.as_mut().expect("it was opened before anything else");
         stage.execute(engine, command, &Actor::Worker("local".to_owned()))
-    }
-
-    fn turn(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
-        if self.engine.is_none() {
-            self.engine = Engine::open(stage.store, self.run).ok();
-        }
-        let Some(engine) = self.engine.as_mut() else { return Ok(()) };
-        match engine.catch_up() {
-            Ok(events) => self.idle = if events.is_empty() { self.idle + 1 } else { 0 },
-            Err(_) => return Err(Halt::Gone),
-        }
-        if self.record().is_none() {
-            return Ok(());
-        }
-        if self.drives() {
-            let _ = stage.store.pulse(&self.run.into(), stage.clock.wall());
-        }
-        self.end_what_is_due(stage)?;
-        self.take(stage)?;
-        // One that was replaced may not know it yet.
-        if !self.drives() && !stage.strikes(5) {
-            return Ok(());
-        }
-        self.recover(stage)?;
-        self.begin(stage)?;
-        let now = stage.clock.wall().max(self.engine().newest_at());
-        let breakers: BTreeMap<BreakerId, BreakerState> =
-            self.engine().view().all::<Breaker>().map(|breaker| (breaker.id, breaker.state)).collect();
-        let moved = std::mem::replace(&mut self.breakers, breakers) != self.breakers;
-        if moved || next_deadline(self.engine().view(), self.run).is_some_and(|deadline| deadline <= now) {
-            self.say(stage, &Command::Tick { run: self.run })?;
-        }
-        self.step_down(stage)
     }
 
     /// Becomes the one that drives, where something is to be done and nobody alive does it.
@@ -298,6 +266,60 @@ impl<'s> Conductor<'s> {
             Answer::Refused(refusal) => Err(never("who drives can stop", &refusal)),
         }
     }
+}
+
+/// Whether only the shared worker that holds an attempt may begin this.
+fn is_for_shared(run: &Run, work: &Work) -> bool {
+    run.spec.crew == Crew::Shared && matches!(work, Work::Spawn { .. } | Work::Kill { .. })
+}
+
+/// Whether an effect may begin in a run that is in this state.
+fn begins_in(state: RunState, work: &Work) -> bool {
+    !matches!(state, RunState::Paused | RunState::Canceling | RunState::Quarantined)
+        || matches!(work, Work::Kill { .. })
+}
+
+impl<'s> Mortal<'s> for Conductor<'s> {
+    fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    fn odds(&self) -> Odds {
+        Odds { dies: 2, stops: 3, stops_secs_max: 200 }
+    }
+
+    fn turn(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
+        if self.engine.is_none() {
+            self.engine = Engine::open(stage.store, self.run).ok();
+        }
+        let Some(engine) = self.engine.as_mut() else { return Ok(()) };
+        match engine.catch_up() {
+            Ok(events) => self.idle = if events.is_empty() { self.idle + 1 } else { 0 },
+            Err(_) => return Err(Halt::Gone),
+        }
+        if self.record().is_none() {
+            return Ok(());
+        }
+        if self.drives() {
+            let _ = stage.store.pulse(&self.run.into(), stage.clock.wall());
+        }
+        self.end_what_is_due(stage)?;
+        self.take(stage)?;
+        // One that was replaced may not know it yet.
+        if !self.drives() && !stage.strikes(5) {
+            return Ok(());
+        }
+        self.recover(stage)?;
+        self.begin(stage)?;
+        let now = stage.clock.wall().max(self.engine().newest_at());
+        let breakers: BTreeMap<BreakerId, BreakerState> =
+            self.engine().view().all::<Breaker>().map(|breaker| (breaker.id, breaker.state)).collect();
+        let moved = std::mem::replace(&mut self.breakers, breakers) != self.breakers;
+        if moved || next_deadline(self.engine().view(), self.run).is_some_and(|deadline| deadline <= now) {
+            self.say(stage, &Command::Tick { run: self.run })?;
+        }
+        self.step_down(stage)
+    }
 
     /// Its program ends. Whatever it was at may have been done just before, and nobody says so.
     fn die(&mut self, stage: &mut Stage<'s>) {
@@ -326,34 +348,8 @@ impl<'s> Conductor<'s> {
     }
 }
 
-/// Whether only the shared worker that holds an attempt may begin this.
-fn is_for_shared(run: &Run, work: &Work) -> bool {
-    run.spec.crew == Crew::Shared && matches!(work, Work::Spawn { .. } | Work::Kill { .. })
-}
-
-/// Whether an effect may begin in a run that is in this state.
-fn begins_in(state: RunState, work: &Work) -> bool {
-    !matches!(state, RunState::Paused | RunState::Canceling) || matches!(work, Work::Kill { .. })
-}
-
 impl<'s> Acting<'s> for Conductor<'s> {
     fn act(&mut self, stage: &mut Stage<'s>) -> Result<Option<Timestamp>, Broken> {
-        if stage.strikes(2) {
-            self.die(stage);
-            return Ok(Some(stage.in_seconds(1, 60)));
-        }
-        if stage.strikes(3) {
-            stage.let_process(self.pid, Life::Stopped);
-            return Ok(Some(stage.in_seconds(1, 200)));
-        }
-        stage.let_process(self.pid, Life::Alive);
-        match self.turn(stage) {
-            Err(Halt::Broken(broken)) => Err(broken),
-            Err(Halt::Gone) => {
-                self.die(stage);
-                Ok(Some(stage.in_seconds(1, 60)))
-            }
-            Ok(()) => Ok(Some(self.next(stage))),
-        }
+        live(self, stage)
     }
 }

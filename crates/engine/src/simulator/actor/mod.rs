@@ -2,9 +2,11 @@
 
 mod bystander;
 mod conductor;
+mod mortal;
 mod outside;
 mod overseer;
 mod person;
+mod whim;
 mod worker;
 
 pub(super) use bystander::Bystander;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tollhouse_core::entity::{Budget, Fork, Patch, Run, Task, Workstream};
-use tollhouse_core::lifecycle::{PatchState, RunState, TaskState};
+use tollhouse_core::entity::{Budget, Fork, Patch, Run, Task};
+use tollhouse_core::lifecycle::{RunState, TaskState};
 use tollhouse_core::spec::RunSpec;
 use tollhouse_core::{Actor, Money, PatchId, RunId, TaskId, Timestamp, limits};
 
-use super::Acting;
-use crate::command::{Command, Legacy, PatchWish, Submission, TaskWish, WorkstreamWish};
+use super::whim::whim;
+use super::{Acting, never};
+use crate::command::{Command, Legacy, PatchWish, Submission};
 use crate::engine::Engine;
 use crate::refusal::Refusal;
 use crate::report::waits_to_land;
@@ -35,6 +36,8 @@ pub(in crate::simulator) struct Person<'s> {
     weeks_off: u32,
     /// So much was spent when the run could not go on for want of money.
     short_of: Option<Money>,
+    /// The tasks that they added last.
+    added: Option<Command>,
 }
 
 /// Whether the person lets questions wait.
@@ -64,6 +67,7 @@ impl Person<'_> {
             away: Away::No,
             weeks_off,
             short_of: None,
+            added: None,
         }
     }
 }
@@ -118,7 +122,9 @@ impl<'s> Person<'s> {
             }
             Some(_) if self.whims > 0 => {
                 self.whims -= 1;
-                Some(whim(stage, engine.view(), self.run))
+                // Who does not know whether they said it says it again.
+                let again = self.added.clone().filter(|_| stage.in_a_hundred(5));
+                Some(again.unwrap_or_else(|| whim(stage, engine.view(), self.run)))
             }
             Some(_) if self.short_of.is_some() => raise(stage, engine.view(), self.short_of.take().unwrap_or_default()),
             Some(RunState::Pending) => Some(Command::StartRun { run: self.run, base: "base".to_owned() }),
@@ -127,8 +133,13 @@ impl<'s> Person<'s> {
         self.idle = if command.is_some() { 0 } else { self.idle + 1 };
         if let Some(command) = command {
             let answer = stage.execute(&mut engine, &command, &Actor::Person("ada".to_owned()))?;
-            if let Answer::Refused(Refusal::BudgetSpent { spent, .. }) = answer {
-                self.short_of = Some(spent);
+            match answer {
+                Answer::Refused(Refusal::BudgetSpent { spent, .. }) => self.short_of = Some(spent),
+                Answer::Refused(refusal) if self.added.as_ref() == Some(&command) => {
+                    return Err(never("what was added may be added again", &refusal));
+                }
+                Answer::Done if matches!(command, Command::AddTasks { .. }) => self.added = Some(command),
+                _ => {}
             }
         }
         self.engine = Some(engine);
@@ -141,74 +152,12 @@ fn asks(view: &View) -> bool {
     view.all::<Task>().any(|task| task.state == TaskState::Waiting)
 }
 
-/// Something that a person might say now, whether it may be said or not.
-fn whim(stage: &mut Stage<'_>, view: &View, run: RunId) -> Command {
-    let reason = "because".to_owned();
-    let pending = view.get::<Run>(run).is_some_and(|run| run.state == RunState::Pending);
-    match stage.random.u8(0..30) {
-        0 => Command::CancelRun { run, reason },
-        1..4 => Command::PauseRun { run, reason },
-        4..7 => Command::ResumeRun { run, reason },
-        _ if pending => Command::StartRun { run, base: "base".to_owned() },
-        24..27 => on_some_workstream(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
-        27..30 => on_budget(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
-        7..15 => on_some_task(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
-        _ => on_some_patch(stage, view).unwrap_or(Command::ResumeRun { run, reason }),
-    }
-}
-
-fn on_some_task(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
-    let tasks: Vec<&Task> = view.all::<Task>().collect();
-    let ended = |task: &&&Task| matches!(task.state, TaskState::Failed | TaskState::Waiting);
-    let some = stage.random.choice(&tasks)?;
-    let task = tasks.iter().find(ended).filter(|_| stage.random.bool()).unwrap_or(some);
-    let wish = match (task.state, stage.random.u8(0..6)) {
-        (_, 0) => TaskWish::Cancel,
-        (TaskState::Failed, _) | (_, 1) => TaskWish::Retry { say: None },
-        (_, 2) => TaskWish::Retry { say: Some("use the other file".to_owned()) },
-        _ => TaskWish::Skip,
-    };
-    Some(Command::OverrideTask { task: task.id, wish, reason: "because".to_owned() })
-}
-
-fn on_some_workstream(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
-    let open: Vec<&Workstream> = view.all::<Workstream>().filter(|one| !one.state.is_finished()).collect();
-    let workstream = stage.random.choice(&open)?.id;
-    let wish = if stage.random.bool() { WorkstreamWish::Skip } else { WorkstreamWish::Cancel };
-    Some(Command::OverrideWorkstream { workstream, wish, reason: "because".to_owned() })
-}
-
-/// More money, or less.
-fn on_budget(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
-    let budget = view.all::<Budget>().next()?.id;
-    let limit = Money::from_nanos(stage.random.i64(0..80));
-    Some(Command::ChangeBudget { budget, limit, reason: "because".to_owned() })
-}
-
 /// So much more that something can be done with it.
 fn raise(stage: &mut Stage<'_>, view: &View, spent: Money) -> Option<Command> {
     let budget = view.all::<Budget>().next()?;
     let more = Money::from_nanos(stage.random.i64(5..40));
     let limit = spent.max(budget.limit).saturating_add(more);
     Some(Command::ChangeBudget { budget: budget.id, limit, reason: "go on".to_owned() })
-}
-
-fn on_some_patch(stage: &mut Stage<'_>, view: &View) -> Option<Command> {
-    let patches: Vec<&Patch> = view.all::<Patch>().collect();
-    let waits = |patch: &&&Patch| patch.state == PatchState::Quarantined || waits_to_land(view, patch);
-    let some = stage.random.choice(&patches)?;
-    let patch = patches.iter().find(waits).filter(|_| stage.random.bool()).unwrap_or(some);
-    let release = |allow: &[&str]| {
-        let allow = allow.iter().map(|glob| (*glob).to_owned()).collect();
-        PatchWish::Release { waive: Vec::new(), allow }
-    };
-    let wish = match (patch.state, stage.random.u8(0..6)) {
-        (_, 0) => PatchWish::Drop,
-        (PatchState::Quarantined, 1..3) => release(&[]),
-        (PatchState::Quarantined, _) | (_, 1) => release(&["secrets/**"]),
-        _ => PatchWish::Land,
-    };
-    Some(Command::OverridePatch { patch: patch.id, wish, reason: "because".to_owned() })
 }
 
 /// What lets a run go on that waits for a person: whatever is held lands, and then it is resumed.

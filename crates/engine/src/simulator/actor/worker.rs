@@ -7,6 +7,7 @@ use tollhouse_core::entity::{Effect, Process, Work, Worker};
 use tollhouse_core::lifecycle::{EffectState, WorkerState};
 use tollhouse_core::{Actor, AttemptId, EffectId, Span, Timestamp, WorkerId};
 
+use super::mortal::{Mortal, Odds, live};
 use super::{Acting, Machine, never};
 use crate::command::{Claimant, Command, Liveness, Newcomer, WorkerSeen};
 use crate::engine::Engine;
@@ -69,24 +70,6 @@ impl<'s> SharedWorker<'s> {
 
     fn record(&self) -> Option<&Worker> {
         self.engine.as_ref()?.view().get::<Worker>(self.id?)
-    }
-
-    fn turn(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
-        if self.engine.is_none() {
-            self.engine = Engine::open_fleet(stage.store).ok();
-        }
-        let Some(engine) = self.engine.as_mut() else { return Ok(()) };
-        let news = engine.catch_up().map_err(|_| Halt::Gone)?;
-        self.idle = if news.is_empty() { self.idle + 1 } else { 0 };
-        if self.record().is_none_or(|known| known.state.is_finished()) {
-            return self.register(stage);
-        }
-        self.speak(stage)?;
-        self.let_go_of_what_is_lost();
-        self.end_what_is_due(stage)?;
-        self.stop_what_is_over(stage)?;
-        self.begin(stage)?;
-        self.ask(stage)
     }
 
     /// What it ran under another id is stopped: nobody waits for it any more.
@@ -210,6 +193,36 @@ impl<'s> SharedWorker<'s> {
         // Begun at once, as a rule.
         if stage.in_a_hundred(80) { self.begin(stage) } else { Ok(()) }
     }
+}
+
+impl<'s> Mortal<'s> for SharedWorker<'s> {
+    fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    fn odds(&self) -> Odds {
+        // While nothing happens for long, nothing is learned from what happens to it.
+        let (dies, stops) = if self.idle < 4 { (1, 2) } else { (0, 0) };
+        Odds { dies, stops, stops_secs_max: 100 }
+    }
+
+    fn turn(&mut self, stage: &mut Stage<'s>) -> Result<(), Halt> {
+        if self.engine.is_none() {
+            self.engine = Engine::open_fleet(stage.store).ok();
+        }
+        let Some(engine) = self.engine.as_mut() else { return Ok(()) };
+        let news = engine.catch_up().map_err(|_| Halt::Gone)?;
+        self.idle = if news.is_empty() { self.idle + 1 } else { 0 };
+        if self.record().is_none_or(|known| known.state.is_finished()) {
+            return self.register(stage);
+        }
+        self.speak(stage)?;
+        self.let_go_of_what_is_lost();
+        self.end_what_is_due(stage)?;
+        self.stop_what_is_over(stage)?;
+        self.begin(stage)?;
+        self.ask(stage)
+    }
 
     /// Its program ends, and what it ran with it; another one of the same name comes later.
     fn die(&mut self, stage: &mut Stage<'s>) {
@@ -228,24 +241,6 @@ impl<'s> SharedWorker<'s> {
 
 impl<'s> Acting<'s> for SharedWorker<'s> {
     fn act(&mut self, stage: &mut Stage<'s>) -> Result<Option<Timestamp>, Broken> {
-        // While nothing happens for long, nothing is learned from what happens to it.
-        let matters = self.idle < 4;
-        if matters && stage.strikes(1) {
-            self.die(stage);
-            return Ok(Some(stage.in_seconds(1, 60)));
-        }
-        if matters && stage.strikes(2) {
-            stage.let_process(self.pid, Life::Stopped);
-            return Ok(Some(stage.in_seconds(1, 100)));
-        }
-        stage.let_process(self.pid, Life::Alive);
-        match self.turn(stage) {
-            Err(Halt::Broken(broken)) => Err(broken),
-            Err(Halt::Gone) => {
-                self.die(stage);
-                Ok(Some(stage.in_seconds(1, 60)))
-            }
-            Ok(()) => Ok(Some(self.next(stage))),
-        }
+        live(self, stage)
     }
 }

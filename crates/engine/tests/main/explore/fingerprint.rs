@@ -91,6 +91,22 @@ fn write_task(text: &mut String, world: &World, names: &Names<'_>, task: &Task) 
     let Task { state, attempts_used, attempts_lost, attempts_granted, .. } = task;
     let counts = (attempts_used, attempts_lost, attempts_granted, ends(world, task));
     write(text, format_args!("|{state} {counts:?} {due:?} {patch:?} {left_out}"));
+    if task.spec.route.is_some() {
+        write(text, format_args!("{:?}", tries(world, task)));
+    }
+}
+
+/// Who tried a routed task, and what came of it: that decides who is asked next.
+fn tries(world: &World, task: &Task) -> Vec<String> {
+    let tries = world.view.all::<Attempt>().filter(|one| one.task == task.id).map(|one| {
+        let end = one.end.as_ref();
+        let made = end.and_then(|end| end.patch).and_then(|patch| world.view.get::<Patch>(patch));
+        let made = made.map(|patch| (patch.state, &patch.refused_by));
+        format!("{} {} {:?} {made:?}", one.agent, one.state, end.and_then(|end| end.error_class))
+    });
+    let mut tries: Vec<String> = tries.collect();
+    tries.sort_unstable();
+    tries
 }
 
 /// How the last tries at a task ended, where that may decide whether it is tried again.

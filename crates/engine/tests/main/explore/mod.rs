@@ -60,6 +60,9 @@ settings! {
     an_agent_that_fails_often_gets_one_trial => breaker,
     a_provider_that_asks_to_slow_down_is_left_alone => slow_down,
     what_ends_in_the_same_way_again_and_again_is_given_up => same_ends,
+    a_task_falls_back_to_whoever_may_take_it => fallback,
+    a_task_that_was_tried_in_vain_is_handed_on => handed_on,
+    a_person_looks_where_a_gate_contradicts_itself => flaky,
 }
 
 #[test]

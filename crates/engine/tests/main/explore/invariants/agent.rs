@@ -1,5 +1,7 @@
 //! What holds of agents that fail again and again: their circuit breakers, and what is tried again.
 
+use std::collections::BTreeMap;
+
 use tollhouse_core::entity::{Attempt, Breaker, ErrorClass, Task};
 use tollhouse_core::lifecycle::{AttemptState, BreakerState, PatchState, TaskState};
 use tollhouse_core::{Kind, Span};
@@ -48,12 +50,16 @@ pub(super) const AT_EACH_STEP: &[OfStep] = &[
     ),
 ];
 
-fn breaker<'s>(s: &'s Scene<'_>) -> Option<&'s Breaker> {
-    s.world.view.all::<Breaker>().next()
+fn breakers<'s>(s: &'s Scene<'_>) -> impl Iterator<Item = &'s Breaker> {
+    s.world.view.all::<Breaker>()
+}
+
+fn breaker_of<'s>(s: &'s Scene<'_>, agent: &str) -> Option<&'s Breaker> {
+    breakers(s).find(|breaker| breaker.agent == agent)
 }
 
 fn five_trip(s: &Scene<'_>) -> bool {
-    breaker(s).is_none_or(|breaker| breaker.state != BreakerState::Closed || breaker.failures_in_a_row < 5)
+    breakers(s).all(|breaker| breaker.state != BreakerState::Closed || breaker.failures_in_a_row < 5)
 }
 
 fn retrying<'s>(s: &'s Scene<'_>, class: ErrorClass) -> impl Iterator<Item = &'s Task> {
@@ -91,14 +97,20 @@ fn same_ends_stop(s: &Scene<'_>) -> bool {
     })
 }
 
-/// Walks through the changes in their order: whether the breaker lets each attempt begin that begins.
+/// Walks through the changes in their order: whether the breaker of its agent lets each attempt begin that begins.
 fn open_lets_one_through(s: &Step<'_>) -> bool {
-    let mut now = breaker(s.before).cloned();
+    let mut now: BTreeMap<String, Breaker> =
+        breakers(s.before).map(|breaker| (breaker.agent.clone(), breaker.clone())).collect();
     for change in s.changes {
+        let body = &change.record.body;
         match change.record.kind() {
-            Kind::Breaker => now = serde_json::from_str(&change.record.body).ok(),
+            Kind::Breaker => {
+                let breaker: Breaker = serde_json::from_str(body).expect("a breaker's record is a breaker");
+                now.insert(breaker.agent.clone(), breaker);
+            }
             Kind::Attempt if change.event.name == "created" => {
-                let lets = now.as_ref().is_none_or(|breaker| match breaker.state {
+                let attempt: Attempt = serde_json::from_str(body).expect("an attempt's record is an attempt");
+                let lets = now.get(&attempt.agent).is_none_or(|breaker| match breaker.state {
                     BreakerState::Closed => true,
                     BreakerState::Open => breaker.until.is_some_and(|until| until <= s.done.at),
                     BreakerState::HalfOpen => s.done.at.since(breaker.changed_at) >= Span::from_secs(3600),
@@ -137,15 +149,17 @@ fn own_failures_count(s: &Step<'_>) -> bool {
 }
 
 fn rate_limit_trips(s: &Step<'_>) -> bool {
-    let limited = ended(s).any(|attempt| class(attempt) == Some(ErrorClass::RateLimited));
-    !limited || breaker(s.after).is_some_and(|breaker| breaker.state != BreakerState::Closed)
+    let mut limited = ended(s).filter(|attempt| class(attempt) == Some(ErrorClass::RateLimited));
+    limited
+        .all(|attempt| breaker_of(s.after, &attempt.agent).is_some_and(|breaker| breaker.state != BreakerState::Closed))
 }
 
 fn trial_decides(s: &Step<'_>) -> bool {
-    let Some(before) = breaker(s.before).filter(|breaker| breaker.state == BreakerState::HalfOpen) else { return true };
-    let decided =
-        breaker(s.after).is_none_or(|after| after.state != BreakerState::HalfOpen || after.trial != before.trial);
-    let trial = ended(s).any(|attempt| Some(attempt.id) == before.trial);
-    let forgotten = s.done.at.since(before.changed_at) >= Span::from_secs(3600);
-    decided == trial || forgotten
+    breakers(s.before).filter(|breaker| breaker.state == BreakerState::HalfOpen).all(|before| {
+        let decided = breaker_of(s.after, &before.agent)
+            .is_none_or(|after| after.state != BreakerState::HalfOpen || after.trial != before.trial);
+        let trial = ended(s).any(|attempt| Some(attempt.id) == before.trial);
+        let forgotten = s.done.at.since(before.changed_at) >= Span::from_secs(3600);
+        decided == trial || forgotten
+    })
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod moment;
 mod money;
+mod route;
 mod scene;
 mod step;
 mod stream;
@@ -16,12 +17,18 @@ type OfState = Invariant<fn(&Scene<'_>) -> bool>;
 type OfStep = Invariant<fn(&Step<'_>) -> bool>;
 
 /// What holds in each state.
-const IN_EACH_STATE: [&[OfState]; 5] =
-    [moment::IN_EACH_STATE, worker::IN_EACH_STATE, stream::IN_EACH_STATE, money::IN_EACH_STATE, agent::IN_EACH_STATE];
+const IN_EACH_STATE: [&[OfState]; 6] = [
+    moment::IN_EACH_STATE,
+    worker::IN_EACH_STATE,
+    stream::IN_EACH_STATE,
+    money::IN_EACH_STATE,
+    agent::IN_EACH_STATE,
+    route::IN_EACH_STATE,
+];
 
 /// What holds at each step.
-const AT_EACH_STEP: [&[OfStep]; 4] =
-    [step::AT_EACH_STEP, worker::AT_EACH_STEP, stream::AT_EACH_STEP, agent::AT_EACH_STEP];
+const AT_EACH_STEP: [&[OfStep]; 5] =
+    [step::AT_EACH_STEP, worker::AT_EACH_STEP, stream::AT_EACH_STEP, agent::AT_EACH_STEP, route::AT_EACH_STEP];
 
 const fn in_state(name: &'static str, says: &'static str, holds: fn(&Scene<'_>) -> bool) -> OfState {
     Invariant { name, says, holds }

@@ -7,7 +7,7 @@ use tollhouse_core::entity::{Attempt, ErrorClass, ExitStatus, GateRun, Patch, Ru
 use tollhouse_core::lifecycle::{
     AttemptState, EffectState, GateRunState, PatchState, RunState, TaskState, WorkstreamState,
 };
-use tollhouse_core::spec::Requirement;
+use tollhouse_core::spec::{OnFlaky, Requirement};
 
 use super::scene::{
     Scene, attempt_is_over, clash, gate_run_is_over, is_begun, is_critical, is_done, is_missed, is_settled,
@@ -90,7 +90,17 @@ pub(super) const IN_EACH_STATE: &[OfState] = &[
         "validate: format, scope and the rules over the patch hold; verify: the rules over the tree hold.",
         rules_hold,
     ),
-    in_state("what is held was approved", "a hold before landing; waiting: decide, by a person.", held_was_approved),
+    in_state(
+        "what is held was approved",
+        "a hold before landing, a flaky gate: waiting, until decide, by a person.",
+        held_was_approved,
+    ),
+    in_state(
+        "a flaky gate has a person look",
+        "Failed and then passed on one tree is `flaky`; `hold`: a person looks.",
+        flaky_is_looked_at,
+    ),
+    in_state("a gate that fails is run again so often", "failed only if its definition says so.", failures_are_counted),
     in_state(
         "a gate sets aside for a reason",
         "quarantine: a required gate failed, was skipped or stayed in error on its present tree; error is run again, at most twice.",
@@ -215,7 +225,11 @@ fn run_has_room(s: &Scene<'_>) -> bool {
 
 fn agent_has_room(s: &Scene<'_>) -> bool {
     s.run.spec.agents.iter().all(|agent| {
-        let running = s.tasks.iter().filter(|task| task.state == TaskState::Running && task.spec.agent == agent.name);
+        let is_at_work = |task: &&&Task| {
+            let asked = s.attempt_of(task).map(|attempt| attempt.agent.as_str());
+            task.state == TaskState::Running && asked == Some(agent.name.as_str())
+        };
+        let running = s.tasks.iter().filter(is_at_work);
         agent.max_parallel.is_none_or(|most| running.count() <= usize::try_from(most).expect("a small number"))
     })
 }
@@ -311,11 +325,43 @@ fn rules_hold(s: &Scene<'_>) -> bool {
 
 fn held_was_approved(s: &Scene<'_>) -> bool {
     use tollhouse_core::spec::LandMode;
+    let goes_on = |patch: &Patch| matches!(patch.state, PatchState::Verified | PatchState::Committed);
     let lands = |patch: &Patch| {
         let landing = s.unsettled().any(|effect| effect.work == Work::Land { patch: patch.id });
         landing || patch.state == PatchState::Committed
     };
-    s.run.spec.land != LandMode::Hold || s.patches.iter().all(|patch| patch.approved || !lands(patch))
+    // Where a gate said no and then yes of one tree, and a person is to look.
+    let is_in_doubt = |patch: &Patch| patch.doubt.is_some() && !matches!(patch.state, PatchState::Applied);
+    let waits =
+        |patch: &Patch| s.run.spec.land == LandMode::Hold && lands(patch) || is_in_doubt(patch) && goes_on(patch);
+    s.patches.iter().all(|patch| patch.approved || !waits(patch))
+}
+
+/// On its tree a gate of it failed and passed, and that does not just count as passed.
+fn flaky_is_looked_at(s: &Scene<'_>) -> bool {
+    let goes_on = |patch: &&&Patch| matches!(patch.state, PatchState::Verified | PatchState::Committed);
+    s.patches.iter().filter(goes_on).all(|patch| {
+        let runs = s.gate_runs_on(patch);
+        let failed = |name: &str| runs.iter().any(|one| one.gate.name == name && one.state == GateRunState::Failed);
+        let required = |one: &&&GateRun| one.gate.requirement == Requirement::Required;
+        let passed = |one: &&&GateRun| one.state == GateRunState::Passed && one.gate.flaky == OnFlaky::Hold;
+        let flaky = runs.iter().filter(required).filter(passed).any(|one| failed(&one.gate.name));
+        !flaky || patch.approved
+    })
+}
+
+fn failures_are_counted(s: &Scene<'_>) -> bool {
+    let failed = |one: &&&GateRun| one.state == GateRunState::Failed;
+    // What a person lets in again is judged from the start.
+    let is_released = |one: &GateRun| s.patches.iter().any(|patch| one.patch == Some(patch.id) && s.is_released(patch));
+    s.gate_runs.iter().filter(failed).filter(|one| !is_released(one)).all(|one| {
+        let same = |other: &&&GateRun| {
+            (other.patch, other.workstream, &other.tree, &other.parent, &other.gate.name)
+                == (one.patch, one.workstream, &one.tree, &one.parent, &one.gate.name)
+        };
+        let count = s.gate_runs.iter().filter(failed).filter(same).count();
+        u32::try_from(count).expect("a small number") <= one.gate.retries + 1
+    })
 }
 
 fn gate_sets_aside_for_a_reason(s: &Scene<'_>) -> bool {

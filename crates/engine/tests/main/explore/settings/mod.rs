@@ -13,11 +13,13 @@ use tollhouse_core::{Span, TreeFacts};
 
 use crate::world;
 
-pub(super) use agents::{breaker, same_ends, slow_down};
+pub(super) use agents::{breaker, fallback, handed_on, same_ends, slow_down};
 pub(super) use everything::{everything, promised};
 pub(super) use money::{dear_task, last_money, money};
 pub(super) use streams::{acceptance, critical_stream, failed_stream, streams};
-pub(super) use tasks::{bad_luck, cancellation, critical, death, gates, hold, order, person, release, two_at_once};
+pub(super) use tasks::{
+    bad_luck, cancellation, critical, death, flaky, gates, hold, order, person, release, two_at_once,
+};
 pub(super) use workers::{crashes, crew, late, silence, words_on_workers};
 
 /// How an agent's try may go.
@@ -207,6 +209,9 @@ pub(super) fn all() -> Vec<Setting> {
         breaker(),
         slow_down(),
         same_ends(),
+        fallback(),
+        handed_on(),
+        flaky(),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Worlds of tasks, patches and gates, whose work is done by who drives the run.
 
 use tollhouse_core::entity::ErrorClass;
-use tollhouse_core::spec::{AgentSpec, GateSpec, LandMode, OnDependencyFailure, Requirement, RunSpec};
+use tollhouse_core::spec::{AgentSpec, GateSpec, LandMode, OnDependencyFailure, OnFlaky, Requirement, RunSpec};
 
 use super::{Allowance, Answer, Applying, NONE, Setting, Try, one_try, plan, tasks, three, unit};
 use crate::world;
@@ -110,5 +110,15 @@ pub(in crate::explore) fn release() -> Setting {
         tries: &[Try::Good, Try::Forbidden],
         allowance: Allowance { task_words: 1, patch_words: 1, ..NONE },
         ..Setting::of("release", plan(one_try(tasks(&[("a", &[]), ("b", &[])])), 2, unit()))
+    }
+}
+
+/// A gate that says no is asked once more; where it says yes then, a person looks.
+pub(in crate::explore) fn flaky() -> Setting {
+    let gates = vec![GateSpec { retries: 1, flaky: OnFlaky::Hold, ..world::gate("unit", &[]) }];
+    Setting {
+        answers: &[Answer::Yes, Answer::No],
+        allowance: Allowance { branch_moves: 1, ..NONE },
+        ..Setting::of("flaky", plan(one_try(tasks(&[("a", &[]), ("b", &[])])), 2, gates))
     }
 }
