@@ -19,14 +19,14 @@ pub(in crate::explore) fn promised() -> Setting {
     }
 }
 
-/// The same with a gate, where who drives the run does its tasks: any two of death, pause and
-/// cancellation in a history.
+/// The same with a gate, where who drives the run does its tasks: death, pause and cancellation anywhere, all three of them in one
+/// history, too.
 pub(in crate::explore) fn everything() -> Setting {
     let mut three = three();
     three[1].attempts = 1;
     three[2].attempts = 1;
     Setting {
-        allowance: Allowance { deaths: 1, pauses: 1, cancels: 1, troubles: 2, ..NONE },
+        allowance: Allowance { deaths: 1, pauses: 1, cancels: 1, ..NONE },
         walk: Walk::DepthFirst,
         states_max: STATES_MAX,
         ..Setting::of("everything", plan(three, 2, unit()))
