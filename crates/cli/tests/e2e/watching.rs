@@ -128,15 +128,15 @@ fn status_of_a_run_that_rests_says_since_when_and_for_whom() {
 #[test]
 fn status_of_very_many_tasks_shows_those_to_which_something_happened() {
     let bench = Bench::new();
-    let behind: String =
-        (1..300).map(|at| format!("[[task]]\nid = \"t{at}\"\nprompt = \"x\"\nneeds = [\"t0\"]\n")).collect();
+    let behind = |at: u32| format!("[[task]]\nid = \"t{at}\"\nprompt = \"x\"\nneeds = [\"t0\"]\n");
+    let behind: Vec<String> = (1..300).map(behind).collect();
     let first = "[[task]]\nid = \"t0\"\nprompt = \"x\"\nattempts = 1\n";
-    bench.agent("exit 3").plan(&format!("{first}{behind}"));
+    bench.agent("exit 3").plan(&format!("{first}{}", behind.concat()));
     assert_eq!(bench.toll(&["run", "../plan.toml"]).code, Some(4));
-    let said = bench.toll(&["status"]).stdout;
+    let said = bench.toll(&["status"]).out;
     let rows: Vec<&str> = said.lines().filter(|line| line.starts_with("  ✗") || line.contains('…')).collect();
     assert!(rows.len() == 2 && rows[0].contains("t0") && rows[1].contains("299 more: toll task list"), "{said}");
-    assert_eq!(bench.toll(&["task", "list"]).stdout.lines().count(), 300);
+    assert_eq!(bench.toll(&["task", "list"]).out.lines().count(), 300);
 }
 
 #[test]
