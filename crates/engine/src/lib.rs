@@ -106,4 +106,4 @@ pub use guard::{Guard, without};
 pub use outcome::{AttemptFacts, Cost, Found, GateFacts, NewPatch, Outcome, RateLimit};
 pub use refusal::Refusal;
 pub use routing::track_records;
-pub use view::{View, ViewError, Viewed};
+pub use view::{View, ViewError, Viewed, known_cost};

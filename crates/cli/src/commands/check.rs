@@ -23,7 +23,7 @@ const FILES_MAX: usize = 1_000_000;
 /// Look at configuration and plan: every problem at once, or what they come to
 ///
 /// Shows which tasks can run together and which never do, the longest chain, how a run would fill its time, the gates of each
-/// task, and what is probably not meant. How long agents will take is told from what they took before, where the ledger knows.
+/// task, and what is probably not meant. How long agents will take, and what they will cost, is told from what they took and cost before, where the ledger knows.
 /// Starts nothing, and changes nothing.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {

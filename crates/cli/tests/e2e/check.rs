@@ -83,7 +83,7 @@ fn plan_is_shown_with_its_waves_and_what_they_come_to() {
           time      unknown: no such agent finished anything here yet; 30m00s with all timeouts
           at once   2 at most, 1.33 on average; more than 2 would make it no faster
           overlaps  it takes 5m00s longer for what never runs together
-          cost      unknown: there are no prices yet
+          cost      unknown: nobody saw yet what 4 tasks cost
 
         warning: write "src/client/**" of task client matches no file that is there
           hint: well if the task makes it; else look for a slip of the pen

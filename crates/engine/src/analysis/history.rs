@@ -1,13 +1,13 @@
-//! How long agents took before, and what that says about how long they will take.
+//! How long agents took before and what they cost, and what that says about how long they will take and what they will cost.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tollhouse_core::Span;
 use tollhouse_core::spec::{RunSpec, TaskSpec};
+use tollhouse_core::{Money, Span};
 
-/// How long attempts took that ended well: given by whoever reads a ledger.
+/// How long attempts took that ended well, and what they cost: given by whoever reads a ledger.
 ///
 /// ```
 /// # use tollhouse_core::Span;
@@ -19,8 +19,16 @@ use tollhouse_core::spec::{RunSpec, TaskSpec};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     /// By plan, task and agent: what another agent takes for the same says little.
-    tasks: BTreeMap<(String, String, String), Vec<Span>>,
-    agents: BTreeMap<String, Vec<Span>>,
+    tasks: BTreeMap<(String, String, String), Seen>,
+    agents: BTreeMap<String, Seen>,
+}
+
+/// What was seen of some attempts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Seen {
+    times: Vec<Span>,
+    /// Of those of which it is known.
+    costs: Vec<Money>,
 }
 
 /// Where an estimate comes from.
@@ -36,7 +44,7 @@ pub enum EstimateFrom {
     None,
 }
 
-/// How long one try of a task will take, as far as is known.
+/// How long one try of a task will take and what it will cost, as far as is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Estimate {
     /// The median of what was seen, in seconds; null: unknown.
@@ -45,6 +53,8 @@ pub struct Estimate {
     pub from: EstimateFrom,
     /// How many attempts were seen.
     pub observations: u64,
+    /// The median of what was spent, in US dollars, for the same task where that is known, else by its agent; null: unknown.
+    pub cost: Option<Money>,
 }
 
 /// From how fast to how slow one try of a task goes: the middle half of what was seen, all of it where that is little.
@@ -61,13 +71,19 @@ pub struct Spread {
 impl History {
     /// Takes in an attempt that ended well.
     pub fn note(&mut self, plan: &str, task: &str, agent: &str, took: Span) {
-        self.tasks.entry((plan.to_owned(), task.to_owned(), agent.to_owned())).or_default().push(took);
-        self.agents.entry(agent.to_owned()).or_default().push(took);
+        self.tasks.entry((plan.to_owned(), task.to_owned(), agent.to_owned())).or_default().times.push(took);
+        self.agents.entry(agent.to_owned()).or_default().times.push(took);
+    }
+
+    /// Takes in what an attempt cost that ended well, where that is known.
+    pub fn note_cost(&mut self, plan: &str, task: &str, agent: &str, cost: Money) {
+        self.tasks.entry((plan.to_owned(), task.to_owned(), agent.to_owned())).or_default().costs.push(cost);
+        self.agents.entry(agent.to_owned()).or_default().costs.push(cost);
     }
 
     /// How many attempts were taken in.
     pub fn len(&self) -> usize {
-        self.agents.values().map(Vec::len).sum()
+        self.agents.values().map(|seen| seen.times.len()).sum()
     }
 
     /// Whether there were none.
@@ -78,10 +94,10 @@ impl History {
     /// From how fast to how slow each task of a run goes, in the order of the plan; `None` where nothing is known of it.
     pub fn spreads(&self, spec: &RunSpec) -> Vec<Option<Spread>> {
         let agents: BTreeMap<&str, Option<Spread>> =
-            self.agents.iter().map(|(agent, seen)| (agent.as_str(), spread(seen))).collect();
+            self.agents.iter().map(|(agent, seen)| (agent.as_str(), spread(&seen.times))).collect();
         let of_task = |task: &TaskSpec| {
             let key = (spec.plan.clone(), task.name.clone(), task.agent.clone());
-            let own = self.tasks.get(&key).and_then(|seen| spread(seen));
+            let own = self.tasks.get(&key).and_then(|seen| spread(&seen.times));
             own.or_else(|| agents.get(task.agent.as_str()).copied().flatten())
         };
         spec.tasks.iter().map(of_task).collect()
@@ -90,11 +106,13 @@ impl History {
     /// What is known of each task of a run, in the order of the plan.
     pub fn estimates(&self, spec: &RunSpec) -> Vec<Estimate> {
         let agents: BTreeMap<&str, Estimate> =
-            self.agents.iter().map(|(agent, seen)| (agent.as_str(), median(seen, EstimateFrom::Agent))).collect();
+            self.agents.iter().map(|(agent, seen)| (agent.as_str(), estimate(seen, EstimateFrom::Agent))).collect();
         let by_task = spec.tasks.iter().map(|task| {
             let key = (spec.plan.clone(), task.name.clone(), task.agent.clone());
-            let own = self.tasks.get(&key).map(|seen| median(seen, EstimateFrom::Task));
-            own.or_else(|| agents.get(task.agent.as_str()).copied()).unwrap_or_default()
+            let own = self.tasks.get(&key).map(|seen| estimate(seen, EstimateFrom::Task)).unwrap_or_default();
+            let others = agents.get(task.agent.as_str()).copied().unwrap_or_default();
+            let known = if own.time.is_some() { own } else { others };
+            Estimate { cost: own.cost.or(others.cost), ..known }
         });
         if self.is_empty() { vec![Estimate::default(); spec.tasks.len()] } else { by_task.collect() }
     }
@@ -108,12 +126,17 @@ pub(crate) fn spread(seen: &[Span]) -> Option<Spread> {
     Some(Spread { fast: sorted[last / 4], slow: sorted[last - last / 4], observations: seen.len() as u64 })
 }
 
-/// The one in the middle; the shorter of two.
-fn median(seen: &[Span], from: EstimateFrom) -> Estimate {
+fn estimate(seen: &Seen, from: EstimateFrom) -> Estimate {
+    let time = median(&seen.times);
+    let from = if time.is_some() { from } else { EstimateFrom::None };
+    Estimate { time, from, observations: seen.times.len() as u64, cost: median(&seen.costs) }
+}
+
+/// The one in the middle; the smaller of two.
+fn median<T: Copy + Ord>(seen: &[T]) -> Option<T> {
     let mut sorted = seen.to_vec();
     sorted.sort_unstable();
-    let time = sorted.get(sorted.len().saturating_sub(1) / 2).copied();
-    Estimate { time, from: if time.is_some() { from } else { EstimateFrom::None }, observations: seen.len() as u64 }
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
 }
 
 #[cfg(test)]
@@ -139,6 +162,21 @@ mod tests {
     }
 
     #[test]
+    fn a_task_costs_what_it_cost_before_and_else_what_its_agent_spends() {
+        let spec = run("", &[("known", ""), ("new", "")]);
+        let mut history = History::default();
+        let dollars = |whole: i64| Money::from_nanos(whole * 1_000_000_000);
+        history.note("plan", "known", "a", Span::from_secs(60));
+        let costs = |history: &History| history.estimates(&spec).iter().map(|known| known.cost).collect::<Vec<_>>();
+        assert_eq!(costs(&history), [None, None]);
+        for (plan, task, cost) in [("plan", "known", 7), ("plan", "known", 9), ("x", "x", 1), ("x", "x", 2)] {
+            history.note_cost(plan, task, "a", dollars(cost));
+        }
+        assert_eq!(costs(&history), [Some(dollars(7)), Some(dollars(2))]);
+        assert_eq!(history.len(), 1);
+    }
+
+    #[test]
     fn a_spread_leaves_the_fastest_and_the_slowest_quarter_out() {
         let seconds = |seconds: &[u64]| seconds.iter().copied().map(Span::from_secs).collect::<Vec<_>>();
         let ends = |seen: &[u64]| spread(&seconds(seen)).map(|spread| (spread.fast, spread.slow, spread.observations));
@@ -153,6 +191,6 @@ mod tests {
         let mut history = History::default();
         assert_eq!(history.estimates(&spec), [Estimate::default()]);
         history.note("plan", "one", "another", Span::from_secs(1));
-        assert_eq!(history.estimates(&spec), [Estimate { time: None, from: EstimateFrom::None, observations: 0 }]);
+        assert_eq!(history.estimates(&spec), [Estimate::default()]);
     }
 }

@@ -32,6 +32,7 @@ use tollhouse_state::{Find, Store, StoreError};
 use crate::apply::Apply;
 use landed::Landed;
 use records::Records;
+pub use records::known_cost;
 use states::ByState;
 
 /// A record in a view.

@@ -84,7 +84,7 @@ impl View {
 }
 
 /// What the entries of an attempt come to that no other stands in for, as far as that is known.
-fn known_cost<'e>(entries: impl Iterator<Item = &'e CostEntry> + Clone) -> Option<Money> {
+pub fn known_cost<'e>(entries: impl Iterator<Item = &'e CostEntry> + Clone) -> Option<Money> {
     let corrected: BTreeSet<CostEntryId> = entries.clone().filter_map(|entry| entry.corrects).collect();
     let counts = |entry: &&CostEntry| !corrected.contains(&entry.id) && entry.evidence != Evidence::Unknown;
     entries.filter(counts).filter_map(|entry| entry.amount).reduce(Money::saturating_add)

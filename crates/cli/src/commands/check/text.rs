@@ -189,8 +189,7 @@ fn estimates(report: &CheckReport, printer: &Printer) -> Vec<String> {
         let speed = format!("{:.2} times as fast", what_if.speed_up);
         rows.push(("what if", format!("with {} at once {}: {speed}", what_if.max_parallel, what_if.makespan)));
     }
-    let cost = report.cost_estimate.as_deref().unwrap_or("unknown: there are no prices yet");
-    rows.push(("cost", cost.to_owned()));
+    rows.push(("cost", cost(report)));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, text)| vec![format!("  {name}"), text]).collect();
     vec![String::new(), printer.paint(Look::Bold, "Estimates"), table(&rows)]
 }
@@ -207,6 +206,14 @@ fn time(report: &CheckReport, schedule: &CheckedSchedule) -> String {
         Basis::Timeouts => {
             format!("unknown: no such agent finished anything here yet; {} with all timeouts", schedule.makespan)
         }
+    }
+}
+
+fn cost(report: &CheckReport) -> String {
+    let unknown = report.tasks.iter().filter(|task| task.estimate.cost.is_none()).count();
+    match report.cost_estimate {
+        Some(cost) => format!("about ${cost}, if each task needs one try"),
+        None => format!("unknown: nobody saw yet what {} cost", count(unknown, "task")),
     }
 }
 

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tollhouse_core::Span;
 use tollhouse_core::spec::{RouteSpec, RunSpec, TaskSpec, Weight};
+use tollhouse_core::{Money, Span};
 
 use crate::analysis::{
     Chain, Clashes, Course, Estimate, Extent, Files, History, Overlap, Rehearsal, TaskGraph, overlaps,
@@ -63,8 +63,8 @@ pub struct CheckReport {
     pub duration_estimate: Option<Span>,
     /// How long agents work at most along the chain that takes longest; null without tasks.
     pub time_bound: Option<TimeBound>,
-    /// What it will cost, as a decimal; null: unknown, for there are no prices yet.
-    pub cost_estimate: Option<String>,
+    /// What one try of each task will cost, in US dollars; null: unknown, for of some task nothing is known yet.
+    pub cost_estimate: Option<Money>,
     /// What is allowed, and probably not meant: of each code the first hundred.
     pub warnings: Vec<CheckWarning>,
     /// How many there are beyond those listed.
@@ -209,10 +209,16 @@ pub fn check_report(spec: &RunSpec, facts: &CheckFacts<'_>) -> CheckReport {
         duration_estimate: course.filter(|_| basis == Some(Basis::History)).map(|course| course.makespan),
         schedule,
         time_bound: graph.longest(&bounds).map(|chain| time_bound(spec, &chain)),
-        cost_estimate: None,
+        cost_estimate: cost(&estimates),
         warnings,
         warnings_left_out,
     }
+}
+
+/// What one try of each costs; nothing where that is unknown of one, or there is none.
+fn cost(estimates: &[Estimate]) -> Option<Money> {
+    let all = estimates.iter().map(|estimate| estimate.cost);
+    all.reduce(|one, other| Some(one?.saturating_add(other?))).flatten()
 }
 
 fn names(spec: &RunSpec, places: &[usize]) -> Vec<String> {
@@ -368,6 +374,21 @@ mod tests {
         assert_eq!(told(&report), (Some(Span::from_secs(90)), Basis::History, Span::from_secs(90)));
         let path = report.critical_path.unwrap();
         assert_eq!((path.length, path.timeout), (Span::from_secs(90), Span::from_secs(4200)));
+    }
+
+    #[test]
+    fn a_plan_costs_what_its_tasks_cost_before_and_is_unknown_where_one_of_them_is() {
+        let spec = spec(AGENT, &[("one", ""), ("two", "")]);
+        let mut history = History::default();
+        let told =
+            |history: &History| check_report(&spec, &CheckFacts { history: Some(history), ..CheckFacts::default() });
+        let cents = |count: i64| Money::from_nanos(count * 10_000_000);
+        history.note("plan", "one", "a", Span::from_secs(60));
+        assert_eq!(told(&history).cost_estimate, None);
+        history.note_cost("plan", "one", "a", cents(25));
+        history.note_cost("plan", "x", "a", cents(5));
+        assert_eq!(told(&history).cost_estimate, Some(cents(30)));
+        assert_eq!(check_report(&spec, &CheckFacts::default()).cost_estimate, None);
     }
 
     #[test]
