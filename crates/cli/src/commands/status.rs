@@ -119,25 +119,42 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
     lines.join("\n")
 }
 
-/// The tasks, and the patches that no task made. Of very many tasks those to which something happens or happened.
+/// The tasks, and the patches that no task made. Of very many tasks those that failed, wait for somebody or are under way, and then
+/// the others that are neither done nor yet to begin.
 fn rows(status: &RunStatus, printer: &Printer) -> Vec<Vec<String>> {
     let ids = ShortIds::of(status.patches.iter().map(|patch| patch.id.into()));
     let patches: BTreeMap<PatchId, &PatchRow> = status.patches.iter().map(|patch| (patch.id, patch)).collect();
-    let is_quiet = |task: &TaskRow| {
-        use TaskState as S;
-        matches!(task.state, S::Pending | S::Blocked | S::Queued | S::Completed | S::Skipped)
-    };
     let are_many = status.tasks.len() > TASKS_SHOWN_MAX;
-    let shown = status.tasks.iter().filter(|task| !are_many || !is_quiet(task)).take(TASKS_SHOWN_MAX);
-    let of_task = |task: &TaskRow| task.patch.and_then(|id| patches.get(&id).copied());
-    let mut rows: Vec<Vec<String>> = shown.map(|task| row(task, of_task(task), status, (&ids, printer))).collect();
+    let mut shown: Vec<&TaskRow> = status.tasks.iter().collect();
     if are_many {
-        let more = format!("{} more: toll task list", status.tasks.len() - rows.len());
+        shown.retain(|task| interest(task.state).is_some());
+        shown.sort_by_key(|task| interest(task.state));
+        shown.truncate(TASKS_SHOWN_MAX);
+    }
+    let of_task = |task: &TaskRow| task.patch.and_then(|id| patches.get(&id).copied());
+    let mut rows: Vec<Vec<String>> =
+        shown.into_iter().map(|task| row(task, of_task(task), status, (&ids, printer))).collect();
+    if are_many {
+        let run = status.run.id.random_part();
+        let more = format!("{} more: toll task list --run {run}", status.tasks.len() - rows.len());
         rows.push(vec![format!("  {}", printer.paint(Look::Dim, "…")), printer.paint(Look::Dim, &more)]);
     }
     let handed_in = status.patches.iter().filter(|patch| patch.task.is_none());
     rows.extend(handed_in.map(|patch| patch_row(patch, &ids, printer)));
     rows
+}
+
+/// Which of very many tasks are shown first; none where one is of many like it.
+const fn interest(state: TaskState) -> Option<u8> {
+    use TaskState as S;
+    match state {
+        S::Failed => Some(0),
+        S::Waiting => Some(1),
+        S::Running | S::Validating => Some(2),
+        S::Retrying => Some(3),
+        S::Canceled => Some(4),
+        S::Pending | S::Blocked | S::Queued | S::Completed | S::Skipped => None,
+    }
 }
 
 /// A patch that no task made.

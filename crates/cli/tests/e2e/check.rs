@@ -202,7 +202,10 @@ fn how_long_it_will_take_is_unknown_until_an_agent_finished_something() {
     let plan = tasks(&["a", "b"]);
     let before = report(&bench, &plan);
     assert_eq!((&before["duration_estimate"], &before["schedule"]["basis"]), (&Value::Null, &json!("timeouts")));
-    assert_eq!(before["tasks"][0]["estimate"], json!({ "time": null, "from": "none", "observations": 0 }));
+    assert_eq!(
+        before["tasks"][0]["estimate"],
+        json!({ "time": null, "from": "none", "observations": 0, "cost": null })
+    );
     let said = bench.toll(&["run", "../plan.toml"]);
     assert_eq!(said.code, Some(0), "{said}");
     let after = report(&bench, &plan);

@@ -35,7 +35,7 @@ use crate::view::View;
 use draft::{Draft, Will};
 pub(crate) use hold::waits_for_word;
 pub(crate) use lease::next_trial;
-pub(crate) use winding::{can_be_done, can_do, next_deadline, standstill};
+pub(crate) use winding::{able, can_be_done, can_do, next_deadline, standstill};
 
 pub use acceptance::is_awaited;
 pub use lease::next_task;

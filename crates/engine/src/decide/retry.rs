@@ -7,7 +7,7 @@ use tollhouse_core::lifecycle::{AttemptState, PatchState, RetryOr, TaskState};
 use tollhouse_core::limits;
 
 use super::draft::Draft;
-use super::{breaker, task};
+use super::{breaker, task, winding};
 use crate::guard::{Guard, stops};
 use crate::outcome::RateLimit;
 
@@ -42,13 +42,17 @@ fn has_refused_patch(draft: &Draft<'_>, task: &Task) -> bool {
     patch.is_some_and(|patch| matches!(patch.state, PatchState::Quarantined | PatchState::Dropped))
 }
 
-/// What the last tries at a task have in common, where that is too much. Those of agents that have handed it on do not count: who
-/// takes over has not tried yet.
+/// What the last tries at a task have in common, where that is too much and everybody has tried who may. Those of agents that have
+/// handed it on do not count.
 fn in_a_row(draft: &Draft<'_>, task: &Task) -> Option<String> {
     let most = limits::SAME_ENDS_MAX;
     let next = Task { state: TaskState::Retrying, ..task.clone() };
     let mut attempts = draft.under::<Attempt>(task.id);
     attempts.retain(|attempt| next.candidates().any(|agent| agent == attempt.agent));
+    let has_tried = |agent: &str| attempts.iter().any(|attempt| attempt.agent == agent);
+    if winding::able(draft.view(), task.run, &next).any(|agent| !has_tried(agent)) {
+        return None;
+    }
     attempts.sort_unstable_by_key(|attempt| std::cmp::Reverse(attempt.number));
     if attempts.len() < most {
         return None;

@@ -200,6 +200,23 @@ pub(crate) fn can_be_done(view: &View, task: &Task) -> bool {
     shared(view).any(|worker| !worker.state.is_finished() && can_do(run, &worker.capabilities, task))
 }
 
+/// The agents that the next attempt at a task may go to and that are able to do it, with whoever is there to execute it.
+pub(crate) fn able<'t>(view: &'t View, id: RunId, task: &'t Task) -> impl Iterator<Item = &'t str> {
+    let run = view.get::<Run>(id);
+    let can = |run: &Run, agent: &str, worker: &BTreeSet<String>| {
+        lacks(run, &task.spec.capabilities, agent, worker).is_empty()
+    };
+    let is_able = move |agent: &str| match run {
+        Some(run) if run.spec.crew == Crew::Own => can(run, agent, &BTreeSet::new()),
+        // Who does not know the shared workers cannot say that none of them fits.
+        Some(run) if view.is_fleet() => {
+            shared(view).any(|worker| !worker.state.is_finished() && can(run, agent, &worker.capabilities))
+        }
+        _ => true,
+    };
+    task.candidates().filter(move |agent| is_able(agent))
+}
+
 fn shared(view: &View) -> impl Iterator<Item = &Worker> {
     view.all::<Worker>().filter(|worker| worker.run.is_none())
 }

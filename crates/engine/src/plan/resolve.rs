@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, MAX_PARALLEL_DEFAULT};
+use tollhouse_core::limits::{ATTEMPT_TIMEOUT_DEFAULT, ATTEMPTS_DEFAULT, MAX_PARALLEL_DEFAULT, TASKS_MAX};
 use tollhouse_core::spec::{AgentSpec, LandMode, PolicySpec, RouteSpec, RunSpec, TaskSpec};
 
 use super::config::ProjectSpec;
@@ -44,7 +44,7 @@ pub fn resolve(
     defaults: &Defaults,
 ) -> Result<RunSpec, Vec<Problem>> {
     let mut problems = plan.problems.clone();
-    if let Some(problem) = too_many(plan.tasks.len()) {
+    if let Some(problem) = too_many(plan.tasks.len(), TASKS_MAX) {
         problems.wrong(&Place::default(), problem, "make several plans of it");
     }
     let mut policy = project.levels();

@@ -1,16 +1,23 @@
 //! Changes that take each other back.
 
+use std::collections::BTreeMap;
+
 use tollhouse_core::entity::RuleVerdict;
 use tollhouse_core::limits::{OSCILLATION_AT, OSCILLATION_LOOKS_AT};
-use tollhouse_core::{Description, FileChange};
+use tollhouse_core::{Description, FileChange, RepoPath};
 
 use super::rule::OSCILLATION;
 
 /// Whether a patch goes on with a back and forth: `landed` are the patches that landed before it, the oldest first. Of those
 /// to one file the newest few are looked at, with the patch itself.
 pub fn judge_history(patch: &Description, landed: &[&Description], waived: &[String]) -> RuleVerdict {
+    let mut before: BTreeMap<&RepoPath, Vec<&FileChange>> =
+        patch.files.iter().map(|file| (&file.path, Vec::new())).collect();
+    for change in landed.iter().rev().flat_map(|description| &description.files) {
+        before.entry(&change.path).and_modify(|changes| changes.push(change));
+    }
     let found = patch.files.iter().find_map(|file| {
-        let before = landed.iter().rev().filter_map(|description| change_to(description, file));
+        let before = before.get(&file.path).into_iter().flatten().copied();
         let newest: Vec<&FileChange> = std::iter::once(file).chain(before).take(OSCILLATION_LOOKS_AT).collect();
         let undoes = |one: &&&FileChange| newest.iter().any(|other| one.undoes(other) || other.undoes(one));
         let (count, of) = (newest.iter().filter(undoes).count(), newest.len());
@@ -21,15 +28,11 @@ pub fn judge_history(patch: &Description, landed: &[&Description], waived: &[Str
     OSCILLATION.verdict(found, waived)
 }
 
-fn change_to<'d>(description: &'d Description, file: &FileChange) -> Option<&'d FileChange> {
-    description.files.iter().find(|other| other.path == file.path)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tollhouse_core::ChangeKind;
     use tollhouse_core::entity::RuleOutcome;
-    use tollhouse_core::{ChangeKind, RepoPath};
 
     use super::*;
 

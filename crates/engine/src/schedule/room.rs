@@ -85,8 +85,9 @@ fn limit(most: u32) -> usize {
     usize::try_from(most).unwrap_or(usize::MAX)
 }
 
-/// What is in the way of a queued task beside others, if anything is: those under way, or that are to be. `alive` counts the attempts of the run whose processes may still be
-/// there: one whose task is already overdue occupies the machine until they are gone.
+/// What is in the way of a queued task beside others, if anything is: those under way, or that are to be. `alive` counts the
+/// attempts of the run whose processes may still be there: one whose task is already overdue occupies the machine until they are
+/// gone.
 pub(crate) fn obstacle<'t>(run: &Run, task: &Task, others: &[&'t Task], alive: usize) -> Option<Obstacle<'t>> {
     if is_full(run, alive) {
         return Some(Obstacle::Full { most: run.spec.max_parallel });

@@ -3,9 +3,12 @@
 use std::fmt::Write;
 
 use tollhouse_core::Span;
+use tollhouse_core::limits::TASKS_MAX;
 use tollhouse_engine::analysis::{Extent, TaskGraph};
 use tollhouse_engine::plan::{Defaults, Problem, PromptTexts, Source, read_plan, read_project, resolve};
 use tollhouse_engine::report::{CheckFacts, CheckReport, check_report};
+
+use crate::told::tell_whoever_runs_it_alone;
 
 const PROJECT: &str = "[agents.a]\ncommand = [\"a\"]\n[[gate]]\nname = \"g\"\nrun = \"g\"\n";
 
@@ -50,6 +53,18 @@ fn a_plan_of_very_many_tasks_is_analysed() {
     assert_eq!(report.critical_path.unwrap().tasks.len(), 10);
     assert_eq!((report.conflicts.len(), report.conflicts_extent), (0, Extent::Whole));
     assert_eq!(report.waves.iter().map(Vec::len).sum::<usize>(), tasks);
+}
+
+#[test]
+fn more_tasks_than_a_run_may_have_are_told() {
+    if many() < TASKS_MAX {
+        tell_whoever_runs_it_alone(&format!(
+            "skipped: a plan of {TASKS_MAX} tasks is read where {TASKS_MAX} are drawn"
+        ));
+        return;
+    }
+    let told = messages(&plan(TASKS_MAX + 1, |_| String::new()));
+    assert_eq!(told, ["1000001 tasks are more than the 1000000 that a run may have"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use tollhouse_core::Span;
 use tollhouse_core::entity::{Attempt, Effect, ErrorClass, ExitStatus, Work};
 use tollhouse_core::lifecycle::TaskState;
-use tollhouse_core::spec::{AgentSpec, Escalation, RunSpec, TaskSpec};
+use tollhouse_core::spec::{AgentSpec, Escalation, RouteSpec, RunSpec, TaskSpec};
 use tollhouse_engine::{AttemptFacts, Command, Outcome};
 
 use crate::world::{Luck, SLOW_DOWN, World, claimant, spec, task};
@@ -112,6 +112,22 @@ fn who_takes_over_may_try_although_the_last_ones_all_ended_in_the_same_way() {
     assert_eq!(agents(&world), ["script", "script", "script", "second", "second", "second"]);
     assert_eq!((world.state_of("a"), world.task("a").attempts_used), (TaskState::Failed, 6));
     assert!(reason(&world).starts_with("it ended in the same way 3 times in a row"), "{}", reason(&world));
+}
+
+#[test]
+fn everybody_in_a_route_is_asked_before_it_counts_that_all_end_in_the_same_way() {
+    let mut plan = spec(vec![often("a")], 1);
+    let names = ["script", "second", "third", "fourth"];
+    let others: Vec<AgentSpec> =
+        names[1..].iter().map(|name| AgentSpec { name: (*name).to_owned(), ..plan.agents[0].clone() }).collect();
+    plan.agents.extend(others);
+    let route = RouteSpec { agents: names.map(str::to_owned).to_vec(), ..RouteSpec::default() };
+    plan.tasks[0].route = Some(route);
+    let world = done(&plan, &[Luck::GateSaysNo; 9]);
+    assert_eq!(agents(&world), names);
+    assert!(reason(&world).starts_with("it ended in the same way 3 times in a row"), "{}", reason(&world));
+    let world = done(&plan, &[Luck::GateSaysNo, Luck::GateSaysNo, Luck::GateSaysNo, Luck::Good]);
+    assert_eq!((world.state_of("a"), agents(&world).len()), (TaskState::Completed, 4));
 }
 
 #[test]

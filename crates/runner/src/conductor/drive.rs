@@ -46,6 +46,9 @@ pub(super) struct Drive<'d> {
     pub(super) switches: &'d Switches,
     /// The epoch that this program drives with; 0 before it does.
     pub(super) epoch: u64,
+    /// Whether the circuit breaker of an agent moved since the clock was looked at last: where another run moved it, something may be
+    /// free to begin.
+    pub(super) breakers_moved: bool,
 }
 
 /// How a drive came to its end.
@@ -72,6 +75,7 @@ impl Drive<'_> {
     }
 
     fn show(&mut self, events: &[Event]) {
+        self.breakers_moved |= events.iter().any(|event| event.record.kind() == Kind::Breaker);
         (self.watch)(&Progress { events, view: self.engine.view(), run: self.run });
     }
 
@@ -140,6 +144,9 @@ impl Drive<'_> {
                 interruptions += 1;
                 self.interrupt(interruptions)?;
             }
+            if std::mem::take(&mut self.breakers_moved) {
+                self.execute(&Command::Tick { run: self.run }, &Actor::Engine, clock::at())?;
+            }
             let state = self.state();
             self.stop_what_is_unwanted(state);
             // One that is over or judged as a whole cannot be paused, so what is asked for is left for whoever resumes it.
@@ -171,19 +178,10 @@ impl Drive<'_> {
                     looked = Some(at.now);
                     self.execute(&Command::Tick { run: self.run }, &Actor::Engine, at)?;
                 }
-                Err(_) => self.look_around()?,
+                // Hears what others did.
+                Err(_) => self.catch_up()?,
             }
         }
-    }
-
-    /// Hears what others did. Where another run moved the circuit breaker of an agent, something may be free to begin.
-    fn look_around(&mut self) -> Result<(), EngineError> {
-        let events = self.engine.catch_up()?;
-        self.show(&events);
-        if events.iter().any(|event| event.record.kind() == Kind::Breaker) {
-            self.execute(&Command::Tick { run: self.run }, &Actor::Engine, clock::at())?;
-        }
-        Ok(())
     }
 
     /// Takes an effect on; the answer is whether it is to be done. Where somebody took it back first, it is not.

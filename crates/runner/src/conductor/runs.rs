@@ -243,8 +243,16 @@ impl<'a> Conductor<'a> {
     ) -> Result<RunStatus, RunnerError> {
         let switches = Switches::default();
         let person = Actor::Person(self.person.clone());
-        let mut drive =
-            Drive { engine, run: id, watch, interrupted: self.interrupted, person, switches: &switches, epoch: 0 };
+        let mut drive = Drive {
+            engine,
+            run: id,
+            watch,
+            interrupted: self.interrupted,
+            person,
+            switches: &switches,
+            epoch: 0,
+            breakers_moved: false,
+        };
         let hands = Hands { site: self.site, person: &self.person, switches: &switches };
         drive.take()?;
         let ready = drive.recover(&hands).and_then(|()| go_on(&mut drive));

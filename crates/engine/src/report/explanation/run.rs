@@ -6,7 +6,8 @@ use tollhouse_core::lifecycle::{RunState, TaskState};
 
 use super::{Explanation, Scene, headline};
 
-/// Of more tasks only the first of each state are named.
+/// Of more tasks or workstreams only some are named: of those that were missed the ones that failed first, of others the first of each
+/// state.
 const TOLD_MAX: usize = 10;
 
 pub(super) fn explain(scene: Scene<'_>, run: &Run) -> Explanation {
@@ -19,7 +20,11 @@ pub(super) fn explain(scene: Scene<'_>, run: &Run) -> Explanation {
     };
     // The cause is in the reason already.
     let told = |task: &Task| because.iter().any(|why| why.starts_with(&format!("{} is critical", task.spec.name)));
-    let missed: Vec<&&Task> = tasks.iter().filter(|task| task.is_missed() && !told(task)).collect();
+    let mut missed: Vec<&&Task> = tasks.iter().filter(|task| task.is_missed() && !told(task)).collect();
+    if missed.len() > TOLD_MAX {
+        // Causes before what was missed for them.
+        missed.sort_by_key(|task| task.state != TaskState::Failed);
+    }
     let more = missed.len().saturating_sub(TOLD_MAX);
     because.extend(
         missed
@@ -31,11 +36,7 @@ pub(super) fn explain(scene: Scene<'_>, run: &Run) -> Explanation {
         because.push(format!("{more} more were missed"));
     }
     because.extend(unfinished(&tasks));
-    let own = scene.view.all::<Workstream>().filter(|one| one.run == run.id);
-    because.extend(own.filter(|one| one.is_missed() || !one.state.is_finished()).map(|one| match &one.reason {
-        Some(why) => format!("workstream {} is {}: {why}", one.spec.name, one.state),
-        None => format!("workstream {} is {}", one.spec.name, one.state),
-    }));
+    because.extend(workstreams(scene, run));
     if run.state == RunState::Verifying {
         let on = run.verified_commit.as_deref().unwrap_or("what landed");
         because.push(format!("its own gates judge {on}: {}", run.spec.acceptance.join(", ")));
@@ -80,4 +81,18 @@ fn unfinished(tasks: &[&Task]) -> Vec<String> {
         }
     };
     TaskState::ALL.iter().filter_map(told).collect()
+}
+
+/// The workstreams that were missed or are not finished.
+fn workstreams(scene: Scene<'_>, run: &Run) -> Vec<String> {
+    let own = scene.view.all::<Workstream>().filter(|one| one.run == run.id);
+    let mut told: Vec<&Workstream> = own.filter(|one| one.is_missed() || !one.state.is_finished()).collect();
+    let more = told.len().saturating_sub(TOLD_MAX);
+    told.truncate(TOLD_MAX);
+    let line = |one: &Workstream| match &one.reason {
+        Some(why) => format!("workstream {} is {}: {why}", one.spec.name, one.state),
+        None => format!("workstream {} is {}", one.spec.name, one.state),
+    };
+    let rest = (more > 0).then(|| format!("{more} more workstreams are missed or not finished"));
+    told.into_iter().map(line).chain(rest).collect()
 }

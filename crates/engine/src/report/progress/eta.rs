@@ -14,6 +14,7 @@ use super::scene::Scene;
 use super::waits::WaitCounts;
 use super::{minus, plus};
 use crate::analysis::{Clashes, History, Rehearsal, Spread, spread};
+use crate::decide::able;
 use crate::schedule::breaker_obstacle;
 
 /// How long a run may still take: what is left of it, rehearsed with how long attempts took that were seen. Nobody knows how long
@@ -183,7 +184,7 @@ fn tasks(count: u64) -> String {
 }
 
 /// An agent that is to do something of what is left, and gets no work now.
-fn kept_out<'v>(scene: &Scene<'_>, remaining: &Remaining<'v>) -> Option<&'v str> {
+fn kept_out<'v>(scene: &Scene<'v>, remaining: &Remaining<'v>) -> Option<&'v str> {
     let has_begun = |task: &Task| matches!(task.state, TaskState::Running | TaskState::Validating);
     let is_out = |agent: &str| {
         let breaker = scene.view.get::<Breaker>(BreakerId::of_agent(agent));
@@ -191,7 +192,10 @@ fn kept_out<'v>(scene: &Scene<'_>, remaining: &Remaining<'v>) -> Option<&'v str>
     };
     let waiting = remaining.tasks.iter().copied().filter(|task| !has_begun(task));
     // Of those that may go to several, one is enough.
-    let kept_out = waiting.filter_map(|task| task.candidates().all(is_out).then(|| task.candidates().next()).flatten());
+    let kept_out = waiting.filter_map(|task| {
+        let able = || able(scene.view, task.run, task);
+        able().next().filter(|_| able().all(is_out))
+    });
     kept_out.min()
 }
 

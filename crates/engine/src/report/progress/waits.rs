@@ -10,7 +10,7 @@ use tollhouse_core::lifecycle::{EffectState, RunState, TaskState};
 use tollhouse_core::spec::Crew;
 
 use super::scene::Scene;
-use crate::decide::{can_be_done, can_do};
+use crate::decide::{able, can_be_done, can_do};
 use crate::schedule::{agent_is_full, breaker_obstacle, is_full, money_obstacle};
 
 /// What tasks wait for: each is counted once, with what is in its way first. They add up to those that wait.
@@ -95,7 +95,7 @@ impl<'s, 'v> Queue<'s, 'v> {
     fn place<'c>(&mut self, task: &'v Task, counts: &'c mut WaitCounts) -> &'c mut u64 {
         if !self.has_worker(task) {
             &mut counts.worker
-        } else if task.candidates().all(|agent| self.is_kept_out(agent)) {
+        } else if able(self.scene.view, task.run, task).all(|agent| self.is_kept_out(agent)) {
             &mut counts.agent
         } else if self.is_full {
             &mut counts.room

@@ -2,6 +2,7 @@
 
 mod crew_and_money;
 mod scenes;
+mod work;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -14,7 +15,8 @@ use tollhouse_engine::report::{Explanation, explain};
 use tollhouse_state::{Cursor, Store};
 
 use self::crew_and_money::{breakers, budgets, cost_entries, workers, workstreams};
-use self::scenes::{Scene, attempts, effects, gate_runs, is_at_rest, patches, runs, tasks};
+use self::scenes::{Scene, is_at_rest, patches, runs, tasks};
+use self::work::{attempts, effects, gate_runs};
 use crate::world::{ALL_LUCK, World, spec, task};
 
 /// The commands that an explanation may name: those that there are. `crates/cli` compares them with what `toll` knows.

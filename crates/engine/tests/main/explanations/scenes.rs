@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use tollhouse_core::entity::{Attempt, Effect, ErrorClass, GateRun, Patch, Task, Work};
-use tollhouse_core::lifecycle::{AttemptState, EffectState, GateRunState, PatchState, RunState, TaskState};
+use tollhouse_core::entity::{Effect, ErrorClass, Patch, Task};
+use tollhouse_core::lifecycle::{PatchState, RunState, TaskState};
 use tollhouse_core::spec::{
     AgentSpec, LandMode, OnDependencyFailure, PolicySpec, RouteSpec, RunSpec, Strategy, TaskSpec, Weight,
 };
 use tollhouse_core::{RecordId, RunId, Span, Timestamp};
-use tollhouse_engine::{
-    AttemptFacts, Command, Found, Liveness, Outcome, PatchWish, Seen, TaskWish, Viewed, Witness, fork_of,
-};
+use tollhouse_engine::{AttemptFacts, Command, Liveness, Outcome, PatchWish, Seen, TaskWish, Viewed, fork_of};
 
-use crate::world::{Luck, World, claimant, gate, new_patch, spec, task};
+use crate::world::{Luck, World, claimant, new_patch, spec, task};
 
 /// One record at one moment.
 pub(super) struct Scene {
@@ -89,7 +87,7 @@ pub(super) fn has<T: Viewed>(is_meant: impl Fn(&T) -> bool) -> impl Fn(&World) -
     move |world| world.view().all::<T>().any(&is_meant)
 }
 
-fn has_patch(state: PatchState) -> impl Fn(&World) -> bool {
+pub(super) fn has_patch(state: PatchState) -> impl Fn(&World) -> bool {
     has::<Patch>(move |patch| patch.state == state)
 }
 
@@ -98,7 +96,7 @@ fn task_is(name: &'static str, state: TaskState) -> impl Fn(&World) -> bool {
 }
 
 /// The unsettled effect of a kind of work.
-fn effect(world: &World, name: &str) -> Effect {
+pub(super) fn effect(world: &World, name: &str) -> Effect {
     let mut effects = world.view().all::<Effect>();
     effects.find(|effect| effect.work.name() == name && !effect.state.is_finished()).expect("it was asked for").clone()
 }
@@ -112,7 +110,7 @@ pub(super) fn begun(mut world: World, name: &str) -> World {
 }
 
 /// A runner does an effect, and this comes of it.
-fn did(world: World, name: &str, outcome: Outcome) -> World {
+pub(super) fn did(world: World, name: &str, outcome: Outcome) -> World {
     let mut world = begun(world, name);
     let effect = effect(&world, name);
     let report = Command::Report { effect: effect.id, epoch: effect.epoch, outcome: Box::new(outcome) };
@@ -339,119 +337,6 @@ pub(super) fn patches() -> Vec<Scene> {
         of_patch("given up by a person", told(lucky(Luck::GateSaysNo), on_patch(PatchWish::Drop))),
         of_patch("left by an attempt that came too late", done(world(vec![once("a", &[])], &[("a", &[Luck::Hangs])]))),
         of_patch("landed", done(usual())),
-    ]
-}
-
-pub(super) fn gate_runs() -> Vec<Scene> {
-    let of_gate = |title: &'static str, name: &str, state: GateRunState, world: World| {
-        let id = find::<GateRun>(&world, |one| one.gate.name == name && one.state == state);
-        scene(title, world, id)
-    };
-    let usual = || one_try(|_| {});
-    let applied = || until(usual(), has_patch(PatchState::Applied));
-    let lucky = |luck: Luck| done(World::new(&spec(vec![once("a", &[])], 4), &[("a", &[luck])], 7));
-    let said_no_first = {
-        let mut plan = spec(vec![once("a", &[])], 4);
-        plan.gates = vec![gate("unit", &[]), gate("e2e", &["unit"])];
-        done(World::new(&plan, &[("a", &[Luck::GateSaysNo])], 7))
-    };
-    let stopped = did(applied(), "gate", Outcome::Stopped { reason: "it was stopped".to_owned() });
-    vec![
-        of_gate("its turn has come", "lint", GateRunState::Pending, applied()),
-        of_gate("its run is paused", "lint", GateRunState::Pending, told(applied(), pause("lunch"))),
-        of_gate("it needs another gate", "unit", GateRunState::Blocked, applied()),
-        of_gate("its program runs", "lint", GateRunState::Running, begun(applied(), "gate")),
-        gone(of_gate(
-            "its program ran, and what drove its run is gone",
-            "lint",
-            GateRunState::Running,
-            begun(applied(), "gate"),
-        )),
-        of_gate("failed", "unit", GateRunState::Failed, lucky(Luck::GateSaysNo)),
-        of_gate("could not be judged", "lint", GateRunState::Error, lucky(Luck::GateBreaks)),
-        of_gate("stopped", "lint", GateRunState::Error, stopped),
-        of_gate("skipped for the gate that it needs", "e2e", GateRunState::Skipped, said_no_first),
-        of_gate("passed", "lint", GateRunState::Passed, done(usual())),
-    ]
-}
-
-pub(super) fn attempts() -> Vec<Scene> {
-    let of_attempt = |title: &'static str, state: AttemptState, world: World| {
-        let id = find::<Attempt>(&world, |attempt| attempt.state == state);
-        scene(title, world, id)
-    };
-    let usual = || one_try(|_| {});
-    let lucky = |luck: Luck| done(World::new(&spec(vec![once("a", &[])], 4), &[("a", &[luck])], 7));
-    vec![
-        of_attempt("at work", AttemptState::Running, begun(usual(), "spawn")),
-        gone(of_attempt(
-            "at work, and the program that drives its run is gone",
-            AttemptState::Running,
-            begun(usual(), "spawn"),
-        )),
-        of_attempt("ended well", AttemptState::Succeeded, done(usual())),
-        of_attempt("ended badly", AttemptState::Failed, lucky(Luck::AgentFails)),
-        of_attempt("took too long", AttemptState::TimedOut, lucky(Luck::Hangs)),
-        of_attempt(
-            "stopped",
-            AttemptState::Interrupted,
-            told(begun(usual(), "spawn"), pause("interrupted by a signal")),
-        ),
-        of_attempt("canceled with its run", AttemptState::Canceled, told(begun(usual(), "spawn"), cancel)),
-        of_attempt("lost", AttemptState::Lost, lost()),
-        of_attempt(
-            "no program of its agent was found",
-            AttemptState::Failed,
-            did(
-                usual(),
-                "spawn",
-                Outcome::Failed {
-                    class: ErrorClass::PlanInconsistent,
-                    reason: "agent script: program \"claude\" was not found".to_owned(),
-                },
-            ),
-        ),
-    ]
-}
-
-/// A world in which the program that drove a run died with an agent at work, and another one looked.
-fn lost() -> World {
-    let mut world = begun(one_try(|_| {}), "spawn");
-    world.drive();
-    let effect = effect(&world, "spawn");
-    let reason = effect.reason.clone().expect("it says who is gone");
-    let found = Found::outcome(Outcome::Vanished { facts: AttemptFacts::default(), reason });
-    let by = Witness::Conductor(world.conductor);
-    world.execute(&Command::Settle { effect: effect.id, by, found }).expect("what was seen is taken");
-    world
-}
-
-pub(super) fn effects() -> Vec<Scene> {
-    let of_effect = |title: &'static str, state: EffectState, world: World| {
-        let id = find::<Effect>(&world, |effect| effect.state == state);
-        scene(title, world, id)
-    };
-    let usual = || one_try(|_| {});
-    let unknown = {
-        let mut world = begun(usual(), "spawn");
-        world.drive();
-        world
-    };
-    let landing = until(usual(), has::<Effect>(|effect| matches!(effect.work, Work::Land { .. })));
-    let land = find::<Effect>(&landing, |effect| matches!(effect.work, Work::Land { .. }));
-    vec![
-        of_effect("asked for", EffectState::Requested, usual()),
-        of_effect(
-            "asked for in a paused run",
-            EffectState::Requested,
-            told(until(usual(), has_patch(PatchState::Applied)), pause("lunch")),
-        ),
-        of_effect("begun", EffectState::Started, begun(usual(), "spawn")),
-        gone(of_effect("begun, and the program that did it is gone", EffectState::Started, begun(usual(), "spawn"))),
-        of_effect("nobody knows how it went", EffectState::Unknown, unknown),
-        scene("a landing", landing, land),
-        of_effect("failed", EffectState::Failed, lost()),
-        of_effect("done", EffectState::Done, done(usual())),
     ]
 }
 

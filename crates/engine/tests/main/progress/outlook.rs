@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tollhouse_core::entity::{Effect, Run};
 use tollhouse_core::lifecycle::{BreakerState, EffectState, RunState, TaskState, WorkstreamState};
-use tollhouse_core::spec::{LandMode, RunSpec, TaskSpec, WorkstreamSpec};
+use tollhouse_core::spec::{AgentSpec, LandMode, RouteSpec, RunSpec, TaskSpec, WorkstreamSpec};
 use tollhouse_core::{RunId, Span, Timestamp};
 use tollhouse_engine::analysis::History;
 use tollhouse_engine::report::{
@@ -189,14 +189,27 @@ fn an_agent_that_failed_too_often_makes_it_unknown() {
     let tasks = names.iter().map(|name| TaskSpec { attempts: 1, ..task(name, &[]) }).collect();
     let luck: Vec<(&str, &[Luck])> =
         names.iter().take(5).map(|name| (name.as_str(), &[Luck::AgentFails][..])).collect();
-    let mut world = World::new(&without_gates(tasks, 1), &luck, 7);
-    world.go_until(|world| {
-        let mut breakers = progress(world).agents.into_iter().filter_map(|agent| agent.breaker);
-        breakers.any(|breaker| breaker.state == BreakerState::Open)
-    });
-    let progress = after(&world, &[10]);
-    assert_eq!((unknown(&progress), progress.waits.agent), (Some(EtaUnknown::AgentKeptOut), 1));
-    assert_eq!(waits_for(&progress), Some(WaitsFor::Time));
+    let alone = without_gates(tasks, 1);
+    // That another one is in its route, too, who is not able to do it, is no help.
+    let mut beside = alone.clone();
+    beside.agents[0].capabilities = BTreeSet::from(["rust".to_owned()]);
+    let weak = AgentSpec { name: "weak".to_owned(), capabilities: BTreeSet::new(), ..beside.agents[0].clone() };
+    beside.agents.push(weak);
+    for task in &mut beside.tasks {
+        task.capabilities = BTreeSet::from(["rust".to_owned()]);
+        let agents = vec!["weak".to_owned(), task.agent.clone()];
+        task.route = Some(RouteSpec { agents, ..RouteSpec::default() });
+    }
+    for spec in [alone, beside] {
+        let mut world = World::new(&spec, &luck, 7);
+        world.go_until(|world| {
+            let mut breakers = progress(world).agents.into_iter().filter_map(|agent| agent.breaker);
+            breakers.any(|breaker| breaker.state == BreakerState::Open)
+        });
+        let progress = after(&world, &[10]);
+        assert_eq!((unknown(&progress), progress.waits.agent), (Some(EtaUnknown::AgentKeptOut), 1));
+        assert_eq!(waits_for(&progress), Some(WaitsFor::Time));
+    }
 }
 
 #[test]

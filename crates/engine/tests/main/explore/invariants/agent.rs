@@ -81,7 +81,8 @@ fn slow_down_is_waited_for(s: &Scene<'_>) -> bool {
     })
 }
 
-/// Three in a row that ended in the same way by a fault of the agent's own, and yet another.
+/// Three in a row of those who may take the task that ended in the same way by a fault of the agent's own, everybody having tried, and
+/// yet another.
 fn same_ends_stop(s: &Scene<'_>) -> bool {
     let how = |attempt: &Attempt| {
         let end = attempt.end.as_ref()?;
@@ -93,7 +94,19 @@ fn same_ends_stop(s: &Scene<'_>) -> bool {
         let mut attempts: Vec<&Attempt> = s.attempts.iter().copied().filter(|one| one.task == task.id).collect();
         attempts.sort_unstable_by_key(|attempt| attempt.number);
         let same = |three: &[&Attempt]| how(three[0]).is_some() && three.iter().all(|one| how(one) == how(three[0]));
-        attempts.windows(4).all(|four| !same(&four[..3]))
+        // Who may take each: those of its route, else its own, until it was handed on.
+        let may = |at: usize| {
+            let used = u32::try_from(at).expect("a small number");
+            let step = task.spec.escalate.iter().filter(|step| step.after <= used).max_by_key(|step| step.after);
+            let routed = task.spec.route.as_ref().map_or(vec![task.spec.agent.clone()], |route| route.agents.clone());
+            step.map_or(routed, |step| vec![step.agent.clone()])
+        };
+        (3..attempts.len()).all(|at| {
+            let may = may(at);
+            let theirs: Vec<&Attempt> = attempts[..at].iter().copied().filter(|one| may.contains(&one.agent)).collect();
+            let all_tried = may.iter().all(|agent| theirs.iter().any(|one| one.agent == *agent));
+            !all_tried || theirs.len() < 3 || !same(&theirs[theirs.len() - 3..])
+        })
     })
 }
 

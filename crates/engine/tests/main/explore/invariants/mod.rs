@@ -1,6 +1,7 @@
 //! What must hold, in the lifecycles' own sentences, over the records alone: nothing here asks the engine or its tables.
 
 mod agent;
+mod gate;
 mod moment;
 mod money;
 mod route;
@@ -17,8 +18,9 @@ type OfState = Invariant<fn(&Scene<'_>) -> bool>;
 type OfStep = Invariant<fn(&Step<'_>) -> bool>;
 
 /// What holds in each state.
-const IN_EACH_STATE: [&[OfState]; 6] = [
+const IN_EACH_STATE: [&[OfState]; 7] = [
     moment::IN_EACH_STATE,
+    gate::IN_EACH_STATE,
     worker::IN_EACH_STATE,
     stream::IN_EACH_STATE,
     money::IN_EACH_STATE,

@@ -66,8 +66,8 @@ pub(in crate::explore) fn fallback() -> Setting {
 pub(in crate::explore) fn handed_on() -> Setting {
     let mut one = tasks(&[("a", &[])]);
     routed(&mut one[0], Strategy::RoundRobin, &["script", "second"]);
-    one[0].attempts = 3;
-    one[0].escalate.push(Escalation { after: 2, agent: "third".to_owned() });
+    one[0].attempts = 4;
+    one[0].escalate.push(Escalation { after: 3, agent: "third".to_owned() });
     Setting {
         tries: &[Try::Good, Try::ExitsWith3],
         allowance: Allowance { deaths: 1, ..NONE },
