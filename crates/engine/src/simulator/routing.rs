@@ -189,9 +189,27 @@ impl Seen<'_> {
         let by_rule = match decision.strategy {
             Strategy::Fixed => Some(&chosen.agent) == first,
             Strategy::RoundRobin => Some(&chosen.agent) == fewest,
-            Strategy::Best => left.iter().all(|row| row.figures.is_some()),
+            Strategy::Best => Some(&chosen.agent) == self.best_of(&left),
         };
         claim(by_rule, "a strategy chooses as it says", told)
+    }
+
+    /// Whoever was asked less than log2(1 + all their attempts) times, rounded down, else the first of the best scores; nobody where
+    /// the figures are not those of before the run and of the run.
+    fn best_of<'r>(&self, left: &[&'r RoutingCandidate]) -> Option<&'r String> {
+        let scored: Vec<_> = left.iter().map(|row| Some((&row.agent, row.figures?))).collect::<Option<_>>()?;
+        let before = |agent: &String| self.run.spec.records.get(agent).map_or(0, |record| record.leases);
+        if left.iter().zip(&scored).any(|(row, (_, of))| of.record.leases != before(&row.agent) + row.leases) {
+            return None;
+        }
+        let all: u64 = scored.iter().map(|(_, of)| of.record.leases).sum();
+        let (rare, least) =
+            scored.iter().map(|(agent, of)| (*agent, of.record.leases)).min_by_key(|(_, asked)| *asked)?;
+        if 2_u128.pow(u32::try_from(least + 1).unwrap_or(u32::MAX).min(100)) <= 1 + u128::from(all) {
+            return Some(rare);
+        }
+        let highest = scored.iter().map(|(_, of)| of.score).max()?;
+        scored.iter().find(|(_, of)| of.score == highest).map(|(agent, _)| *agent)
     }
 
     /// Who may not take it: who is not able to, who is left alone, who has no room, in this order.
