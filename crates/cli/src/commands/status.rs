@@ -99,7 +99,13 @@ fn show(status: &RunStatus, printer: &Printer) -> String {
         lines.push("  nothing drives it".to_owned());
     }
     lines.push(String::new());
-    lines.push(table(&rows(status, printer)));
+    let rows = rows(status, printer);
+    lines.push(table(&rows));
+    let of_tasks = rows.len() - status.patches.iter().filter(|patch| patch.task.is_none()).count();
+    if let Some(more) = status.tasks.len().checked_sub(of_tasks).filter(|more| *more > 0) {
+        let text = format!("{more} more: toll task list --run {}", status.run.id.random_part());
+        lines.push(format!("  {}  {}", printer.paint(Look::Dim, "…"), printer.paint(Look::Dim, &text)));
+    }
     for workstream in &status.workstreams {
         let why = workstream.reason.as_deref().map(|why| format!(": {}", brief(why, 90))).unwrap_or_default();
         let own = status.progress.iter().flat_map(|progress| &progress.workstreams);
@@ -134,11 +140,6 @@ fn rows(status: &RunStatus, printer: &Printer) -> Vec<Vec<String>> {
     let of_task = |task: &TaskRow| task.patch.and_then(|id| patches.get(&id).copied());
     let mut rows: Vec<Vec<String>> =
         shown.into_iter().map(|task| row(task, of_task(task), status, (&ids, printer))).collect();
-    if are_many {
-        let run = status.run.id.random_part();
-        let more = format!("{} more: toll task list --run {run}", status.tasks.len() - rows.len());
-        rows.push(vec![format!("  {}", printer.paint(Look::Dim, "…")), printer.paint(Look::Dim, &more)]);
-    }
     let handed_in = status.patches.iter().filter(|patch| patch.task.is_none());
     rows.extend(handed_in.map(|patch| patch_row(patch, &ids, printer)));
     rows

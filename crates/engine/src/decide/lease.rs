@@ -195,10 +195,10 @@ impl<'d> Floor<'d> {
         let clashes = |task: &Task, others: &[&Task]| {
             matches!(obstacle(self.run, task, others, self.alive), Some(Obstacle::Clash { .. }))
         };
-        self.oldest().find(|task| {
-            let long = task.queued_at.is_some_and(|since| since.after(limits::QUEUE_RESERVES_AFTER) <= self.draft.now);
-            long && clashes(task, &moving) && !clashes(task, &held) && !self.is_withheld(task)
-        })
+        let is_long = |since: Timestamp| since.after(limits::QUEUE_RESERVES_AFTER) <= self.draft.now;
+        let waits = |task: &&Task| task.queued_at.is_some_and(is_long);
+        let is_held_up = |task: &&Task| clashes(task, &moving) && !clashes(task, &held) && !self.is_withheld(task);
+        self.oldest_queued(is_long).filter(waits).find(is_held_up)
     }
 
     /// The queued task with this id, as this decision sees it.
@@ -208,8 +208,13 @@ impl<'d> Floor<'d> {
 
     /// Those that have waited longest, the oldest first. One that was queued by this decision has waited for nothing.
     fn oldest(&self) -> impl Iterator<Item = &'d Task> {
-        let by_age = self.order.into_iter().flat_map(Order::by_age).take(OLDEST_LOOKED_AT);
-        by_age.filter_map(|(_, rank)| self.queued(rank.task))
+        self.oldest_queued(|_| true)
+    }
+
+    /// The same, as long as it holds of when they were queued.
+    fn oldest_queued(&self, holds: impl Fn(Timestamp) -> bool) -> impl Iterator<Item = &'d Task> {
+        let by_age = self.order.into_iter().flat_map(Order::by_age).take_while(move |(since, _)| holds(*since));
+        by_age.take(OLDEST_LOOKED_AT).filter_map(|(_, rank)| self.queued(rank.task))
     }
 
     /// All that wait for somebody who has room, the first first.

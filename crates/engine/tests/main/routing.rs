@@ -505,16 +505,6 @@ fn check(course: &Course, known: &mut BTreeSet<u64>) {
     assert_eq!(course.view().stale_index(), None);
 }
 
-/// Whether no task can ever be done, so that the run would be stuck.
-fn is_hopeless(plan: &RunSpec) -> bool {
-    let can = |task: &TaskSpec, name: &String| {
-        let agent = plan.agents.iter().find(|agent| agent.name == *name);
-        agent.is_some_and(|agent| task.capabilities.is_subset(&agent.capabilities))
-    };
-    let agents = |task: &TaskSpec| task.route.clone().map(|route| route.agents).unwrap_or_default();
-    plan.tasks.iter().any(|task| !agents(task).iter().any(|name| can(task, name)))
-}
-
 /// A run of a plan with ends that a seed draws, checked at every step; the answer is every decision in its order.
 fn driven(plan: &RunSpec, seed: u64) -> Vec<RoutingDecision> {
     let mut random = fastrand::Rng::with_seed(seed);
@@ -554,7 +544,6 @@ proptest! {
 
     #[test]
     fn the_same_seeds_choose_the_same_agents(plan in any_plan(), seed: u32) {
-        prop_assume!(!is_hopeless(&plan));
         prop_assert_eq!(driven(&plan, u64::from(seed)), driven(&plan, u64::from(seed)));
     }
 }
