@@ -2,7 +2,7 @@
 
 use crate::time::Span;
 
-/// A run has no more tasks: the largest that was seen to run, with some 12 GB of memory. Nobody reads a longer plan.
+/// A run has no more tasks: the most with which one was seen to begin, in some 12 GB of memory. Nobody reads a longer plan.
 pub const TASKS_MAX: usize = 1_000_000;
 
 /// How many tries a task has where the plan does not say.
