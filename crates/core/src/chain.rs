@@ -1,4 +1,7 @@
 //! The hash chain of a stream: each event's hash covers the hash before it and every field that is stored.
+//!
+//! An event covers its body, and the whole record as it left it, by their digests. So content can be forgotten, at a
+//! person's word, without history losing a link: what is left still shows what it was the digest of.
 
 use sha2::{Digest, Sha256};
 
@@ -7,79 +10,113 @@ use crate::record::{Event, Record};
 /// What the first event of a stream has before it.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Starts every hash, so that a later format can never collide with this one.
-const DOMAIN: &[u8] = b"tollhouse.event.v1\0";
-
-/// The hash of an event, over its fields but `position`, `previous_hash` included, `hash` excluded.
+/// The hash of an event, over all that is stored of it, `previous_hash` included, `hash` excluded.
 ///
-/// `position` is left out because it orders streams among each other and is not part of one stream's history.
+/// There are two formats. An event with [`Event::digests`] is hashed with its position, and with the digests instead of its
+/// body. One without them comes from a ledger of schema 1 or 2: its hash is over the body, and leaves the position out.
+///
+/// SHA-256 (FIPS 180-4) over fields that each have their length before them, so that no two different events have the same
+/// bytes; lengths and numbers are big-endian and 64 bits wide. The first bytes name the format, so that none can collide with
+/// another.
 pub fn event_hash(event: &Event) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update(DOMAIN);
-    // A length before each field: no two different events have the same bytes.
-    let mut field = |bytes: &[u8]| {
-        hasher.update(u64::try_from(bytes.len()).expect("a length fits in 64 bits").to_be_bytes());
-        hasher.update(bytes);
-    };
-    field(event.previous_hash.as_bytes());
-    field(event.stream.to_string().as_bytes());
-    field(&event.seq.to_be_bytes());
-    field(event.record.to_string().as_bytes());
-    field(&event.version.to_be_bytes());
-    field(event.state.as_bytes());
-    field(event.event.name.as_bytes());
-    field(event.event.severity.as_str().as_bytes());
-    for text in [&event.event.reason, &event.trace] {
-        field(&[u8::from(text.is_some())]);
-        field(text.as_deref().unwrap_or_default().as_bytes());
+    let mut fields = Fields::new(match event.digests {
+        None => "tollhouse.event.v1",
+        Some(_) => "tollhouse.event.v2",
+    });
+    fields.text(&event.previous_hash);
+    if event.digests.is_some() {
+        fields.number(event.position);
     }
-    field(event.event.body.as_bytes());
-    field(event.actor.to_string().as_bytes());
-    field(&event.at.as_micros().to_be_bytes());
-    field(event.commit.as_bytes());
-    hex(&hasher.finalize())
+    fields.text(&event.stream.to_string());
+    fields.number(event.seq);
+    fields.text(&event.record.to_string());
+    fields.number(event.version);
+    fields.text(&event.state);
+    fields.text(&event.event.name);
+    fields.text(event.event.severity.as_str());
+    fields.optional(event.event.reason.as_deref());
+    fields.optional(event.trace.as_deref());
+    match &event.digests {
+        None => fields.text(&event.event.body),
+        Some(digests) => {
+            fields.text(&digests.body);
+            fields.text(&digests.record);
+        }
+    }
+    fields.text(&event.actor.to_string());
+    fields.bytes(&event.at.as_micros().to_be_bytes());
+    fields.text(&event.commit);
+    fields.finish()
 }
 
-/// The hash of a commit's content, by which a commit that comes again is told from another one with its id.
-pub fn commit_digest(commit: &crate::record::Commit) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update(b"tollhouse.commit.v1\0");
-    let mut field = |bytes: &[u8]| {
-        hasher.update(u64::try_from(bytes.len()).expect("a length fits in 64 bits").to_be_bytes());
-        hasher.update(bytes);
-    };
-    field(&commit.at.as_micros().to_be_bytes());
-    field(commit.actor.to_string().as_bytes());
-    field(commit.trace.as_deref().unwrap_or_default().as_bytes());
-    for (id, version) in &commit.relies_on {
-        field(id.to_string().as_bytes());
-        field(&version.to_be_bytes());
+/// The digest of an event's body: SHA-256 over its bytes, 64 hexadecimal digits.
+///
+/// ```
+/// let digest = tollhouse_core::body_digest("{}");
+/// assert_eq!(digest, "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+/// ```
+pub fn body_digest(body: &str) -> String {
+    hex(&Sha256::digest(body))
+}
+
+/// The digest of all that is stored of a record, in the manner of [`event_hash`].
+pub fn record_digest(record: &Record) -> String {
+    let Record { id, run, parent, state, version, keys, body } = record;
+    let mut fields = Fields::new("tollhouse.record.v1");
+    fields.text(&id.to_string());
+    fields.optional(run.map(|run| run.to_string()).as_deref());
+    fields.optional(parent.map(|parent| parent.to_string()).as_deref());
+    fields.text(state);
+    fields.number(*version);
+    fields.number(u64::try_from(keys.len()).expect("a length fits in 64 bits"));
+    for (name, value) in keys {
+        fields.text(name);
+        fields.text(value);
     }
-    if let Some((stream, seq)) = &commit.follows {
-        field(stream.to_string().as_bytes());
-        field(&seq.to_be_bytes());
+    fields.text(body);
+    fields.finish()
+}
+
+/// Fields on their way into a hash.
+struct Fields(Sha256);
+
+impl Fields {
+    fn new(format: &str) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(format.as_bytes());
+        hasher.update([0]);
+        Self(hasher)
     }
-    for change in &commit.changes {
-        let Record { id, run, parent, state, version, keys, body } = &change.record;
-        field(id.to_string().as_bytes());
-        field(run.map(|run| run.to_string()).unwrap_or_default().as_bytes());
-        field(parent.map(|parent| parent.to_string()).unwrap_or_default().as_bytes());
-        field(state.as_bytes());
-        field(&version.to_be_bytes());
-        field(format!("{keys:?}").as_bytes());
-        field(body.as_bytes());
-        field(change.event.name.as_bytes());
-        field(change.event.severity.as_str().as_bytes());
-        field(change.event.reason.as_deref().unwrap_or_default().as_bytes());
-        field(change.event.body.as_bytes());
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(u64::try_from(bytes.len()).expect("a length fits in 64 bits").to_be_bytes());
+        self.0.update(bytes);
     }
-    hex(&hasher.finalize())
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn number(&mut self, number: u64) {
+        self.bytes(&number.to_be_bytes());
+    }
+
+    fn optional(&mut self, text: Option<&str>) {
+        self.bytes(&[u8::from(text.is_some())]);
+        self.text(text.unwrap_or_default());
+    }
+
+    fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }

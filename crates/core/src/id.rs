@@ -16,6 +16,9 @@ use crate::time::Timestamp;
 /// How many leading characters of a ULID are its time; the rest is random.
 const TIME_CHARS: usize = 10;
 
+/// How many characters a ULID has.
+const ULID_CHARS: usize = 26;
+
 /// How many bytes of a ULID are random.
 const RANDOM_BYTES: usize = 10;
 
@@ -173,7 +176,7 @@ impl FromStr for RecordId {
         let kind = Kind::ALL.into_iter().find(|kind| kind.prefix() == prefix).ok_or_else(invalid)?;
         let ulid = Ulid::from_string(random).map_err(|_| invalid())?;
         // Lower case and a first character above 7 decode too; one id has one spelling.
-        if ulid.to_string() != random {
+        if ulid.array_to_str(&mut [0; ULID_CHARS]) != random {
             return Err(invalid());
         }
         Ok(Self { kind, ulid })

@@ -31,7 +31,7 @@ mod time;
 mod tree_facts;
 
 pub use actor::{Actor, InvalidActor};
-pub use chain::{GENESIS, commit_digest, event_hash};
+pub use chain::{GENESIS, body_digest, event_hash, record_digest};
 pub use description::{ChangeKind, Description, FileChange};
 pub use id::{
     AttemptId, BreakerId, BudgetId, CostEntryId, EffectId, GateRunId, InvalidId, Kind, PatchId, RecordId, RunId,
@@ -39,6 +39,6 @@ pub use id::{
 };
 pub use money::{InvalidMoney, Money};
 pub use path::RepoPath;
-pub use record::{Change, Commit, Event, Happening, Record, Severity, Stream, Version};
+pub use record::{Change, Commit, Digests, Event, Happening, Record, Severity, Stream, Version};
 pub use time::{Span, Timestamp};
 pub use tree_facts::{OlderContent, TreeEntryFact, TreeFacts};

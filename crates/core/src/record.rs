@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::chain::{body_digest, record_digest};
 use crate::id::{Kind, RecordId, RunId};
 use crate::time::Timestamp;
 
@@ -144,6 +145,22 @@ pub struct Commit {
     pub changes: Vec<Change>,
 }
 
+/// The digests of contents that an event vouches for, as 64 hexadecimal digits each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digests {
+    /// Of its body as it was written: [`body_digest`](crate::body_digest).
+    pub body: String,
+    /// Of the whole record after it: [`record_digest`](crate::record_digest).
+    pub record: String,
+}
+
+impl Digests {
+    /// The digests of a change.
+    pub fn of(change: &Change) -> Self {
+        Self { body: body_digest(&change.event.body), record: record_digest(&change.record) }
+    }
+}
+
 /// An event as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -169,6 +186,8 @@ pub struct Event {
     pub trace: Option<String>,
     /// The commit that brought it.
     pub commit: String,
+    /// What its hash covers instead of contents; absent in an event of a ledger of schema 1 or 2.
+    pub digests: Option<Digests>,
     /// The hash of the event before it in its stream; 64 zeros for the first.
     pub previous_hash: String,
     /// Its own hash: 64 hexadecimal digits.

@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use tollhouse_core::{Commit, Kind, Record, RecordId, RunId, Version};
+use serde::de::IgnoredAny;
+use tollhouse_core::{Commit, Event, Kind, Record, RecordId, Version};
 
 use crate::store::CommitError;
 
 /// How many bytes the body of a record or an event may have: more is content, and belongs in git or in a file.
 pub const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// How deep the lists and objects of a body may be nested: what reads them goes as deep.
+pub(crate) const BODY_DEPTH_MAX: usize = 127;
 
 /// Whether the lifecycle of this kind has a state with this name.
 pub(crate) fn known_state(kind: Kind, state: &str) -> bool {
@@ -35,7 +38,7 @@ pub(crate) fn shape(commit: &Commit) -> Result<(), CommitError> {
         match changed.insert(record.id, record) {
             Some(before) => {
                 follows(before.version, record)?;
-                stays(before.run, before.parent, record)?;
+                stays(&record.id, (&before.run, &record.run), (&before.parent, &record.parent))?;
             }
             None => {
                 if let Some(version) = relied_on.get(&record.id) {
@@ -47,15 +50,50 @@ pub(crate) fn shape(commit: &Commit) -> Result<(), CommitError> {
     Ok(())
 }
 
-/// Refuses a record that moves to another run or parent.
-pub(crate) fn stays(run: Option<RunId>, parent: Option<RecordId>, record: &Record) -> Result<(), CommitError> {
-    if record.run != run {
-        return Err(malformed(format!("{} leaves its run", record.id)));
+/// Refuses a record that moves to another run or parent. Each pair: what it has, and what it would have.
+pub(crate) fn stays<R: PartialEq, P: PartialEq>(
+    id: &RecordId,
+    (run, new_run): (&R, &R),
+    (parent, new_parent): (&P, &P),
+) -> Result<(), CommitError> {
+    if run != new_run {
+        return Err(malformed(format!("{id} leaves its run")));
     }
-    if record.parent != parent {
-        return Err(malformed(format!("{} leaves its parent", record.id)));
+    if parent != new_parent {
+        return Err(malformed(format!("{id} leaves its parent")));
     }
     Ok(())
+}
+
+/// Refuses a commit whose id is known, where its events are others than those which that commit made.
+///
+/// What it relied on is not asked: that was judged when it was made.
+pub(crate) fn same<'a>(
+    id: &str,
+    events: impl IntoIterator<Item = &'a Event>,
+    made: impl IntoIterator<Item = &'a Event>,
+) -> Result<(), CommitError> {
+    let (mut events, mut made) = (events.into_iter(), made.into_iter());
+    loop {
+        match (events.next(), made.next()) {
+            (None, None) => return Ok(()),
+            (Some(event), Some(made)) if says_the_same(event, made) => {}
+            _ => return Err(CommitError::IdReused { id: id.to_owned() }),
+        }
+    }
+}
+
+/// Whether two events are the same but for their places.
+fn says_the_same(event: &Event, made: &Event) -> bool {
+    let same_content = match (&event.digests, &made.digests) {
+        (Some(digests), Some(made)) => digests == made,
+        _ => event.event.body == made.event.body,
+    };
+    same_content
+        && (&event.actor, event.at, &event.trace) == (&made.actor, made.at, &made.trace)
+        && (event.record, event.version, &event.state) == (made.record, made.version, &made.state)
+        && (&event.event.name, event.event.severity) == (&made.event.name, made.event.severity)
+        && event.event.reason == made.event.reason
 }
 
 fn words(record: &Record, event_body: &str) -> Result<(), CommitError> {
@@ -70,11 +108,34 @@ fn words(record: &Record, event_body: &str) -> Result<(), CommitError> {
         if text.len() > BODY_BYTES_MAX {
             return Err(malformed(format!("the {what} of {id} has {} bytes, more than {BODY_BYTES_MAX}", text.len())));
         }
-        if let Err(error) = serde_json::from_str::<Value>(text) {
+        if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
             return Err(malformed(format!("the {what} of {id} is not JSON: {error}")));
+        }
+        if depth(text) > BODY_DEPTH_MAX {
+            return Err(malformed(format!("the {what} of {id} is nested more than {BODY_DEPTH_MAX} deep")));
         }
     }
     Ok(())
+}
+
+/// How many lists and objects of this JSON stand within each other, at most.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut most) = (0_usize, 0);
+    let mut within_string = false;
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => within_string = !within_string,
+            b'\\' if within_string => drop(bytes.next()),
+            b'{' | b'[' if !within_string => {
+                depth += 1;
+                most = most.max(depth);
+            }
+            b'}' | b']' if !within_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
 }
 
 fn follows(before: Version, record: &Record) -> Result<(), CommitError> {

@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tollhouse_core::{
-    Change, Commit, Event, GENESIS, Record, RecordId, Stream, Timestamp, Version, commit_digest, event_hash,
+    Change, Commit, Digests, Event, GENESIS, Record, RecordId, Stream, Timestamp, Version, event_hash, record_digest,
 };
 
 use crate::check;
@@ -31,7 +31,7 @@ pub struct MemoryStore {
 struct Ledger {
     records: BTreeMap<RecordId, Record>,
     events: Vec<Event>,
-    commits: BTreeMap<String, (String, Committed)>,
+    commits: BTreeMap<String, Committed>,
     pulses: BTreeMap<RecordId, Timestamp>,
 }
 
@@ -132,11 +132,9 @@ impl Ledger {
     /// Everything that can fail comes before the first write.
     fn commit(&mut self, commit: &Commit) -> Result<Committed, CommitError> {
         check::shape(commit)?;
-        let digest = commit_digest(commit);
-        if let Some((known, committed)) = self.commits.get(&commit.id) {
-            if *known != digest {
-                return Err(CommitError::IdReused { id: commit.id.clone() });
-            }
+        if let Some(committed) = self.commits.get(&commit.id) {
+            let events: Vec<Event> = commit.changes.iter().map(|change| self.event(commit, change)).collect();
+            check::same(&commit.id, &events, self.events.iter().filter(|event| event.commit == commit.id))?;
             return Ok(Committed { novelty: Novelty::Repeated, ..*committed });
         }
         self.compare(commit)?;
@@ -148,7 +146,7 @@ impl Ledger {
         }
         self.check_since(before);
         let committed = Committed { first: self.events[before].position, last: self.newest(), novelty: Novelty::Fresh };
-        self.commits.insert(commit.id.clone(), (digest, committed));
+        self.commits.insert(commit.id.clone(), committed);
         Ok(committed)
     }
 
@@ -173,7 +171,7 @@ impl Ledger {
         }
         for Change { record, .. } in &commit.changes {
             if let Some(stored) = self.records.get(&record.id) {
-                check::stays(stored.run, stored.parent, record)?;
+                check::stays(&record.id, (&stored.run, &record.run), (&stored.parent, &record.parent))?;
             }
         }
         Ok(())
@@ -184,7 +182,8 @@ impl Ledger {
         self.events.iter().rev().find(|event| event.stream == stream)
     }
 
-    fn event(&self, commit: &Commit, Change { record, event }: &Change) -> Event {
+    fn event(&self, commit: &Commit, change: &Change) -> Event {
+        let Change { record, event } = change;
         let stream = record.stream();
         let head = self.head(stream);
         let mut event = Event {
@@ -199,6 +198,7 @@ impl Ledger {
             at: commit.at,
             trace: commit.trace.clone(),
             commit: commit.id.clone(),
+            digests: Some(Digests::of(change)),
             previous_hash: head.map_or(GENESIS.to_owned(), |head| head.hash.clone()),
             hash: String::new(),
         };
@@ -208,7 +208,7 @@ impl Ledger {
 
     /// Compares the events from this index on with those before them, and with the records that they made.
     fn check_since(&self, start: usize) {
-        let mut folded: BTreeMap<RecordId, (Version, Stream, &str)> = BTreeMap::new();
+        let mut last: BTreeMap<RecordId, &Event> = BTreeMap::new();
         for (index, event) in self.events.iter().enumerate().skip(start) {
             let before = &self.events[..index];
             let position = before.last().map_or(1, |last| last.position + 1);
@@ -222,11 +222,14 @@ impl Ledger {
             let earlier = before.iter().rev().find(|other| other.record == event.record);
             assert_eq!(event.version, earlier.map_or(1, |e| e.version + 1), "versions have no gaps: {event:?}");
             assert!(earlier.is_none_or(|e| e.stream == event.stream), "a record stays in its stream: {event:?}");
-            folded.insert(event.record, (event.version, event.stream, &event.state));
+            last.insert(event.record, event);
         }
-        for (id, folded) in folded {
+        for (id, event) in last {
             let record = &self.records[&id];
-            assert_eq!(folded, (record.version, record.stream(), record.state.as_str()), "{id} is as its events say");
+            let said = (event.version, event.stream, event.state.as_str());
+            assert_eq!(said, (record.version, record.stream(), record.state.as_str()), "{id} is as its events say");
+            let digest = event.digests.as_ref().map(|digests| digests.record.as_str());
+            assert_eq!(digest, Some(record_digest(record).as_str()), "{id} is as its last event left it");
             assert_eq!(record.id, id, "a record is kept under its own id");
         }
     }

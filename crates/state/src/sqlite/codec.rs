@@ -1,23 +1,24 @@
 //! Between rows and records or events. A row that no commit could have written is reported as damaged, never mended.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt;
 use std::str::FromStr;
 
 use rusqlite::Row;
-use rusqlite::types::FromSql;
-use tollhouse_core::{Event, Happening, Kind, Record, RecordId, Severity, Timestamp};
+use rusqlite::types::{FromSql, ValueRef};
+use tollhouse_core::{Digests, Event, Happening, Kind, Record, RecordId, Severity, Timestamp};
 
 use super::error::damaged;
 use crate::check;
 use crate::store::StoreError;
 
 /// What [`record`] reads, in this order.
-pub(super) const RECORD_COLUMNS: &str = "id, ulid_order, kind, run, parent, state, version, random, body";
+pub(super) const RECORD_COLUMNS: &str = "id, run, parent, state, version, keys, body, kind, ulid_order, random";
 
 /// What [`event`] reads, in this order.
 pub(super) const EVENT_COLUMNS: &str = "position, stream, seq, record, kind, version, state, name, severity, reason, \
-                                        actor, at, trace, commit_id, body, previous_hash, hash";
+                                        actor, at, trace, commit_id, body, body_digest, record_digest, previous_hash, \
+                                        hash";
 
 /// What records are ordered by: the text of the ULID, then the name of the kind.
 pub(super) fn ulid_order(id: &RecordId) -> String {
@@ -26,98 +27,144 @@ pub(super) fn ulid_order(id: &RecordId) -> String {
     format!("{ulid}.{}", id.kind())
 }
 
-/// The record of a row. Its keys are kept in a table of their own.
-pub(super) fn record(row: &Row<'_>, keys: BTreeMap<String, String>) -> Result<Record, StoreError> {
-    let columns = Columns { row, place: place(row, "record", "id")? };
+/// The record of a row.
+pub(super) fn record(row: &Row<'_>) -> Result<Record, StoreError> {
+    let mut columns = Columns::of(row, "record");
     let record = Record {
-        id: columns.parsed("id")?,
-        run: columns.parsed_option("run")?,
-        parent: columns.parsed_option("parent")?,
-        state: columns.value("state")?,
-        version: columns.value("version")?,
-        keys,
-        body: columns.value("body")?,
+        id: columns.parsed()?,
+        run: columns.parsed_option()?,
+        parent: columns.parsed_option()?,
+        state: columns.value()?,
+        version: columns.value()?,
+        keys: keys(columns.text()?, &columns)?,
+        body: columns.value()?,
     };
-    columns.same("kind", record.kind())?;
-    columns.same("ulid_order", ulid_order(&record.id))?;
-    columns.same("random", record.id.random_part())?;
+    columns.same("kind", record.kind().as_str())?;
+    columns.same("ulid_order", &ulid_order(&record.id))?;
+    columns.same("random", &record.id.random_part())?;
     columns.state(record.kind(), &record.state)?;
     Ok(record)
 }
 
-/// The event of a row.
-pub(super) fn event(row: &Row<'_>) -> Result<Event, StoreError> {
-    let columns = Columns { row, place: place(row, "event", "position")? };
-    let severity: String = columns.value("severity")?;
-    let event = Event {
-        position: columns.value("position")?,
-        stream: columns.parsed("stream")?,
-        seq: columns.value("seq")?,
-        record: columns.parsed("record")?,
-        version: columns.value("version")?,
-        state: columns.value("state")?,
-        event: Happening {
-            name: columns.value("name")?,
-            severity: Severity::from_name(&severity)
-                .ok_or_else(|| damaged(&columns.place, format!("{severity:?} is no severity")))?,
-            reason: columns.value("reason")?,
-            body: columns.value("body")?,
-        },
-        actor: columns.parsed("actor")?,
-        at: Timestamp::from_micros(columns.value("at")?),
-        trace: columns.value("trace")?,
-        commit: columns.value("commit_id")?,
-        previous_hash: columns.value("previous_hash")?,
-        hash: columns.value("hash")?,
-    };
-    columns.same("kind", event.record.kind())?;
-    columns.state(event.record.kind(), &event.state)?;
-    Ok(event)
+/// The declared keys of a record, as its row keeps them.
+pub(super) fn keys(json: &str, place: impl fmt::Display) -> Result<BTreeMap<String, String>, StoreError> {
+    serde_json::from_str(json).map_err(|error| damaged(place, format!("keys: {error}")))
 }
 
-/// The name of a row in messages.
-fn place(row: &Row<'_>, what: &str, column: &str) -> Result<String, StoreError> {
-    let name = row.get_ref(column).map_err(|error| damaged(what, error))?;
-    Ok(match name.as_str() {
-        Ok(text) => format!("{what} {text}"),
-        Err(_) => format!("{what} {}", name.as_i64().map_err(|error| damaged(what, error))?),
+/// The event of a row.
+pub(super) fn event(row: &Row<'_>) -> Result<Event, StoreError> {
+    let mut columns = Columns::of(row, "event");
+    let position = columns.value()?;
+    let stream = columns.parsed()?;
+    let seq = columns.value()?;
+    let record: RecordId = columns.parsed()?;
+    columns.same("kind", record.kind().as_str())?;
+    let event = Event {
+        position,
+        stream,
+        seq,
+        record,
+        version: columns.value()?,
+        state: columns.value()?,
+        event: Happening {
+            name: columns.value()?,
+            severity: columns.severity()?,
+            reason: columns.value()?,
+            body: String::new(),
+        },
+        actor: columns.parsed()?,
+        at: Timestamp::from_micros(columns.value()?),
+        trace: columns.value()?,
+        commit: columns.value()?,
+        digests: None,
+        previous_hash: String::new(),
+        hash: String::new(),
+    };
+    columns.state(record.kind(), &event.state)?;
+    let body = columns.value()?;
+    let digests: (Option<String>, Option<String>) = (columns.value()?, columns.value()?);
+    Ok(Event {
+        event: Happening { body, ..event.event },
+        digests: digests.0.zip(digests.1).map(|(body, record)| Digests { body, record }),
+        previous_hash: columns.value()?,
+        hash: columns.value()?,
+        ..event
     })
 }
 
+/// The columns of a row, one after the other.
 struct Columns<'a> {
     row: &'a Row<'a>,
-    place: String,
+    what: &'static str,
+    next: usize,
 }
 
-impl Columns<'_> {
-    fn value<T: FromSql>(&self, column: &str) -> Result<T, StoreError> {
-        self.row.get(column).map_err(|error| damaged(&self.place, format!("{column}: {error}")))
+/// The name of a row in messages: its first column says which it is.
+impl fmt::Display for Columns<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.row.get_ref(0) {
+            Ok(ValueRef::Text(text)) => write!(f, "{} {}", self.what, String::from_utf8_lossy(text)),
+            Ok(ValueRef::Integer(number)) => write!(f, "{} {number}", self.what),
+            _ => write!(f, "{} without a name", self.what),
+        }
+    }
+}
+
+impl<'a> Columns<'a> {
+    fn of(row: &'a Row<'a>, what: &'static str) -> Self {
+        Self { row, what, next: 0 }
     }
 
-    fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, StoreError> {
-        let text: String = self.value(column)?;
-        text.parse().map_err(|error| damaged(&self.place, format!("{column}: {error}")))
+    fn value<T: FromSql>(&mut self) -> Result<T, StoreError> {
+        self.next += 1;
+        self.row.get(self.next - 1).map_err(|error| self.damaged(error))
     }
 
-    fn parsed_option<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, StoreError> {
-        let text: Option<String> = self.value(column)?;
-        text.map(|text| text.parse()).transpose().map_err(|error| damaged(&self.place, format!("{column}: {error}")))
+    fn text(&mut self) -> Result<&'a str, StoreError> {
+        self.next += 1;
+        let value = self.row.get_ref(self.next - 1).map_err(|error| self.damaged(error))?;
+        value.as_str().map_err(|error| self.damaged(error))
+    }
+
+    fn optional_text(&mut self) -> Result<Option<&'a str>, StoreError> {
+        self.next += 1;
+        let value = self.row.get_ref(self.next - 1).map_err(|error| self.damaged(error))?;
+        value.as_str_or_null().map_err(|error| self.damaged(error))
+    }
+
+    fn parsed<T: FromStr<Err: fmt::Display>>(&mut self) -> Result<T, StoreError> {
+        self.text()?.parse().map_err(|error| self.damaged(error))
+    }
+
+    fn parsed_option<T: FromStr<Err: fmt::Display>>(&mut self) -> Result<Option<T>, StoreError> {
+        let text = self.optional_text()?;
+        text.map(str::parse).transpose().map_err(|error| self.damaged(error))
+    }
+
+    fn severity(&mut self) -> Result<Severity, StoreError> {
+        let name = self.text()?;
+        Severity::from_name(name).ok_or_else(|| self.damaged(format!("{name:?} is no severity")))
     }
 
     /// A column that only repeats what another one says, so that it can be searched for.
-    fn same(&self, column: &str, expected: impl Display) -> Result<(), StoreError> {
-        let actual: String = self.value(column)?;
-        let expected = expected.to_string();
+    fn same(&mut self, column: &str, expected: &str) -> Result<(), StoreError> {
+        let actual = self.text()?;
         if actual == expected {
             return Ok(());
         }
-        Err(damaged(&self.place, format!("its {column} is {actual:?}, not {expected:?}")))
+        Err(damaged(&self, format!("its {column} is {actual:?}, not {expected:?}")))
     }
 
     fn state(&self, kind: Kind, state: &str) -> Result<(), StoreError> {
         if check::known_state(kind, state) {
             return Ok(());
         }
-        Err(damaged(&self.place, format!("{state:?} is no state of a {kind}")))
+        Err(damaged(self, format!("{state:?} is no state of a {kind}")))
+    }
+
+    /// What is wrong with the column that was read last.
+    fn damaged(&self, error: impl fmt::Display) -> StoreError {
+        let name = self.row.as_ref().column_name(self.next - 1).unwrap_or("?");
+        damaged(self, format!("{name}: {error}"))
     }
 }

@@ -1,15 +1,17 @@
-//! Group commit: commits that wait together share one transaction, and so one sync of the disk.
+//! Group commit: jobs that wait together share one transaction, and so one sync of the disk.
 //!
 //! Whoever finds nobody writing becomes the leader and writes for all who wait, itself included; the others sleep until
-//! their answer is there or it is their turn to lead. A lone caller leads at once and pays for no thread.
+//! their answer is there or it is their turn to lead. A lone caller leads at once and pays for no thread. Nobody lingers for
+//! others: what waits meanwhile is the next transaction, and its leader is woken before those who only get their answers.
 //! It must never lose an answer, also if the leader panics.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 
 use rusqlite::Connection;
 
-use super::write::{self, Answer, Job};
+use super::job::Job;
+use super::write::{self, Answer};
 use crate::store::{CommitError, StoreError};
 
 /// The connection that writes, and those who wait for it.
@@ -17,78 +19,117 @@ use crate::store::{CommitError, StoreError};
 pub(super) struct Writer {
     connection: Mutex<Connection>,
     queue: Mutex<Queue>,
-    moved: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    next_ticket: u64,
-    waiting: Vec<(u64, Job)>,
-    answers: BTreeMap<u64, Answer>,
-    /// Whether somebody is writing.
+    jobs: Vec<Job>,
+    /// Who brought them, in the same order.
+    seats: Vec<Arc<Seat>>,
+    /// Whether somebody is writing, or was told to.
     led: bool,
+}
+
+/// Where a caller sits until something comes for it.
+#[derive(Debug)]
+struct Seat {
+    thread: Thread,
+    word: Mutex<Option<Word>>,
+}
+
+/// What comes for a caller that waits.
+#[derive(Debug)]
+enum Word {
+    Answer(Answer),
+    /// It is the first of those who wait: it writes for all of them.
+    Lead,
 }
 
 impl Writer {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection: Mutex::new(connection), queue: Mutex::default(), moved: Condvar::new() }
+        Self { connection: Mutex::new(connection), queue: Mutex::default() }
     }
 
     /// Has a job written, by this thread or by another one.
-    pub(super) fn commit(&self, job: Job) -> Answer {
-        let mut queue = self.queue();
-        let ticket = queue.next_ticket;
-        queue.next_ticket += 1;
-        queue.waiting.push((ticket, job));
-        loop {
-            if let Some(answer) = queue.answers.remove(&ticket) {
-                return answer;
-            }
-            if queue.led {
-                queue = self.moved.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            } else {
+    pub(super) fn write(&self, job: Job) -> Answer {
+        let seat = {
+            let mut queue = lock(&self.queue);
+            if !queue.led {
                 queue.led = true;
-                let batch = std::mem::take(&mut queue.waiting);
                 drop(queue);
-                self.lead(batch);
-                queue = self.queue();
+                return self.lead(vec![job], Vec::new());
+            }
+            let seat = Arc::new(Seat { thread: thread::current(), word: Mutex::new(None) });
+            queue.jobs.push(job);
+            queue.seats.push(Arc::clone(&seat));
+            seat
+        };
+        match seat.wait() {
+            Word::Answer(answer) => answer,
+            Word::Lead => {
+                let (jobs, seats) = {
+                    let mut queue = lock(&self.queue);
+                    (std::mem::take(&mut queue.jobs), std::mem::take(&mut queue.seats))
+                };
+                // Its own job is the first.
+                self.lead(jobs, seats.into_iter().skip(1).collect())
             }
         }
     }
 
-    /// The connection, for what is no commit.
-    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lead(&self, batch: Vec<(u64, Job)>) {
-        let (tickets, jobs): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let mut turn = Turn { writer: self, tickets, answers: VecDeque::new() };
-        turn.answers = write::batch(&mut self.connection(), &jobs).into();
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Writes these jobs, the first of which is the caller's own, and the others those of `seats`.
+    fn lead(&self, mut jobs: Vec<Job>, seats: Vec<Arc<Seat>>) -> Answer {
+        let mut turn = Turn { writer: self, seats, answers: Vec::new() };
+        let mut answers = write::batch(&mut lock(&self.connection), &mut jobs).into_iter();
+        let own = answers.next().unwrap_or_else(|| Err(stopped()));
+        turn.answers = answers.collect();
+        own
     }
 }
 
-/// Hands out the answers when the leader is done, however it ends.
+impl Seat {
+    fn wait(&self) -> Word {
+        loop {
+            if let Some(word) = lock(&self.word).take() {
+                return word;
+            }
+            thread::park();
+        }
+    }
+
+    fn tell(&self, word: Word) {
+        *lock(&self.word) = Some(word);
+        self.thread.unpark();
+    }
+}
+
+/// Passes the lead on and hands out the answers when a leader is done, however it ends.
 struct Turn<'a> {
     writer: &'a Writer,
-    tickets: Vec<u64>,
-    answers: VecDeque<Answer>,
+    seats: Vec<Arc<Seat>>,
+    answers: Vec<Answer>,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut queue = self.writer.queue();
-        queue.led = false;
-        for ticket in self.tickets.drain(..) {
-            let answer = self.answers.pop_front().unwrap_or_else(|| Err(stopped()));
-            queue.answers.insert(ticket, answer);
+        let next = {
+            let mut queue = lock(&self.writer.queue);
+            queue.led = !queue.seats.is_empty();
+            queue.seats.first().cloned()
+        };
+        if let Some(next) = next {
+            next.tell(Word::Lead);
         }
-        self.writer.moved.notify_all();
+        let answers = self.answers.drain(..).chain(std::iter::repeat_with(|| Err(stopped())));
+        for (seat, answer) in self.seats.drain(..).zip(answers) {
+            seat.tell(Word::Answer(answer));
+        }
     }
+}
+
+/// A lock that somebody panicked under holds what it held.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn stopped() -> CommitError {
@@ -99,15 +140,29 @@ fn stopped() -> CommitError {
 mod tests {
     use super::*;
 
+    fn seat() -> Arc<Seat> {
+        Arc::new(Seat { thread: thread::current(), word: Mutex::new(None) })
+    }
+
     #[test]
-    fn a_leader_that_panics_leaves_an_answer_for_everybody() {
+    fn a_leader_that_panics_leaves_an_answer_for_everybody_and_somebody_who_leads() {
         let writer = Writer::new(Connection::open_in_memory().unwrap());
-        writer.queue().led = true;
-        let turn = Turn { writer: &writer, tickets: vec![3, 5], answers: VecDeque::new() };
-        drop(turn);
-        let queue = writer.queue();
-        assert!(!queue.led);
-        assert_eq!(queue.answers.keys().copied().collect::<Vec<_>>(), [3, 5]);
-        assert!(queue.answers.values().all(|answer| *answer == Err(stopped())));
+        let (followers, waiting) = ([seat(), seat()], seat());
+        lock(&writer.queue).led = true;
+        lock(&writer.queue).seats.push(Arc::clone(&waiting));
+        drop(Turn { writer: &writer, seats: followers.to_vec(), answers: Vec::new() });
+        for follower in &followers {
+            assert!(matches!(follower.wait(), Word::Answer(answer) if answer == Err(stopped())));
+        }
+        assert!(matches!(waiting.wait(), Word::Lead));
+        assert!(lock(&writer.queue).led, "until the one who was told to lead does so");
+    }
+
+    #[test]
+    fn with_nobody_waiting_the_lead_is_free() {
+        let writer = Writer::new(Connection::open_in_memory().unwrap());
+        lock(&writer.queue).led = true;
+        drop(Turn { writer: &writer, seats: Vec::new(), answers: Vec::new() });
+        assert!(!lock(&writer.queue).led);
     }
 }

@@ -8,6 +8,7 @@ mod codec;
 mod copy;
 mod error;
 mod group;
+mod job;
 mod pragma;
 mod read;
 mod schema;
@@ -23,9 +24,10 @@ use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
 
 use self::error::{not_openable, opening};
 use self::group::Writer;
+use self::job::{Job, PreparedCommit};
 use self::read::Readers;
 use self::wait::Signal;
-use self::write::Job;
+use self::write::Done;
 use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError};
 
 /// The oldest SQLite that is trusted: before it, a checkpoint that met a certain race could lose a commit.
@@ -130,7 +132,9 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn commit(&self, commit: &Commit) -> Result<Committed, CommitError> {
         let writer = self.writer.as_ref().ok_or(StoreError::Denied { op: "commit" })?;
-        let committed = writer.commit(Job::new(commit)?)?;
+        let Done::Commit(committed) = writer.write(Job::Commit(PreparedCommit::new(commit)?))? else {
+            unreachable!("a commit is answered as a commit");
+        };
         self.signal.tell(committed.last);
         Ok(committed)
     }
@@ -153,7 +157,11 @@ impl Store for SqliteStore {
 
     fn pulse(&self, id: &RecordId, at: Timestamp) -> Result<(), StoreError> {
         let writer = self.writer.as_ref().ok_or(StoreError::Denied { op: "note a pulse" })?;
-        write::pulse(&mut writer.connection(), id, at)
+        match writer.write(Job::Pulse { record: *id, at }) {
+            Ok(_) => Ok(()),
+            Err(CommitError::Backend(error)) => Err(error),
+            Err(error) => unreachable!("a pulse relies on nothing: {error}"),
+        }
     }
 
     fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {

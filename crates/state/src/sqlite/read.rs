@@ -1,7 +1,6 @@
 //! Reading: the connections that do it, and the queries. A reader never waits for the writer, and each call sees one
 //! state of the ledger from its first row to its last.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -157,15 +156,6 @@ pub(super) fn newest(connection: &Connection) -> Result<u64, StoreError> {
         .map_err(|error| failed("read the newest position", &error))
 }
 
-/// The declared keys of a record.
-pub(super) fn keys(connection: &Connection, id: &str) -> Result<BTreeMap<String, String>, StoreError> {
-    let failed = |error: rusqlite::Error| failed("read keys", &error);
-    let mut statement =
-        connection.prepare_cached("SELECT name, value FROM record_key WHERE record = ?1").map_err(failed)?;
-    let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
-    rows.collect::<rusqlite::Result<_>>().map_err(failed)
-}
-
 /// When something was last noted alive.
 pub(super) fn pulse(connection: &Connection, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
     connection
@@ -181,8 +171,7 @@ fn records(connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<R
     let mut rows = statement.query(params_from_iter(values)).map_err(failed)?;
     let mut records = Vec::new();
     while let Some(row) = rows.next().map_err(failed)? {
-        let id: String = row.get("id").map_err(failed)?;
-        records.push(codec::record(row, keys(connection, &id)?)?);
+        records.push(codec::record(row)?);
     }
     Ok(records)
 }

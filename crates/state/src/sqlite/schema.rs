@@ -16,6 +16,7 @@ const APPLICATION_ID: i64 = 0x544F_4C4C;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../migrations/sqlite/0002_workers_and_money.sql"),
+    include_str!("../../migrations/sqlite/0003_digests.sql"),
 ];
 
 /// What a file is.

@@ -1,294 +1,316 @@
-//! Writing commits: the one place that inserts records and events.
-//!
-//! Whatever happens in here happens in the transaction of the caller's batch; nothing in here decides when it is durable.
+//! Writing: what one transaction does with the jobs that wait together, and the one place that inserts records and events.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, params};
-use tollhouse_core::{
-    Change, Commit, Event, GENESIS, Record, RecordId, RunId, Stream, Timestamp, Version, commit_digest, event_hash,
-};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use tollhouse_core::{GENESIS, RecordId, Stream, Timestamp, Version, event_hash};
 
-use super::codec::ulid_order;
+use super::codec;
 use super::error::{damaged, failed};
+use super::job::{Job, PreparedCommit, PreparedEvent, Row};
 use super::read;
 use crate::check;
-use crate::store::{CommitError, Committed, Novelty, StoreError};
-
-/// A commit that is well formed by itself, ready to be written.
-#[derive(Debug)]
-pub(super) struct Job {
-    commit: Commit,
-    digest: String,
-}
-
-impl Job {
-    /// Does all that needs no ledger.
-    pub(super) fn new(commit: &Commit) -> Result<Self, CommitError> {
-        check::shape(commit)?;
-        Ok(Self { digest: commit_digest(commit), commit: commit.clone() })
-    }
-}
+use crate::store::{CommitError, Committed, Cursor, Novelty, StoreError};
 
 /// What became of a job.
-pub(super) type Answer = Result<Committed, CommitError>;
+pub(super) type Answer = Result<Done, CommitError>;
+
+/// A job that was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    Commit(Committed),
+    Pulse,
+}
 
 /// Writes jobs in one transaction, each of them all or nothing. If the transaction fails, it fails for all: nothing is
 /// said to be written that is not on disk.
-pub(super) fn batch(connection: &mut Connection, jobs: &[Job]) -> Vec<Answer> {
+pub(super) fn batch(connection: &mut Connection, jobs: &mut [Job]) -> Vec<Answer> {
     try_batch(connection, jobs).unwrap_or_else(|error| jobs.iter().map(|_| Err(error.clone().into())).collect())
 }
 
-/// Notes that something was alive.
-pub(super) fn pulse(connection: &mut Connection, id: &RecordId, at: Timestamp) -> Result<(), StoreError> {
-    let failed = |error: rusqlite::Error| failed("note a pulse", &error);
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    transaction
-        .prepare_cached(
-            "INSERT INTO pulse (record, at) VALUES (?1, ?2) ON CONFLICT (record) DO UPDATE SET at = excluded.at",
-        )
-        .and_then(|mut statement| statement.execute(params![id.to_string(), at.as_micros()]))
-        .map_err(failed)?;
-    transaction.commit().map_err(failed)
-}
-
-fn try_batch(connection: &mut Connection, jobs: &[Job]) -> Result<Vec<Answer>, StoreError> {
-    let mut transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(commit_failed)?;
+fn try_batch(connection: &mut Connection, jobs: &mut [Job]) -> Result<Vec<Answer>, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(commit_failed)?;
+    let mut ends = Ends::of(&transaction)?;
     let mut answers = Vec::with_capacity(jobs.len());
     for job in jobs {
-        answers.push(member(&mut transaction, job)?);
+        answers.push(match job {
+            Job::Commit(commit) => member(&transaction, &mut ends, commit)?.map(Done::Commit),
+            Job::Pulse { record, at } => pulse(&transaction, record, *at).map(|()| Ok(Done::Pulse))?,
+        });
     }
     transaction.commit().map_err(commit_failed)?;
     Ok(answers)
 }
 
-/// The inner error is the job's own; the outer one means that the transaction is lost.
-fn member(transaction: &mut Transaction<'_>, job: &Job) -> Result<Answer, StoreError> {
-    let savepoint = transaction.savepoint().map_err(commit_failed)?;
-    let answer = apply(&savepoint, job);
-    match &answer {
-        Ok(_) => savepoint.commit().map_err(commit_failed)?,
-        // A full disk, for one, makes SQLite roll back all of it.
-        Err(CommitError::Backend(error)) if savepoint.is_autocommit() => return Err(error.clone()),
-        Err(_) => savepoint.finish().map_err(commit_failed)?,
-    }
-    Ok(answer)
+/// Where the next event goes, as this transaction leaves the ledger.
+#[derive(Debug)]
+struct Ends {
+    newest: u64,
+    /// Of the streams that were looked at.
+    heads: BTreeMap<Stream, Head>,
 }
 
-fn apply(connection: &Connection, Job { commit, digest }: &Job) -> Answer {
-    if let Some((known, first, last)) = earlier(connection, &commit.id)? {
-        if known != *digest {
-            return Err(CommitError::IdReused { id: commit.id.clone() });
-        }
-        return Ok(Committed { first, last, novelty: Novelty::Repeated });
-    }
-    compare(connection, commit)?;
-    let first = read::newest(connection)? + 1;
-    let last = first + (commit.changes.len() as u64) - 1;
-    connection
-        .prepare_cached("INSERT INTO commit_log (id, digest, first, last) VALUES (?1, ?2, ?3, ?4)")
-        .and_then(|mut statement| statement.execute(params![commit.id, digest, first, last]))
-        .map_err(commit_failed)?;
-    let final_records: BTreeMap<RecordId, &Record> =
-        commit.changes.iter().map(|change| (change.record.id, &change.record)).collect();
-    for record in final_records.into_values() {
-        write_record(connection, record)?;
-    }
-    write_events(connection, commit, first)?;
-    Ok(Committed { first, last, novelty: Novelty::Fresh })
+/// The newest event of a stream.
+#[derive(Debug, Clone)]
+struct Head {
+    seq: u64,
+    hash: String,
 }
 
-fn earlier(connection: &Connection, id: &str) -> Result<Option<(String, u64, u64)>, StoreError> {
-    connection
-        .prepare_cached("SELECT digest, first, last FROM commit_log WHERE id = ?1")
-        .and_then(|mut statement| {
-            statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+impl Ends {
+    fn of(connection: &Connection) -> Result<Self, StoreError> {
+        Ok(Self { newest: read::newest(connection)?, heads: BTreeMap::new() })
+    }
+
+    fn head(&mut self, connection: &Connection, stream: Stream) -> Result<&mut Head, StoreError> {
+        Ok(match self.heads.entry(stream) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => vacant.insert(head(connection, stream)?),
         })
-        .map_err(commit_failed)
+    }
 }
 
-/// Compares what the commit relied on with what is true.
-fn compare(connection: &Connection, commit: &Commit) -> Result<(), CommitError> {
+/// The inner error is the job's own; the outer one means that the transaction is lost.
+fn member(
+    transaction: &Transaction<'_>,
+    ends: &mut Ends,
+    commit: &mut PreparedCommit,
+) -> Result<Result<Committed, CommitError>, StoreError> {
+    match look(transaction, ends, commit) {
+        Err(refusal) => Ok(Err(refusal)),
+        Ok(Found::Made(made)) => Ok(Ok(made)),
+        Ok(Found::Standing(standing)) => write_within_savepoint(transaction, ends, commit, &standing),
+    }
+}
+
+/// What a commit finds.
+enum Found {
+    /// It was made by an earlier call.
+    Made(Committed),
+    /// What stands where its rows go, if anything does.
+    Standing(Vec<Option<Standing>>),
+}
+
+/// Nothing is written by looking, so a refusal takes nothing back.
+fn look(connection: &Connection, ends: &mut Ends, commit: &PreparedCommit) -> Result<Found, CommitError> {
+    if let Some(made) = made_before(connection, commit)? {
+        return Ok(Found::Made(made));
+    }
     if let Some((stream, expected)) = commit.follows {
-        let (actual, _) = head(connection, stream)?;
+        let actual = ends.head(connection, stream)?.seq;
         if actual != expected {
             return Err(CommitError::Overtaken { stream, expected, actual });
         }
     }
     for (id, expected) in &commit.relies_on {
-        let actual = standing(connection, id)?.map_or(0, |stored| stored.version);
-        expect_version(*id, *expected, actual)?;
+        expect_version(*id, *expected, standing(connection, &id.to_string())?.as_ref())?;
     }
-    let mut moved: BTreeMap<RecordId, Option<Standing>> = BTreeMap::new();
-    for Change { record, .. } in &commit.changes {
-        if let Entry::Vacant(entry) = moved.entry(record.id) {
-            let stored = entry.insert(standing(connection, &record.id)?);
-            let actual = stored.as_ref().map_or(0, |stored| stored.version);
-            expect_version(record.id, record.version - 1, actual)?;
+    let mut all = Vec::with_capacity(commit.rows.len());
+    for row in &commit.rows {
+        let stored = standing(connection, &row.id)?;
+        expect_version(row.record, row.before, stored.as_ref())?;
+        all.push(stored);
+    }
+    for (row, stored) in commit.rows.iter().zip(&all) {
+        if let Some(stored) = stored {
+            check::stays(&row.record, (&stored.run, &row.run), (&stored.parent, &row.parent))?;
         }
     }
-    for Change { record, .. } in &commit.changes {
-        if let Some(stored) = &moved[&record.id] {
-            check::stays(stored.run, stored.parent, record)?;
-        }
-    }
-    Ok(())
+    Ok(Found::Standing(all))
 }
 
-fn expect_version(id: RecordId, expected: Version, actual: Version) -> Result<(), CommitError> {
+/// What a commit with this id made before. One that says something else is refused.
+fn made_before(connection: &Connection, commit: &PreparedCommit) -> Result<Option<Committed>, CommitError> {
+    let made: Option<(u64, u64)> = statement(connection, "SELECT first, last FROM commit_log WHERE id = ?1")?
+        .query_row([&commit.id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map_err(commit_failed)?;
+    let Some((first, last)) = made else { return Ok(None) };
+    let limit = last.checked_sub(first).and_then(|more| u32::try_from(more.saturating_add(1)).ok());
+    let made = read::events(connection, &Cursor { after: first.saturating_sub(1), limit, ..Cursor::default() })?;
+    check::same(&commit.id, commit.events.iter().map(|prepared| &prepared.event), &made)?;
+    Ok(Some(Committed { first, last, novelty: Novelty::Repeated }))
+}
+
+fn expect_version(id: RecordId, expected: Version, stored: Option<&Standing>) -> Result<(), CommitError> {
+    let actual = stored.map_or(0, |stored| stored.version);
     if actual == expected { Ok(()) } else { Err(CommitError::Stale { id, expected, actual }) }
 }
 
-/// What a commit is compared with.
+/// What a commit is compared with, and written over.
 struct Standing {
+    place: i64,
     version: Version,
-    run: Option<RunId>,
-    parent: Option<RecordId>,
+    run: Option<String>,
+    parent: Option<String>,
+    keys_json: String,
 }
 
-fn standing(connection: &Connection, id: &RecordId) -> Result<Option<Standing>, StoreError> {
-    let row: Option<(Version, Option<String>, Option<String>)> = connection
-        .prepare_cached("SELECT version, run, parent FROM record WHERE id = ?1")
-        .and_then(|mut statement| {
-            statement.query_row([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
-        })
-        .map_err(commit_failed)?;
-    let Some((version, run, parent)) = row else { return Ok(None) };
-    let broken = |error| damaged(format!("record {id}"), error);
-    let run = run.map(|text| text.parse()).transpose().map_err(broken)?;
-    let parent = parent.map(|text| text.parse()).transpose().map_err(broken)?;
-    Ok(Some(Standing { version, run, parent }))
-}
-
-fn write_record(connection: &Connection, record: &Record) -> Result<(), StoreError> {
-    let id = record.id.to_string();
-    connection
-        .prepare_cached(
-            "INSERT INTO record (id, ulid_order, kind, run, parent, state, version, random, body)
-             VALUES (:id, :ulid_order, :kind, :run, :parent, :state, :version, :random, :body)
-             ON CONFLICT (id) DO UPDATE
-             SET state = excluded.state, version = excluded.version, body = excluded.body",
-        )
-        .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":id": id,
-                ":ulid_order": ulid_order(&record.id),
-                ":kind": record.kind().as_str(),
-                ":run": record.run.map(|run| run.to_string()),
-                ":parent": record.parent.map(|parent| parent.to_string()),
-                ":state": record.state,
-                ":version": record.version,
-                ":random": record.id.random_part(),
-                ":body": record.body,
+fn standing(connection: &Connection, id: &str) -> Result<Option<Standing>, StoreError> {
+    statement(connection, "SELECT rowid, version, run, parent, keys FROM record WHERE id = ?1")?
+        .query_row([id], |row| {
+            Ok(Standing {
+                place: row.get(0)?,
+                version: row.get(1)?,
+                run: row.get(2)?,
+                parent: row.get(3)?,
+                keys_json: row.get(4)?,
             })
         })
-        .map_err(commit_failed)?;
-    write_keys(connection, record, &id)
+        .optional()
+        .map_err(|error| match failed("commit", &error) {
+            StoreError::Damaged { what, .. } => damaged(format!("record {id}"), what),
+            other => other,
+        })
 }
 
-/// Most changes touch no key, and then nothing is written.
-fn write_keys(connection: &Connection, record: &Record, id: &str) -> Result<(), StoreError> {
-    if read::keys(connection, id)? == record.keys {
-        return Ok(());
+/// From here on, what fails halfway takes back its own.
+fn write_within_savepoint(
+    transaction: &Transaction<'_>,
+    ends: &mut Ends,
+    commit: &mut PreparedCommit,
+    standing: &[Option<Standing>],
+) -> Result<Result<Committed, CommitError>, StoreError> {
+    let run = |sql| statement(transaction, sql).and_then(|mut sql| sql.execute([]).map(drop).map_err(commit_failed));
+    run("SAVEPOINT job")?;
+    match write(transaction, ends, commit, standing) {
+        Ok(committed) => {
+            run("RELEASE job")?;
+            Ok(Ok(committed))
+        }
+        // A full disk, for one, makes SQLite roll back all of it.
+        Err(error) if transaction.is_autocommit() => Err(error),
+        Err(error) => {
+            run("ROLLBACK TO job")?;
+            run("RELEASE job")?;
+            *ends = Ends::of(transaction)?;
+            Ok(Err(error.into()))
+        }
     }
-    connection
-        .prepare_cached("DELETE FROM record_key WHERE record = ?1")
-        .and_then(|mut statement| statement.execute([id]))
+}
+
+fn write(
+    connection: &Connection,
+    ends: &mut Ends,
+    commit: &mut PreparedCommit,
+    standing: &[Option<Standing>],
+) -> Result<Committed, StoreError> {
+    let first = ends.newest + 1;
+    let last = ends.newest + (commit.events.len() as u64);
+    statement(connection, "INSERT INTO commit_log (id, first, last) VALUES (?1, ?2, ?3)")?
+        .execute(params![commit.id, first, last])
         .map_err(commit_failed)?;
-    let mut insert = connection
-        .prepare_cached("INSERT INTO record_key (name, value, record) VALUES (?1, ?2, ?3)")
-        .map_err(commit_failed)?;
-    for (name, value) in &record.keys {
+    for (row, stored) in commit.rows.iter().zip(standing) {
+        write_record(connection, row, stored.as_ref())?;
+    }
+    for (position, prepared) in (first..).zip(&mut commit.events) {
+        let head = ends.head(connection, prepared.event.stream)?;
+        let event = &mut prepared.event;
+        event.position = position;
+        event.seq = head.seq + 1;
+        event.previous_hash.clone_from(&head.hash);
+        event.hash = event_hash(event);
+        *head = Head { seq: event.seq, hash: event.hash.clone() };
+        write_event(connection, prepared, &commit.actor)?;
+    }
+    ends.newest = last;
+    Ok(Committed { first, last, novelty: Novelty::Fresh })
+}
+
+fn write_record(connection: &Connection, row: &Row, stored: Option<&Standing>) -> Result<(), StoreError> {
+    let Row { id, run, parent, state, version, keys, keys_json, body, ulid_order, random, .. } = row;
+    if let Some(stored) = stored {
+        let sql = "UPDATE record SET state = ?1, version = ?2, body = ?3, keys = ?4 WHERE rowid = ?5";
+        let values = params![state, version, body, keys_json, stored.place];
+        statement(connection, sql)?.execute(values).map_err(commit_failed)?;
+    } else {
+        let sql = "INSERT INTO record (id, ulid_order, kind, run, parent, state, version, random, body, keys)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        let kind = row.record.kind().as_str();
+        let values = params![id, ulid_order, kind, run, parent, state, version, random, body, keys_json];
+        statement(connection, sql)?.execute(values).map_err(commit_failed)?;
+    }
+    // Most changes touch no key, and then nothing is written.
+    let before = stored.map_or("{}", |stored| stored.keys_json.as_str());
+    if before == keys_json { Ok(()) } else { write_keys(connection, id, before, keys) }
+}
+
+fn write_keys(
+    connection: &Connection,
+    id: &str,
+    before: &str,
+    keys: &BTreeMap<String, String>,
+) -> Result<(), StoreError> {
+    let mut remove = statement(connection, "DELETE FROM record_key WHERE name = ?1 AND value = ?2 AND record = ?3")?;
+    for (name, value) in &codec::keys(before, format!("record {id}"))? {
+        remove.execute(params![name, value, id]).map_err(commit_failed)?;
+    }
+    let mut insert = statement(connection, "INSERT INTO record_key (name, value, record) VALUES (?1, ?2, ?3)")?;
+    for (name, value) in keys {
         insert.execute(params![name, value, id]).map_err(commit_failed)?;
     }
     Ok(())
 }
 
-fn write_events(connection: &Connection, commit: &Commit, first: u64) -> Result<(), StoreError> {
-    let mut heads: BTreeMap<Stream, (u64, String)> = BTreeMap::new();
-    for (position, Change { record, event }) in (first..).zip(&commit.changes) {
-        let stream = record.stream();
-        let (seq, previous_hash) = match heads.remove(&stream) {
-            Some(head) => head,
-            None => head(connection, stream)?,
-        };
-        let mut event = Event {
-            position,
-            stream,
-            seq: seq + 1,
-            record: record.id,
-            version: record.version,
-            state: record.state.clone(),
-            event: event.clone(),
-            actor: commit.actor.clone(),
-            at: commit.at,
-            trace: commit.trace.clone(),
-            commit: commit.id.clone(),
-            previous_hash,
-            hash: String::new(),
-        };
-        event.hash = event_hash(&event);
-        write_event(connection, &event)?;
-        heads.insert(stream, (event.seq, event.hash));
-    }
-    Ok(())
-}
-
-/// The place and the hash of the newest event of a stream.
-fn head(connection: &Connection, stream: Stream) -> Result<(u64, String), StoreError> {
-    connection
-        .prepare_cached("SELECT seq, hash FROM event WHERE stream = ?1 ORDER BY seq DESC LIMIT 1")
-        .and_then(|mut statement| {
-            statement.query_row([stream.to_string()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-        })
-        .map(|head| head.unwrap_or_else(|| (0, GENESIS.to_owned())))
+/// The newest event of a stream.
+fn head(connection: &Connection, stream: Stream) -> Result<Head, StoreError> {
+    statement(connection, "SELECT seq, hash FROM event WHERE stream = ?1 ORDER BY position DESC LIMIT 1")?
+        .query_row([stream.to_string()], |row| Ok(Head { seq: row.get(0)?, hash: row.get(1)? }))
+        .optional()
+        .map(|head| head.unwrap_or_else(|| Head { seq: 0, hash: GENESIS.to_owned() }))
         .map_err(commit_failed)
 }
 
-fn write_event(connection: &Connection, event: &Event) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT INTO event (position, stream, seq, record, kind, version, state, name, severity, reason, actor, at,
-                                trace, commit_id, body, previous_hash, hash)
-             VALUES (:position, :stream, :seq, :record, :kind, :version, :state, :name, :severity, :reason, :actor, :at,
-                     :trace, :commit_id, :body, :previous_hash, :hash)",
-        )
-        .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":position": event.position,
-                ":stream": event.stream.to_string(),
-                ":seq": event.seq,
-                ":record": event.record.to_string(),
-                ":kind": event.record.kind().as_str(),
-                ":version": event.version,
-                ":state": event.state,
-                ":name": event.event.name,
-                ":severity": event.event.severity.as_str(),
-                ":reason": event.event.reason,
-                ":actor": event.actor.to_string(),
-                ":at": event.at.as_micros(),
-                ":trace": event.trace,
-                ":commit_id": event.commit,
-                ":body": event.event.body,
-                ":previous_hash": event.previous_hash,
-                ":hash": event.hash,
-            })
-        })
-        .map(drop)
-        .map_err(commit_failed)
+fn write_event(connection: &Connection, prepared: &PreparedEvent, actor: &str) -> Result<(), StoreError> {
+    let PreparedEvent { event, stream, record } = prepared;
+    let sql = "INSERT INTO event (position, stream, seq, record, kind, version, state, name, severity, reason, actor,
+                                  at, trace, commit_id, body, body_digest, record_digest, previous_hash, hash)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+    let values = params![
+        event.position,
+        stream,
+        event.seq,
+        record,
+        event.record.kind().as_str(),
+        event.version,
+        event.state,
+        event.event.name,
+        event.event.severity.as_str(),
+        event.event.reason,
+        actor,
+        event.at.as_micros(),
+        event.trace,
+        event.commit,
+        event.event.body,
+        event.digests.as_ref().map(|digests| &digests.body),
+        event.digests.as_ref().map(|digests| &digests.record),
+        event.previous_hash,
+        event.hash,
+    ];
+    statement(connection, sql)?.execute(values).map(drop).map_err(commit_failed)
+}
+
+/// Notes that something was alive.
+fn pulse(connection: &Connection, record: &RecordId, at: Timestamp) -> Result<(), StoreError> {
+    let failed = |error: rusqlite::Error| failed("note a pulse", &error);
+    let sql = "INSERT INTO pulse (record, at) VALUES (?1, ?2) ON CONFLICT (record) DO UPDATE SET at = excluded.at";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    statement.execute(params![record.to_string(), at.as_micros()]).map(drop).map_err(failed)
+}
+
+fn statement<'a>(connection: &'a Connection, sql: &str) -> Result<CachedStatement<'a>, StoreError> {
+    connection.prepare_cached(sql).map_err(commit_failed)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn commit_failed(error: rusqlite::Error) -> StoreError {
     failed("commit", &error)
 }
-
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests {
-    use tollhouse_core::Kind;
+    use tollhouse_core::{Kind, Record};
 
     use super::*;
     use crate::conformance::make;
@@ -301,11 +323,20 @@ mod tests {
         connection
     }
 
+    fn job(commit: &tollhouse_core::Commit) -> Job {
+        Job::Commit(PreparedCommit::new(commit).unwrap())
+    }
+
+    fn id(job: &Job) -> RecordId {
+        let Job::Commit(commit) = job else { panic!("{job:?}") };
+        commit.rows[0].record
+    }
+
     fn jobs() -> Vec<Job> {
         let body = format!("\"{}\"", "x".repeat(500_000));
         let large = Record { body, ..make::new(Kind::Task, 2) };
         let records = [make::new(Kind::Task, 1), large, make::new(Kind::Task, 3)];
-        records.map(|record| Job::new(&make::commit(record.id.to_string(), [record])).unwrap()).into()
+        records.map(|record| job(&make::commit(record.id.to_string(), [record]))).into()
     }
 
     fn ids(connection: &Connection) -> Vec<RecordId> {
@@ -326,7 +357,7 @@ mod tests {
                  BEGIN INSERT INTO child VALUES (7); END;",
             )
             .unwrap();
-        let answers = batch(&mut connection, &jobs());
+        let answers = batch(&mut connection, &mut jobs());
         assert!(
             answers.iter().all(|a| matches!(a, Err(CommitError::Backend(StoreError::Failed { .. })))),
             "{answers:?}"
@@ -348,11 +379,11 @@ mod tests {
         let mut commits = records.map(|record| make::commit(record.id.to_string(), [record]));
         commits[0].changes[0].event.body = "{}".into();
         commits[2].changes[0].event.body = "{}".into();
-        let jobs: Vec<_> = commits.iter().map(|commit| Job::new(commit).unwrap()).collect();
+        let mut jobs: Vec<_> = commits.iter().map(job).collect();
 
-        let answers = batch(&mut connection, &jobs);
+        let answers = batch(&mut connection, &mut jobs);
         assert!(matches!(answers[1], Err(CommitError::Backend(StoreError::Failed { .. }))), "{answers:?}");
-        let made = |first| Ok(Committed { first, last: first, novelty: Novelty::Fresh });
+        let made = |first| Ok(Done::Commit(Committed { first, last: first, novelty: Novelty::Fresh }));
         assert_eq!((&answers[0], &answers[2]), (&made(1), &made(2)));
         let expected = [&commits[0], &commits[2]].map(|commit| commit.changes[0].record.clone());
         assert_eq!(read::find(&connection, &Find::default()).unwrap(), expected);
@@ -364,16 +395,16 @@ mod tests {
         let mut connection = ledger();
         let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         connection.pragma_update(None, "max_page_count", pages + 40).unwrap();
-        let jobs = jobs();
-        let answers = batch(&mut connection, &jobs);
+        let mut jobs = jobs();
+        let answers = batch(&mut connection, &mut jobs);
         assert_eq!(answers[1], Err(StoreError::DiskFull { op: "commit" }.into()));
         let claimed: Vec<_> = jobs
             .iter()
             .zip(&answers)
             .filter(|(_, a)| a.is_ok())
-            .map(|(job, _)| job.commit.changes[0].record.id)
+            .map(|(job, _)| id(job))
             .collect();
         assert_eq!(ids(&connection), claimed);
-        assert!(batch(&mut connection, &jobs[..1])[0].is_ok(), "there is room for the first");
+        assert!(batch(&mut connection, &mut jobs[..1])[0].is_ok(), "there is room for the first");
     }
 }

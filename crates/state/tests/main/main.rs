@@ -6,6 +6,7 @@ mod copying;
 mod differential;
 mod fault;
 mod memory;
+mod migrating;
 mod opening;
 mod sharing;
 mod sqlite;

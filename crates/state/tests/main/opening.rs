@@ -89,34 +89,6 @@ fn the_database_of_another_program_is_refused() {
 }
 
 #[test]
-fn a_newer_schema_is_refused() {
-    let (_folder, path) = ledger();
-    tamper(&path, "PRAGMA user_version = 3");
-    assert_eq!(refusal(&path), "it has schema 3, and this program knows schemas up to 2");
-    tamper(&path, "PRAGMA user_version = -1");
-    assert_eq!(refusal(&path), "it says that its schema is -1");
-}
-
-#[test]
-fn an_older_schema_is_brought_up_to_date_by_who_may_write() {
-    let (_folder, path) = ledger();
-    let views = ["worker", "workstream", "breaker", "cost_entry", "budget"];
-    let drop_views = views.map(|view| format!("DROP VIEW {view};")).concat();
-    tamper(&path, &format!("{drop_views} PRAGMA user_version = 1"));
-    let before = fs::read(&path).unwrap();
-    let what = not_openable(SqliteStore::open_read_only(&path));
-    assert_eq!(what, "it has an older schema; opening it for writing updates it");
-    assert!(fs::read(&path).unwrap() == before, "the file was changed");
-    SqliteStore::open(&path).unwrap();
-    assert!(SqliteStore::open_read_only(&path).unwrap().get(&[make::id(Kind::Task, 1)]).unwrap()[0].is_some());
-    let connection = Connection::open(&path).unwrap();
-    for view in views {
-        let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {view}"), [], |row| row.get(0)).unwrap();
-        assert_eq!(rows, 0, "{view}");
-    }
-}
-
-#[test]
 fn a_truncated_ledger_is_refused() {
     let (_folder, path) = ledger();
     let whole = fs::read(&path).unwrap();

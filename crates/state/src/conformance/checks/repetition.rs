@@ -25,17 +25,20 @@ pub fn an_id_with_other_content_is_refused<F: Fixture>(fixture: &F) {
     let store = fixture.store();
     let commit = make::commit("it", [make::new(Kind::Task, 1)]);
     make::must(&store, &commit);
-    let before = dump(&store);
-
     let reused = CommitError::IdReused { id: "it".to_owned() };
     let other = make::commit("it", [make::new(Kind::Task, 2)]);
     assert_eq!(make::refused(&store, &other), reused);
     let mut later = commit.clone();
     later.at = tollhouse_core::Timestamp::from_micros(5);
     assert_eq!(make::refused(&store, &later), reused);
-    let mut relying = commit;
-    relying.relies_on = vec![(make::id(Kind::Run, 9), 0)];
-    assert_eq!(make::refused(&store, &relying), reused);
+    let mut another = commit.clone();
+    "[]".clone_into(&mut another.changes[0].record.body);
+    assert_eq!(make::refused(&store, &another), reused);
+    let mut less = make::commit("both", [make::new(Kind::Task, 3), make::new(Kind::Task, 4)]);
+    make::must(&store, &less);
+    let before = dump(&store);
+    less.changes.truncate(1);
+    assert_eq!(make::refused(&store, &less), CommitError::IdReused { id: "both".to_owned() });
 
     assert_eq!(dump(&store), before);
 }
