@@ -2,16 +2,16 @@
 //!
 //! Whoever finds nobody writing becomes the leader and writes for all who wait, itself included; the others sleep until
 //! their answer is there or it is their turn to lead. A lone caller leads at once and pays for no thread. Nobody lingers for
-//! others: what waits meanwhile is the next transaction, and its leader is woken before those who only get their answers.
+//! others: what came meanwhile is the next transaction.
 //! It must never lose an answer, also if the leader panics.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
 use rusqlite::Connection;
 
+use super::batch::{Answer, batch};
 use super::job::Job;
-use super::write::{self, Answer};
 use crate::store::{CommitError, StoreError};
 
 /// The connection that writes, and those who wait for it.
@@ -23,26 +23,33 @@ pub(super) struct Writer {
 
 #[derive(Debug, Default)]
 struct Queue {
-    jobs: Vec<Job>,
-    /// Who brought them, in the same order.
-    seats: Vec<Arc<Seat>>,
     /// Whether somebody is writing, or was told to.
     led: bool,
+    /// What waits, with those who brought it.
+    next: Option<Waiting>,
 }
 
-/// Where a caller sits until something comes for it.
 #[derive(Debug)]
-struct Seat {
-    thread: Thread,
-    word: Mutex<Option<Word>>,
+struct Waiting {
+    jobs: Vec<Job>,
+    room: Arc<Room>,
 }
 
-/// What comes for a caller that waits.
+/// Where those wait whose jobs are written together, each with the number of its job.
+#[derive(Debug)]
+struct Room {
+    /// Who brought the first job. It writes for all, once it is told to.
+    leader: Thread,
+    word: Mutex<Word>,
+    answered: Condvar,
+}
+
 #[derive(Debug)]
 enum Word {
-    Answer(Answer),
-    /// It is the first of those who wait: it writes for all of them.
+    Wait,
     Lead,
+    /// By number. The jobs go back to those who brought them, who have the time to clear them away.
+    Done(Vec<Option<(Answer, Option<Job>)>>),
 }
 
 impl Writer {
@@ -52,77 +59,84 @@ impl Writer {
 
     /// Has a job written, by this thread or by another one.
     pub(super) fn write(&self, job: Job) -> Answer {
-        let seat = {
+        let (room, number) = {
             let mut queue = lock(&self.queue);
             if !queue.led {
                 queue.led = true;
                 drop(queue);
-                return self.lead(vec![job], Vec::new());
+                return self.lead(vec![job], Room::new());
             }
-            let seat = Arc::new(Seat { thread: thread::current(), word: Mutex::new(None) });
-            queue.jobs.push(job);
-            queue.seats.push(Arc::clone(&seat));
-            seat
+            let waiting = queue.next.get_or_insert_with(|| Waiting { jobs: Vec::new(), room: Room::new() });
+            waiting.jobs.push(job);
+            (Arc::clone(&waiting.room), waiting.jobs.len() - 1)
         };
-        match seat.wait() {
-            Word::Answer(answer) => answer,
-            Word::Lead => {
-                let (jobs, seats) = {
-                    let mut queue = lock(&self.queue);
-                    (std::mem::take(&mut queue.jobs), std::mem::take(&mut queue.seats))
-                };
-                // Its own job is the first.
-                self.lead(jobs, seats.into_iter().skip(1).collect())
-            }
+        if number > 0 {
+            return room.answer(number);
         }
+        room.wait_for_the_lead();
+        let next = lock(&self.queue).next.take();
+        next.map_or_else(|| Err(stopped()), |Waiting { jobs, room }| self.lead(jobs, room))
     }
 
-    /// Writes these jobs, the first of which is the caller's own, and the others those of `seats`.
-    fn lead(&self, mut jobs: Vec<Job>, seats: Vec<Arc<Seat>>) -> Answer {
-        let mut turn = Turn { writer: self, seats, answers: Vec::new() };
-        let mut answers = write::batch(&mut lock(&self.connection), &mut jobs).into_iter();
-        let own = answers.next().unwrap_or_else(|| Err(stopped()));
-        turn.answers = answers.collect();
-        own
+    /// Writes these jobs, the first of which is the caller's own.
+    fn lead(&self, jobs: Vec<Job>, room: Arc<Room>) -> Answer {
+        let mut turn = Turn { writer: self, room, count: jobs.len(), answers: Vec::new(), jobs };
+        turn.answers = batch(&mut lock(&self.connection), &mut turn.jobs);
+        let room = Arc::clone(&turn.room);
+        drop(turn);
+        room.answer(0)
     }
 }
 
-impl Seat {
-    fn wait(&self) -> Word {
-        loop {
-            if let Some(word) = lock(&self.word).take() {
-                return word;
-            }
+impl Room {
+    /// Of the thread that calls.
+    fn new() -> Arc<Self> {
+        Arc::new(Self { leader: thread::current(), word: Mutex::new(Word::Wait), answered: Condvar::new() })
+    }
+
+    fn wait_for_the_lead(&self) {
+        while !matches!(*lock(&self.word), Word::Lead) {
             thread::park();
         }
     }
 
-    fn tell(&self, word: Word) {
-        *lock(&self.word) = Some(word);
-        self.thread.unpark();
+    fn pass_the_lead(&self) {
+        *lock(&self.word) = Word::Lead;
+        self.leader.unpark();
+    }
+
+    fn answer(&self, number: usize) -> Answer {
+        let waiting = |word: &mut Word| !matches!(word, Word::Done(_));
+        let mut word = self.answered.wait_while(lock(&self.word), waiting).unwrap_or_else(PoisonError::into_inner);
+        let Word::Done(answers) = &mut *word else { return Err(stopped()) };
+        let taken = answers.get_mut(number).and_then(Option::take);
+        drop(word);
+        taken.map_or_else(|| Err(stopped()), |(answer, _job)| answer)
     }
 }
 
-/// Passes the lead on and hands out the answers when a leader is done, however it ends.
+/// Hands out the answers and passes the lead on when a leader is done, however it ends.
 struct Turn<'a> {
     writer: &'a Writer,
-    seats: Vec<Arc<Seat>>,
+    room: Arc<Room>,
+    count: usize,
+    jobs: Vec<Job>,
     answers: Vec<Answer>,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
+        let answers = self.answers.drain(..).chain(std::iter::repeat_with(|| Err(stopped())));
+        let jobs = self.jobs.drain(..).map(Some).chain(std::iter::repeat_with(|| None));
+        *lock(&self.room.word) = Word::Done(answers.zip(jobs).take(self.count).map(Some).collect());
+        self.room.answered.notify_all();
         let next = {
             let mut queue = lock(&self.writer.queue);
-            queue.led = !queue.seats.is_empty();
-            queue.seats.first().cloned()
+            queue.led = queue.next.is_some();
+            queue.next.as_ref().map(|next| Arc::clone(&next.room))
         };
         if let Some(next) = next {
-            next.tell(Word::Lead);
-        }
-        let answers = self.answers.drain(..).chain(std::iter::repeat_with(|| Err(stopped())));
-        for (seat, answer) in self.seats.drain(..).zip(answers) {
-            seat.tell(Word::Answer(answer));
+            next.pass_the_lead();
         }
     }
 }
@@ -140,21 +154,15 @@ fn stopped() -> CommitError {
 mod tests {
     use super::*;
 
-    fn seat() -> Arc<Seat> {
-        Arc::new(Seat { thread: thread::current(), word: Mutex::new(None) })
-    }
-
     #[test]
     fn a_leader_that_panics_leaves_an_answer_for_everybody_and_somebody_who_leads() {
         let writer = Writer::new(Connection::open_in_memory().unwrap());
-        let (followers, waiting) = ([seat(), seat()], seat());
+        let (room, waiting) = (Room::new(), Room::new());
         lock(&writer.queue).led = true;
-        lock(&writer.queue).seats.push(Arc::clone(&waiting));
-        drop(Turn { writer: &writer, seats: followers.to_vec(), answers: Vec::new() });
-        for follower in &followers {
-            assert!(matches!(follower.wait(), Word::Answer(answer) if answer == Err(stopped())));
-        }
-        assert!(matches!(waiting.wait(), Word::Lead));
+        lock(&writer.queue).next = Some(Waiting { jobs: Vec::new(), room: Arc::clone(&waiting) });
+        drop(Turn { writer: &writer, room: Arc::clone(&room), count: 2, jobs: Vec::new(), answers: Vec::new() });
+        assert_eq!([room.answer(0), room.answer(1)], [Err(stopped()), Err(stopped())]);
+        waiting.wait_for_the_lead();
         assert!(lock(&writer.queue).led, "until the one who was told to lead does so");
     }
 
@@ -162,7 +170,7 @@ mod tests {
     fn with_nobody_waiting_the_lead_is_free() {
         let writer = Writer::new(Connection::open_in_memory().unwrap());
         lock(&writer.queue).led = true;
-        drop(Turn { writer: &writer, seats: Vec::new(), answers: Vec::new() });
+        drop(Turn { writer: &writer, room: Room::new(), count: 1, jobs: Vec::new(), answers: Vec::new() });
         assert!(!lock(&writer.queue).led);
     }
 }

@@ -4,6 +4,7 @@
 //! It must never open the ledger's file other than through SQLite: closing any other descriptor of it would drop the locks
 //! that every handle in this process holds.
 
+mod batch;
 mod codec;
 mod copy;
 mod error;
@@ -22,12 +23,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
 
+use self::batch::Done;
 use self::error::{not_openable, opening};
 use self::group::Writer;
 use self::job::{Job, PreparedCommit};
 use self::read::Readers;
 use self::wait::Signal;
-use self::write::Done;
+
 use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError};
 
 /// The oldest SQLite that is trusted: before it, a checkpoint that met a certain race could lose a commit.

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 
 use super::error::{failed, not_openable, opening};
@@ -40,6 +41,8 @@ const PRAGMAS: &[Pragma] = &[
     // A schema that somebody tampered with calls no function with side effects.
     Pragma { name: "trusted_schema", value: "0", scope: Scope::Connection },
     Pragma { name: "cell_size_check", value: "1", scope: Scope::Connection },
+    // Kibibytes of pages that a connection keeps.
+    Pragma { name: "cache_size", value: "-16384", scope: Scope::Connection },
     Pragma { name: "journal_mode", value: "wal", scope: Scope::File },
     // The order of texts is that of their bytes in UTF-8.
     Pragma { name: "encoding", value: "UTF-8", scope: Scope::Fixed },
@@ -50,6 +53,8 @@ const TURNS_MAX: u32 = 100;
 
 /// Sets what a connection needs before it touches the file.
 pub(super) fn set_connection(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    // A plan that does not look at the values that are bound is made once, not each time that one is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|error| opening(path, &error))?;
     set(connection, path, Scope::Connection)
 }
 

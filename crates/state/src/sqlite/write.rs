@@ -1,65 +1,37 @@
-//! Writing: what one transaction does with the jobs that wait together, and the one place that inserts records and events.
+//! Writing commits: the one place that inserts records and events.
+//!
+//! Whatever happens in here happens in the transaction of the caller; nothing in here decides when it is durable.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use tollhouse_core::{GENESIS, RecordId, Stream, Timestamp, Version, event_hash};
 
 use super::codec;
 use super::error::{damaged, failed};
-use super::job::{Job, PreparedCommit, PreparedEvent, Row};
+use super::job::{PreparedCommit, PreparedEvent, Row};
 use super::read;
 use crate::check;
 use crate::store::{CommitError, Committed, Cursor, Novelty, StoreError};
 
-/// What became of a job.
-pub(super) type Answer = Result<Done, CommitError>;
-
-/// A job that was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Done {
-    Commit(Committed),
-    Pulse,
-}
-
-/// Writes jobs in one transaction, each of them all or nothing. If the transaction fails, it fails for all: nothing is
-/// said to be written that is not on disk.
-pub(super) fn batch(connection: &mut Connection, jobs: &mut [Job]) -> Vec<Answer> {
-    try_batch(connection, jobs).unwrap_or_else(|error| jobs.iter().map(|_| Err(error.clone().into())).collect())
-}
-
-fn try_batch(connection: &mut Connection, jobs: &mut [Job]) -> Result<Vec<Answer>, StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(commit_failed)?;
-    let mut ends = Ends::of(&transaction)?;
-    let mut answers = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        answers.push(match job {
-            Job::Commit(commit) => member(&transaction, &mut ends, commit)?.map(Done::Commit),
-            Job::Pulse { record, at } => pulse(&transaction, record, *at).map(|()| Ok(Done::Pulse))?,
-        });
-    }
-    transaction.commit().map_err(commit_failed)?;
-    Ok(answers)
-}
-
 /// Where the next event goes, as this transaction leaves the ledger.
 #[derive(Debug)]
-struct Ends {
+pub(super) struct Ends {
     newest: u64,
     /// Of the streams that were looked at.
     heads: BTreeMap<Stream, Head>,
 }
 
 /// The newest event of a stream.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Head {
     seq: u64,
     hash: String,
 }
 
 impl Ends {
-    fn of(connection: &Connection) -> Result<Self, StoreError> {
+    pub(super) fn of(connection: &Connection) -> Result<Self, StoreError> {
         Ok(Self { newest: read::newest(connection)?, heads: BTreeMap::new() })
     }
 
@@ -71,21 +43,8 @@ impl Ends {
     }
 }
 
-/// The inner error is the job's own; the outer one means that the transaction is lost.
-fn member(
-    transaction: &Transaction<'_>,
-    ends: &mut Ends,
-    commit: &mut PreparedCommit,
-) -> Result<Result<Committed, CommitError>, StoreError> {
-    match look(transaction, ends, commit) {
-        Err(refusal) => Ok(Err(refusal)),
-        Ok(Found::Made(made)) => Ok(Ok(made)),
-        Ok(Found::Standing(standing)) => write_within_savepoint(transaction, ends, commit, &standing),
-    }
-}
-
 /// What a commit finds.
-enum Found {
+pub(super) enum Found {
     /// It was made by an earlier call.
     Made(Committed),
     /// What stands where its rows go, if anything does.
@@ -93,10 +52,23 @@ enum Found {
 }
 
 /// Nothing is written by looking, so a refusal takes nothing back.
-fn look(connection: &Connection, ends: &mut Ends, commit: &PreparedCommit) -> Result<Found, CommitError> {
-    if let Some(made) = made_before(connection, commit)? {
-        return Ok(Found::Made(made));
+///
+/// A commit that was made before most often looks stale by now, so that is when it is looked for; the others show when they
+/// are written.
+pub(super) fn look(connection: &Connection, ends: &mut Ends, commit: &PreparedCommit) -> Result<Found, CommitError> {
+    match compare(connection, ends, commit) {
+        Ok(standing) => Ok(Found::Standing(standing)),
+        Err(refusal @ CommitError::Backend(_)) => Err(refusal),
+        Err(refusal) => made_before(connection, commit)?.map(Found::Made).ok_or(refusal),
     }
+}
+
+/// Compares what a commit relies on with what is true. The answer is what stands where its rows go, if anything does.
+fn compare(
+    connection: &Connection,
+    ends: &mut Ends,
+    commit: &PreparedCommit,
+) -> Result<Vec<Option<Standing>>, CommitError> {
     if let Some((stream, expected)) = commit.follows {
         let actual = ends.head(connection, stream)?.seq;
         if actual != expected {
@@ -117,7 +89,7 @@ fn look(connection: &Connection, ends: &mut Ends, commit: &PreparedCommit) -> Re
             check::stays(&row.record, (&stored.run, &row.run), (&stored.parent, &row.parent))?;
         }
     }
-    Ok(Found::Standing(all))
+    Ok(all)
 }
 
 /// What a commit with this id made before. One that says something else is refused.
@@ -139,7 +111,7 @@ fn expect_version(id: RecordId, expected: Version, stored: Option<&Standing>) ->
 }
 
 /// What a commit is compared with, and written over.
-struct Standing {
+pub(super) struct Standing {
     place: i64,
     version: Version,
     run: Option<String>,
@@ -165,42 +137,20 @@ fn standing(connection: &Connection, id: &str) -> Result<Option<Standing>, Store
         })
 }
 
-/// From here on, what fails halfway takes back its own.
-fn write_within_savepoint(
-    transaction: &Transaction<'_>,
-    ends: &mut Ends,
-    commit: &mut PreparedCommit,
-    standing: &[Option<Standing>],
-) -> Result<Result<Committed, CommitError>, StoreError> {
-    let run = |sql| statement(transaction, sql).and_then(|mut sql| sql.execute([]).map(drop).map_err(commit_failed));
-    run("SAVEPOINT job")?;
-    match write(transaction, ends, commit, standing) {
-        Ok(committed) => {
-            run("RELEASE job")?;
-            Ok(Ok(committed))
-        }
-        // A full disk, for one, makes SQLite roll back all of it.
-        Err(error) if transaction.is_autocommit() => Err(error),
-        Err(error) => {
-            run("ROLLBACK TO job")?;
-            run("RELEASE job")?;
-            *ends = Ends::of(transaction)?;
-            Ok(Err(error.into()))
-        }
-    }
-}
-
-fn write(
+/// Writes a commit over what stands. The outer error is that of the ledger: what was written so far has to be taken back.
+pub(super) fn write(
     connection: &Connection,
     ends: &mut Ends,
     commit: &mut PreparedCommit,
     standing: &[Option<Standing>],
-) -> Result<Committed, StoreError> {
+) -> Result<Result<Committed, CommitError>, StoreError> {
     let first = ends.newest + 1;
     let last = ends.newest + (commit.events.len() as u64);
-    statement(connection, "INSERT INTO commit_log (id, first, last) VALUES (?1, ?2, ?3)")?
-        .execute(params![commit.id, first, last])
-        .map_err(commit_failed)?;
+    let sql = "INSERT INTO commit_log (id, first, last) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    if statement(connection, sql)?.execute(params![commit.id, first, last]).map_err(commit_failed)? == 0 {
+        let made = made_before(connection, commit).map(|made| made.expect("what stands in the way was made before"));
+        return Ok(made);
+    }
     for (row, stored) in commit.rows.iter().zip(standing) {
         write_record(connection, row, stored.as_ref())?;
     }
@@ -215,7 +165,7 @@ fn write(
         write_event(connection, prepared, &commit.actor)?;
     }
     ends.newest = last;
-    Ok(Committed { first, last, novelty: Novelty::Fresh })
+    Ok(Ok(Committed { first, last, novelty: Novelty::Fresh }))
 }
 
 fn write_record(connection: &Connection, row: &Row, stored: Option<&Standing>) -> Result<(), StoreError> {
@@ -292,11 +242,15 @@ fn write_event(connection: &Connection, prepared: &PreparedEvent, actor: &str) -
 }
 
 /// Notes that something was alive.
-fn pulse(connection: &Connection, record: &RecordId, at: Timestamp) -> Result<(), StoreError> {
+pub(super) fn pulse(connection: &Connection, record: &RecordId, at: Timestamp) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| failed("note a pulse", &error);
     let sql = "INSERT INTO pulse (record, at) VALUES (?1, ?2) ON CONFLICT (record) DO UPDATE SET at = excluded.at";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     statement.execute(params![record.to_string(), at.as_micros()]).map(drop).map_err(failed)
+}
+
+pub(super) fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    statement(connection, sql)?.execute([]).map(drop).map_err(commit_failed)
 }
 
 fn statement<'a>(connection: &'a Connection, sql: &str) -> Result<CachedStatement<'a>, StoreError> {
@@ -306,105 +260,4 @@ fn statement<'a>(connection: &'a Connection, sql: &str) -> Result<CachedStatemen
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn commit_failed(error: rusqlite::Error) -> StoreError {
     failed("commit", &error)
-}
-#[cfg(test)]
-#[cfg(feature = "testing")]
-mod tests {
-    use tollhouse_core::{Kind, Record};
-
-    use super::*;
-    use crate::conformance::make;
-    use crate::sqlite::schema;
-    use crate::store::{Cursor, Find};
-
-    fn ledger() -> Connection {
-        let mut connection = Connection::open_in_memory().unwrap();
-        schema::create_or_update(&mut connection, "in memory".as_ref()).unwrap();
-        connection
-    }
-
-    fn job(commit: &tollhouse_core::Commit) -> Job {
-        Job::Commit(PreparedCommit::new(commit).unwrap())
-    }
-
-    fn id(job: &Job) -> RecordId {
-        let Job::Commit(commit) = job else { panic!("{job:?}") };
-        commit.rows[0].record
-    }
-
-    fn jobs() -> Vec<Job> {
-        let body = format!("\"{}\"", "x".repeat(500_000));
-        let large = Record { body, ..make::new(Kind::Task, 2) };
-        let records = [make::new(Kind::Task, 1), large, make::new(Kind::Task, 3)];
-        records.map(|record| job(&make::commit(record.id.to_string(), [record]))).into()
-    }
-
-    fn ids(connection: &Connection) -> Vec<RecordId> {
-        let events = read::events(connection, &Cursor::default()).unwrap();
-        events.into_iter().map(|event| event.record).collect()
-    }
-
-    #[test]
-    fn where_the_transaction_cannot_be_committed_nobody_is_told_that_it_was() {
-        let mut connection = ledger();
-        // Only at the end of the transaction does SQLite notice that there is no such parent.
-        connection
-            .execute_batch(
-                "PRAGMA foreign_keys = ON;
-                 CREATE TABLE parent (id INTEGER PRIMARY KEY);
-                 CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);
-                 CREATE TRIGGER late AFTER INSERT ON event WHEN new.position = 2
-                 BEGIN INSERT INTO child VALUES (7); END;",
-            )
-            .unwrap();
-        let answers = batch(&mut connection, &mut jobs());
-        assert!(
-            answers.iter().all(|a| matches!(a, Err(CommitError::Backend(StoreError::Failed { .. })))),
-            "{answers:?}"
-        );
-        assert_eq!(ids(&connection), []);
-        assert!(connection.is_autocommit(), "the next batch can begin");
-    }
-
-    #[test]
-    fn a_job_that_fails_halfway_takes_back_its_own_and_no_other() {
-        let mut connection = ledger();
-        connection
-            .execute_batch(
-                "CREATE TRIGGER halfway AFTER INSERT ON event WHEN length(new.body) > 2 AND new.position = 2
-                 BEGIN SELECT raise(ABORT, 'halfway'); END;",
-            )
-            .unwrap();
-        let records = [make::new(Kind::Task, 1), make::new(Kind::Task, 2), make::new(Kind::Task, 3)];
-        let mut commits = records.map(|record| make::commit(record.id.to_string(), [record]));
-        commits[0].changes[0].event.body = "{}".into();
-        commits[2].changes[0].event.body = "{}".into();
-        let mut jobs: Vec<_> = commits.iter().map(job).collect();
-
-        let answers = batch(&mut connection, &mut jobs);
-        assert!(matches!(answers[1], Err(CommitError::Backend(StoreError::Failed { .. }))), "{answers:?}");
-        let made = |first| Ok(Done::Commit(Committed { first, last: first, novelty: Novelty::Fresh }));
-        assert_eq!((&answers[0], &answers[2]), (&made(1), &made(2)));
-        let expected = [&commits[0], &commits[2]].map(|commit| commit.changes[0].record.clone());
-        assert_eq!(read::find(&connection, &Find::default()).unwrap(), expected);
-        assert_eq!(ids(&connection), expected.map(|record| record.id));
-    }
-
-    #[test]
-    fn what_a_full_disk_leaves_is_what_was_claimed() {
-        let mut connection = ledger();
-        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
-        connection.pragma_update(None, "max_page_count", pages + 40).unwrap();
-        let mut jobs = jobs();
-        let answers = batch(&mut connection, &mut jobs);
-        assert_eq!(answers[1], Err(StoreError::DiskFull { op: "commit" }.into()));
-        let claimed: Vec<_> = jobs
-            .iter()
-            .zip(&answers)
-            .filter(|(_, a)| a.is_ok())
-            .map(|(job, _)| id(job))
-            .collect();
-        assert_eq!(ids(&connection), claimed);
-        assert!(batch(&mut connection, &mut jobs[..1])[0].is_ok(), "there is room for the first");
-    }
 }

@@ -109,7 +109,11 @@ fn a_commit_of_before_is_known_after() {
         let made: Vec<_> = events.iter().filter(|event| event.commit == last.commit).collect();
         let record = |id: RecordId| records.iter().find(|record| record.id == id).unwrap().clone();
         let change = |event: &&tollhouse_core::Event| Change {
-            record: tollhouse_core::Record { version: event.version, state: event.state.clone(), ..record(event.record) },
+            record: tollhouse_core::Record {
+                version: event.version,
+                state: event.state.clone(),
+                ..record(event.record)
+            },
             event: event.event.clone(),
         };
         let mut commit = Commit {
