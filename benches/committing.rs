@@ -42,14 +42,6 @@ fn main() {
     let folder = words.iter().position(|word| *word == "--in").and_then(|at| words.get(at + 1)).copied();
     let folder = tempfile::tempdir_in(folder.unwrap_or(env!("CARGO_TARGET_TMPDIR")))
         .expect("a folder can be made below the given one");
-    if words.contains(&"--only") {
-        for r in 0..10 {
-            let t = many_callers(&folder.path().join(format!("x{r}")), 16_000);
-            eprintln!("{}", t.rate());
-        }
-        return;
-    }
-    if words.contains(&"--only") { for r in 0..10 { let t = many_callers(&folder.path().join(format!("x{r}")), 16_000); eprintln!("{}", t.rate()); } return; }
     let mut taken: [Vec<Taken>; 4] = Default::default();
     let mut syncs = Vec::new();
     for round in 0..=rounds {
@@ -158,6 +150,7 @@ fn by_hand(path: &Path, transitions: usize, batch: usize) -> Taken {
         ("foreign_keys", "1"),
         ("trusted_schema", "0"),
         ("cell_size_check", "1"),
+        ("wal_autocheckpoint", "4000"),
         ("cache_size", "-16384"),
     ] {
         connection.pragma(None, name, value, |_| Ok(())).expect("SQLite knows the setting");

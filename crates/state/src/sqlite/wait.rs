@@ -3,6 +3,7 @@
 //!
 //! It measures no time by a clock: a wait is made of slices, and a slice either ends with news or has lasted its length.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const SLICE_MAX: Duration = Duration::from_millis(50);
 /// The newest position that this handle has heard of.
 #[derive(Debug, Default)]
 pub(super) struct Signal {
+    /// So that of many who tell at once, one takes the lock.
+    told: AtomicU64,
     newest: Mutex<u64>,
     grown: Condvar,
 }
@@ -25,6 +28,9 @@ pub(super) struct Signal {
 impl Signal {
     /// Tells all who wait on this handle.
     pub(super) fn tell(&self, position: u64) {
+        if self.told.fetch_max(position, Ordering::AcqRel) >= position {
+            return;
+        }
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if position > *newest {
             *newest = position;
