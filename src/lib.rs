@@ -23,7 +23,7 @@ pub use tollhouse_engine::{
     Addition, Apply, At, AttemptFacts, Claimant, Command, Decision, Engine, EngineError, Found, GateFacts, Legacy,
     Liveness, NewPatch, Newcomer, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View, ViewError, Viewed,
     Witness, WorkerSeen, WorkerWish, analysis, decide, fork_of, gates_yet_to_pass, is_known_to_pass, known_cost,
-    leftovers, next_deadline, next_task, patch, plan, policy, report, secret, trace_of, track_records,
+    leftovers, next_deadline, next_task, patch, plan, policy, report, secret, trace_of, track_records, verify,
 };
 #[cfg(feature = "sqlite")]
 pub use tollhouse_state::SqliteStore;

@@ -89,6 +89,7 @@ pub mod scope;
 pub mod secret;
 #[cfg(feature = "testing")]
 pub mod simulator;
+pub mod verify;
 mod view;
 mod workstream;
 

@@ -1,0 +1,99 @@
+//! The chains: every event is where it was written, follows the one before it in its stream, and is as it was written.
+
+use std::collections::BTreeMap;
+
+use tollhouse_core::{Event, GENESIS, Stream};
+
+use super::digest::{self, Hasher};
+use super::{FindingCode, Verified, stream_name};
+
+pub(super) struct Chains {
+    hasher: Hasher,
+    /// The newest position that was read.
+    position: u64,
+    heads: BTreeMap<Stream, Head>,
+    /// Whether history is read from its beginning.
+    is_whole: bool,
+}
+
+struct Head {
+    seq: u64,
+    hash: String,
+}
+
+impl Chains {
+    pub(super) fn new(since: u64) -> Self {
+        Self { hasher: Hasher::default(), position: since, heads: BTreeMap::new(), is_whole: since == 0 }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.heads.len() as u64
+    }
+
+    /// Passes over an event that cannot be read.
+    pub(super) fn skip(&mut self, position: u64) {
+        self.position = position;
+    }
+
+    pub(super) fn take(&mut self, event: &Event, verified: &mut Verified) {
+        let expected = self.position + 1;
+        if event.position != expected {
+            let missing = match event.position - 1 {
+                last if last == expected => format!("event {last} is not there"),
+                last => format!("events {expected} to {last} are not there"),
+            };
+            verified.find_at(FindingCode::EventMissing, event, missing);
+        }
+        self.position = event.position;
+        self.as_written(event, verified);
+        self.follows(event, verified);
+    }
+
+    fn as_written(&mut self, event: &Event, verified: &mut Verified) {
+        let hash = self.hasher.event(event);
+        if !digest::is_written(hash, &event.hash) {
+            let what =
+                format!("it has the hash {}, and what is stored of it has {}", event.hash, digest::written(hash));
+            verified.find_at(FindingCode::EventEdited, event, what);
+        }
+        if let Some(digests) = &event.digests {
+            let body = digest::content(event.event.body.as_bytes());
+            if !digest::is_written(body, &digests.body) {
+                let what =
+                    format!("its content had the digest {}, and now has {}", digests.body, digest::written(body));
+                verified.find_at(FindingCode::ContentEdited, event, what);
+            }
+        }
+    }
+
+    fn follows(&mut self, event: &Event, verified: &mut Verified) {
+        let name = || stream_name(event.stream);
+        match self.heads.get_mut(&event.stream) {
+            Some(head) => {
+                if event.seq != head.seq + 1 {
+                    let code = if event.seq > head.seq { FindingCode::EventMissing } else { FindingCode::EventMoved };
+                    let what = format!("it is number {} of {}, after number {}", event.seq, name(), head.seq);
+                    verified.find_at(code, event, what);
+                }
+                if event.previous_hash != head.hash {
+                    let what =
+                        format!("it follows {}, and before it in {} is {}", event.previous_hash, name(), head.hash);
+                    verified.find_at(FindingCode::ChainBroken, event, what);
+                }
+                head.seq = event.seq;
+                head.hash.clone_from(&event.hash);
+            }
+            None => {
+                if self.is_whole && event.seq != 1 {
+                    let what = format!("it is number {} of {}, and none before it is there", event.seq, name());
+                    verified.find_at(FindingCode::EventMissing, event, what);
+                }
+                if event.seq == 1 && event.previous_hash != GENESIS {
+                    let what = format!("it is the first of {}, and follows {}", name(), event.previous_hash);
+                    verified.find_at(FindingCode::ChainBroken, event, what);
+                }
+                self.heads.insert(event.stream, Head { seq: event.seq, hash: event.hash.clone() });
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Folding: each record is what its events make of it, one after the other, by `apply`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollhouse_core::{Event, Record, RecordId, Stream, Version};
+use tollhouse_state::{Store, StoreError};
+
+use super::digest::{self, Hasher};
+use super::folded::{Folded, differences, folded};
+use super::part::Part;
+use super::records::Records;
+use super::{FindingCode, Verified};
+
+/// How many records may be half folded before a part of them is put off. Each is a few KB.
+const OPEN_MAX: usize = 1 << 15;
+
+/// Of how many records it is kept in mind that something was found, so that it is not found again with each event.
+const ASIDE_MAX: usize = 1 << 16;
+
+pub(super) struct Folds<'a, S: ?Sized> {
+    part: Part,
+    put_off: Vec<Part>,
+    open: BTreeMap<RecordId, Open>,
+    aside: BTreeSet<RecordId>,
+    records: Records<'a, S>,
+    hasher: Hasher,
+    open_max: usize,
+}
+
+/// A record with events still to come.
+struct Open {
+    folded: Box<dyn Folded>,
+    version: Version,
+    stream: Stream,
+    stored: Record,
+}
+
+impl<'a, S: Store + ?Sized> Folds<'a, S> {
+    pub(super) fn new(store: &'a S, part: Part, since: u64) -> Self {
+        Self {
+            part,
+            put_off: Vec::new(),
+            open: BTreeMap::new(),
+            aside: BTreeSet::new(),
+            records: if since == 0 { Records::all(store, part) } else { Records::some(store, part) },
+            hasher: Hasher::default(),
+            open_max: OPEN_MAX,
+        }
+    }
+
+    /// As [`Self::new`], in less memory.
+    #[cfg(test)]
+    pub(super) fn within(self, open_max: usize) -> Self {
+        Self { open_max, ..self }
+    }
+
+    pub(super) fn take(&mut self, event: &Event, verified: &mut Verified) -> Result<(), StoreError> {
+        let id = event.record;
+        if !self.part.holds(&id) || self.aside.contains(&id) {
+            return Ok(());
+        }
+        let mut open = match self.open.remove(&id) {
+            Some(open) => open,
+            None if event.version == 1 => match self.begin(event, verified)? {
+                Some(open) => open,
+                None => return Ok(()),
+            },
+            None => return self.take_later(event, verified),
+        };
+        if let Err(what) = open.take(event) {
+            verified.find_at(FindingCode::Impossible, event, what);
+            self.set_aside(id);
+        } else if open.version >= open.stored.version {
+            verified.records += 1;
+            self.compare(&open, event, verified);
+        } else {
+            self.open.insert(id, open);
+            self.keep_within_bounds();
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, event: &Event, verified: &mut Verified) -> Result<Option<Open>, StoreError> {
+        let Some(stored) = self.records.take(&event.record, verified)? else {
+            self.not_there(event, verified);
+            return Ok(None);
+        };
+        let (folded, stream) = (folded(event.record.kind()), event.stream);
+        Ok(Some(Open { folded, version: 0, stream, stored }))
+    }
+
+    /// An event of a record whose beginning was not read, or which was compared already.
+    fn take_later(&mut self, event: &Event, verified: &mut Verified) -> Result<(), StoreError> {
+        let Some(stored) = self.records.look_up(&event.record, verified)? else {
+            self.not_there(event, verified);
+            return Ok(());
+        };
+        if event.version > stored.version {
+            let what = format!(
+                "it is in version {}, and event {} made version {}",
+                stored.version, event.position, event.version
+            );
+            verified.find(FindingCode::RecordDiffers, stored.id.to_string(), what);
+            self.set_aside(stored.id);
+        } else if event.version == stored.version {
+            verified.records += 1;
+            self.compare_digest(&stored, event, verified);
+        }
+        Ok(())
+    }
+
+    fn not_there(&mut self, event: &Event, verified: &mut Verified) {
+        let what = format!("event {} made version {} of it, and it is not there", event.position, event.version);
+        verified.find(FindingCode::RecordMissing, event.record.to_string(), what);
+        self.set_aside(event.record);
+    }
+
+    fn set_aside(&mut self, id: RecordId) {
+        if self.aside.len() < ASIDE_MAX {
+            self.aside.insert(id);
+        }
+    }
+
+    fn compare(&mut self, open: &Open, last: &Event, verified: &mut Verified) {
+        let Open { folded, version, stored, .. } = open;
+        let made = folded.record(*version);
+        let is_as_digested = self.compare_digest(stored, last, verified);
+        // What an earlier program wrote may lack what has a default today; its digest vouches for it.
+        let is_same = made == *stored || (last.digests.is_some() && folded.is_read_from(stored));
+        if is_as_digested && !is_same {
+            let what = format!("its events make it something else: {}", differences(&made, stored));
+            verified.find(FindingCode::RecordDiffers, stored.id.to_string(), what);
+        } else if !is_as_digested && made != *stored {
+            let what = format!("differs from what its events made: {}", differences(&made, stored));
+            verified.find(FindingCode::RecordDiffers, stored.id.to_string(), what);
+        }
+    }
+
+    fn compare_digest(&mut self, stored: &Record, last: &Event, verified: &mut Verified) -> bool {
+        let Some(digests) = &last.digests else { return true };
+        let digest = self.hasher.record(stored);
+        let is_same = digest::is_written(digest, &digests.record);
+        if !is_same {
+            let digest = digest::written(digest);
+            let what =
+                format!("it has the digest {digest}, and event {} left it with {}", last.position, digests.record);
+            verified.find(FindingCode::RecordDiffers, stored.id.to_string(), what);
+        }
+        is_same
+    }
+
+    /// Puts a half off, as often as it takes.
+    fn keep_within_bounds(&mut self) {
+        while self.open.len() > self.open_max
+            && let Some([now, later]) = self.part.halves()
+        {
+            self.part = now;
+            self.put_off.push(later);
+            self.open.retain(|id, _| now.holds(id));
+            self.records.narrow(now);
+        }
+    }
+
+    /// Finds what has no end, and what has no beginning. The answer is what was put off.
+    pub(super) fn finish(self, verified: &mut Verified) -> Result<Vec<Part>, StoreError> {
+        for (id, Open { version, stored, .. }) in self.open {
+            let what = format!("it is in version {}, and its events lead to version {version}", stored.version);
+            verified.find(FindingCode::RecordDiffers, id.to_string(), what);
+        }
+        self.records.finish(verified)?;
+        Ok(self.put_off)
+    }
+}
+
+impl Open {
+    fn take(&mut self, event: &Event) -> Result<(), String> {
+        if event.version != self.version + 1 {
+            return Err(format!(
+                "it makes version {} of {}, after version {}",
+                event.version, event.record, self.version
+            ));
+        }
+        if event.stream != self.stream {
+            return Err(format!("{} is in another stream than before", event.record));
+        }
+        self.folded.take(event)?;
+        self.version = event.version;
+        Ok(())
+    }
+}

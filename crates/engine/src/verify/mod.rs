@@ -1,0 +1,263 @@
+//! Whether a ledger is what it says: history was not edited, and the records are what history made of them.
+//!
+//! Reads every event once, in the order of the ledger, and every record once. Each event is hashed anew and compared with what
+//! its stream has before it; each record is folded from its events and compared with what is stored. It shares `apply` with
+//! the path of a commit and nothing else: the hashes are computed by code of its own, from their description.
+//!
+//! It needs memory for what it has begun to fold and not yet finished, up to a bound: beyond that, it puts a part of the
+//! records off and reads the events again for them. So a ledger of any size is verified in the same memory.
+//!
+//! It never stops at what it finds. Whoever has a head of history elsewhere ([`Anchor`]) also finds what was cut off its end.
+
+mod chain;
+mod digest;
+mod fold;
+mod folded;
+mod part;
+mod records;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tollhouse_core::{Event, RecordId, Stream};
+use tollhouse_state::{Cursor, Store, StoreError};
+
+use self::chain::Chains;
+use self::fold::Folds;
+use self::part::Part;
+
+/// How many events are read at a time.
+const PAGE: u32 = 1024;
+
+/// How many findings are kept; the others are only counted.
+pub const FINDINGS_MAX: usize = 200;
+
+/// Something that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Finding {
+    /// What kind of finding it is.
+    pub code: FindingCode,
+    /// Where: an event by its position, a record by its id, a blob by its digest, a commit by its hash.
+    pub place: String,
+    /// What was found, and what should be there.
+    pub what: String,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingCode {
+    /// A row cannot be read as what it should be.
+    Unreadable,
+    /// An event is missing: a position, or a place in its stream, is not there.
+    EventMissing,
+    /// An event is not where it was written: the order was changed.
+    EventMoved,
+    /// An event is not as it was written: its hash says so.
+    EventEdited,
+    /// The content of an event is not as it was written: its digest says so.
+    ContentEdited,
+    /// An event does not name the hash of the one before it.
+    ChainBroken,
+    /// An event could not have happened to its record, or says other than what happened.
+    Impossible,
+    /// A record is not what its events made of it.
+    RecordDiffers,
+    /// Events tell of a record that is not there.
+    RecordMissing,
+    /// A record that no event made.
+    RecordUnexplained,
+    /// A head that was noted elsewhere is not in the ledger: its end was cut off, or history was replaced.
+    AnchorMissing,
+    /// What landed is not what the ledger says.
+    LandedDiffers,
+    /// A content that the ledger names is not there.
+    BlobMissing,
+    /// A content is not what its name says.
+    BlobDiffers,
+    /// The file's pages do not hold together.
+    Pages,
+}
+
+/// What a verification read and found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Verified {
+    /// How many events were read.
+    pub events: u64,
+    /// How many records were folded and compared.
+    pub records: u64,
+    /// How many streams they belong to.
+    pub streams: u64,
+    /// How many things were found.
+    pub findings_count: u64,
+    /// What was found, at most [`FINDINGS_MAX`].
+    pub findings: Vec<Finding>,
+}
+
+impl Verified {
+    /// Whether nothing was found.
+    pub const fn is_sound(&self) -> bool {
+        self.findings_count == 0
+    }
+
+    /// Adds a finding.
+    pub fn find(&mut self, code: FindingCode, place: impl Into<String>, what: impl Into<String>) {
+        self.findings_count += 1;
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(Finding { code, place: place.into(), what: what.into() });
+        }
+    }
+
+    fn find_at(&mut self, code: FindingCode, event: &Event, what: impl Into<String>) {
+        self.find(code, format!("event {}", event.position), what);
+    }
+}
+
+/// The head of a stream as it was noted elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    /// The position of the event that was the newest of its stream.
+    pub position: u64,
+    /// Its hash.
+    pub hash: String,
+}
+
+impl Anchor {
+    /// How it is written: `POSITION:HASH`.
+    pub fn to_text(&self) -> String {
+        format!("{}:{}", self.position, self.hash)
+    }
+
+    /// From what [`Self::to_text`] wrote.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let (position, hash) = text.split_once(':')?;
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let position = position.parse().ok()?;
+        is_hash.then(|| Self { position, hash: hash.to_owned() })
+    }
+}
+
+/// Verifies the events after a position, and the records that they made; 0: all.
+///
+/// A record that was made before the position cannot be folded; what is stored of it is compared with the digest in its
+/// last event.
+///
+/// # Errors
+/// The store cannot be read at all. What is damaged in it is a finding.
+///
+/// ```
+/// use tollhouse_engine::verify::verify;
+/// use tollhouse_state::MemoryStore;
+/// assert!(verify(&MemoryStore::new(), 0)?.is_sound());
+/// # Ok::<(), tollhouse_state::StoreError>(())
+/// ```
+pub fn verify<S: Store + ?Sized>(store: &S, since: u64) -> Result<Verified, StoreError> {
+    let mut verified = Verified::default();
+    let mut parts = vec![Part::ALL];
+    let mut is_first = true;
+    while let Some(part) = parts.pop() {
+        let mut pass =
+            Pass { store, since, chains: Chains::new(since), folds: Folds::new(store, part, since), is_first };
+        pass.read(&mut verified)?;
+        let Pass { folds, chains, .. } = pass;
+        parts.extend(folds.finish(&mut verified)?);
+        if is_first {
+            verified.streams = chains.count();
+        }
+        is_first = false;
+    }
+    Ok(verified)
+}
+
+/// Says whether a head that was noted elsewhere is in the ledger.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn verify_anchor<S: Store + ?Sized>(
+    store: &S,
+    anchor: &Anchor,
+    noted_in: &str,
+) -> Result<Option<Finding>, StoreError> {
+    let found =
+        match store.events(&Cursor { after: anchor.position.saturating_sub(1), limit: Some(1), ..Cursor::default() }) {
+            Ok(found) => found.into_iter().next().filter(|event| event.position == anchor.position),
+            Err(StoreError::Damaged { .. }) => None,
+            Err(error) => return Err(error),
+        };
+    let what = match found {
+        Some(event) if event.hash == anchor.hash => return Ok(None),
+        Some(event) => format!("its hash is {}, and {noted_in} notes {}", event.hash, anchor.hash),
+        None => format!("it is not there, and {noted_in} notes its hash: {}", anchor.hash),
+    };
+    Ok(Some(Finding { code: FindingCode::AnchorMissing, place: format!("event {}", anchor.position), what }))
+}
+
+/// One reading of all events.
+struct Pass<'a, S: ?Sized> {
+    store: &'a S,
+    since: u64,
+    chains: Chains,
+    folds: Folds<'a, S>,
+    /// Whether the events themselves are looked at; in later ones, only what was put off is folded.
+    is_first: bool,
+}
+
+impl<S: Store + ?Sized> Pass<'_, S> {
+    fn read(&mut self, verified: &mut Verified) -> Result<(), StoreError> {
+        let mut after = self.since;
+        let mut limit = PAGE;
+        loop {
+            match self.store.events(&Cursor { after, limit: Some(limit), ..Cursor::default() }) {
+                Ok(events) => {
+                    let Some(last) = events.last() else { break };
+                    after = last.position;
+                    for event in &events {
+                        self.take(event, verified)?;
+                    }
+                    limit = PAGE;
+                }
+                // Somewhere on the page: ever smaller ones lead to it.
+                Err(StoreError::Damaged { .. }) if limit > 1 => limit /= 2,
+                Err(StoreError::Damaged { place, what }) => {
+                    let Some(position) = position_of(&place) else {
+                        verified.find(FindingCode::Unreadable, place, what);
+                        break;
+                    };
+                    if self.is_first {
+                        verified.find(FindingCode::Unreadable, place, what);
+                        self.chains.skip(position);
+                    }
+                    after = position.max(after + 1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: &Event, verified: &mut Verified) -> Result<(), StoreError> {
+        if self.is_first {
+            verified.events += 1;
+            self.chains.take(event, verified);
+        }
+        self.folds.take(event, verified)
+    }
+}
+
+/// The position of an event that cannot be read, as the store names it.
+fn position_of(place: &str) -> Option<u64> {
+    place.strip_prefix("event ")?.parse().ok()
+}
+
+/// What a stream is told apart by when memory is short: any digits that are spread.
+fn spread(id: &RecordId) -> u32 {
+    let random = id.random_part();
+    random.bytes().rev().take(4).fold(0, |number, byte| number * 32 + u32::from(byte) % 32)
+}
+
+/// In words.
+fn stream_name(stream: Stream) -> String {
+    match stream {
+        Stream::Project => "the project's stream".to_owned(),
+        Stream::Run(run) => format!("the stream of {run}"),
+    }
+}

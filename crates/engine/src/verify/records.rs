@@ -1,0 +1,135 @@
+//! The stored records in the order in which they were made, so that each is there when its first event is read.
+
+use std::collections::BTreeMap;
+
+use tollhouse_core::{Record, RecordId};
+use tollhouse_state::{Cursor, Find, Store, StoreError};
+
+use super::part::Part;
+use super::{FindingCode, Verified};
+
+/// How many records are read at a time.
+const PAGE: u32 = 256;
+
+/// How many records are held whose first event was not read yet. Ids begin with the time they were made at, so the order of
+/// ids is nearly that of first events; where a caller brought ids of its own, records are looked up one by one.
+const HELD_MAX: usize = 4096;
+
+pub(super) struct Records<'a, S: ?Sized> {
+    store: &'a S,
+    part: Part,
+    held: BTreeMap<RecordId, Record>,
+    /// What is read next; `None`: nothing is left, or only some records are asked for.
+    next: Option<Find>,
+    /// Whether all records that are there were held at some time.
+    is_whole: bool,
+    /// Whether what cannot be read is to be told: the first reading does.
+    tells: bool,
+}
+
+impl<'a, S: Store + ?Sized> Records<'a, S> {
+    /// Those of a part.
+    pub(super) fn all(store: &'a S, part: Part) -> Self {
+        let next = Some(Find { limit: Some(PAGE), ..Find::default() });
+        Self { store, part, held: BTreeMap::new(), next, is_whole: true, tells: part == Part::ALL }
+    }
+
+    /// Those that are asked for.
+    pub(super) fn some(store: &'a S, part: Part) -> Self {
+        Self { store, part, held: BTreeMap::new(), next: None, is_whole: false, tells: part == Part::ALL }
+    }
+
+    /// Holds less from now on.
+    pub(super) fn narrow(&mut self, part: Part) {
+        self.part = part;
+        self.held.retain(|id, _| part.holds(id));
+    }
+
+    /// The record with this id. Asked for once.
+    pub(super) fn take(&mut self, id: &RecordId, verified: &mut Verified) -> Result<Option<Record>, StoreError> {
+        loop {
+            if let Some(record) = self.held.remove(id) {
+                return Ok(Some(record));
+            }
+            match &self.next {
+                None if self.is_whole => return Ok(None),
+                Some(Find { after, .. }) if after.is_none_or(|last| id.made_at() >= last.made_at()) => {}
+                _ => return self.look_up(id, verified),
+            }
+            if self.held.len() >= HELD_MAX {
+                self.explain_held(verified)?;
+            }
+            self.read_on(verified)?;
+        }
+    }
+
+    /// The record with this id, however often.
+    pub(super) fn look_up(&self, id: &RecordId, verified: &mut Verified) -> Result<Option<Record>, StoreError> {
+        match self.store.get(&[*id]) {
+            Ok(mut found) => Ok(found.pop().flatten()),
+            Err(StoreError::Damaged { place, what }) => {
+                verified.find(FindingCode::Unreadable, place, what);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_on(&mut self, verified: &mut Verified) -> Result<(), StoreError> {
+        let Some(find) = &mut self.next else { return Ok(()) };
+        match self.store.find(find) {
+            Ok(records) => {
+                let Some(last) = records.last() else {
+                    self.next = None;
+                    return Ok(());
+                };
+                (find.after, find.limit) = (Some(last.id), Some(PAGE));
+                let part = self.part;
+                let here = records.into_iter().filter(|record| part.holds(&record.id));
+                self.held.extend(here.map(|record| (record.id, record)));
+            }
+            // Somewhere on the page: ever smaller ones lead to it.
+            Err(StoreError::Damaged { .. }) if find.limit > Some(1) => find.limit = find.limit.map(|limit| limit / 2),
+            Err(StoreError::Damaged { place, what }) => {
+                let id = place.strip_prefix("record ").and_then(|text| text.parse::<RecordId>().ok());
+                match id.filter(|id| find.after != Some(*id)) {
+                    Some(id) => (find.after, find.limit) = (Some(id), Some(PAGE)),
+                    // Nobody knows what comes after it; what events tell of is looked up.
+                    None => (self.next, self.is_whole) = (None, false),
+                }
+                if self.tells {
+                    verified.find(FindingCode::Unreadable, place, what);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Reads what is left, and finds what no event made.
+    pub(super) fn finish(mut self, verified: &mut Verified) -> Result<(), StoreError> {
+        self.explain_held(verified)?;
+        while self.next.is_some() {
+            self.read_on(verified)?;
+            self.explain_held(verified)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of what is held: each is told of by some event, or is a finding.
+    fn explain_held(&mut self, verified: &mut Verified) -> Result<(), StoreError> {
+        for record in std::mem::take(&mut self.held).into_values() {
+            let events = Cursor { record: Some(record.id), limit: Some(1), ..Cursor::default() };
+            match self.store.events(&events) {
+                Ok(told) if told.is_empty() => {
+                    let what = format!("it is in version {}, and no event tells of it", record.version);
+                    verified.find(FindingCode::RecordUnexplained, record.id.to_string(), what);
+                }
+                // One that cannot be read is a finding of its own.
+                Ok(_) | Err(StoreError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
