@@ -4,8 +4,16 @@
 
 mod copying;
 mod differential;
+mod draws;
 mod fault;
+#[cfg(unix)]
+mod killed;
 mod memory;
 mod opening;
+#[cfg(target_os = "linux")]
+mod power_loss;
 mod sharing;
 mod sqlite;
+mod told;
+#[cfg(unix)]
+mod writing;

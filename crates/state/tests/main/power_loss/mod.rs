@@ -1,0 +1,149 @@
+//! Power that is lost while a process writes, and what is in the ledger afterwards.
+//!
+//! A process that writes is watched by strace ([`trace`]), which gives every write and every sync of it in order
+//! ([`record`]), its words among them. A disk that may lose whatever was not synced ([`disk`]) takes these up to a moment;
+//! what it may hold then is opened as a ledger, and must hold every commit that was acknowledged before, whole. What may be
+//! lost, and who says so, stands in [`disk`].
+
+mod disk;
+mod record;
+mod trace;
+
+use std::fs;
+use std::path::Path;
+
+use fastrand::Rng;
+use tollhouse_state::SqliteStore;
+use tollhouse_state::conformance::rounds;
+
+use self::disk::{Disk, Image, Syncs};
+use self::record::{Record, Step};
+use crate::draws::seeds;
+use crate::told::{figure, skipped};
+use crate::writing::{Account, Job, differs};
+
+/// So many images are taken of one record at most.
+const IMAGES_OF_A_RECORD: u64 = 256;
+
+/// So often a recorded process opens the ledger, writes and closes it.
+const SESSIONS: u64 = 3;
+
+#[test]
+fn what_was_acknowledged_survives_a_loss_of_power() {
+    if let Err(why) = trace::possible() {
+        return skipped("a loss of power", &why);
+    }
+    let mut draws = seeds().map(|seed| (seed, Rng::with_seed(seed)));
+    let (mut records, mut images, mut commits, mut steps) = (0, 0, 0, 0);
+    while images < rounds() {
+        let record = recorded(&mut draws[records % 2].1, SESSIONS);
+        record.is_worth_it();
+        let count = IMAGES_OF_A_RECORD.min(rounds() - images);
+        for ((seed, random), count) in draws.iter_mut().zip([count / 2, count.div_ceil(2)]) {
+            let losses = losses(&record, random, count);
+            if let Some((loss, image, complaint)) = complaints(&record, &losses, Syncs::Heeded).next() {
+                let folder = tempfile::tempdir().unwrap().keep();
+                image.write_to(&folder);
+                panic!("seed {seed}, {loss:?}, kept in {}: {complaint}", folder.display());
+            }
+        }
+        (records, images) = (records + 1, images + count);
+        (commits, steps) = (commits + record.account().made.len(), steps + record.steps.len());
+    }
+    let of = format!("{images} images of {records} records ({commits} commits acknowledged, {steps} steps)");
+    figure("a loss of power", &format!("{of}: nothing lost"));
+}
+
+#[test]
+fn on_a_disk_that_does_not_heed_syncs_what_was_acknowledged_is_lost() {
+    if let Err(why) = trace::possible() {
+        return skipped("a disk that does not heed syncs", &why);
+    }
+    let [_, seed] = seeds();
+    let mut random = Rng::with_seed(seed);
+    let record = recorded(&mut random, 1);
+    for (syncs, expected) in [
+        (Syncs::Ignored, "there is no such file"),
+        (Syncs::IgnoredOfTheFolder, "there is no such file"),
+        (Syncs::IgnoredOf("-wal"), "lost: commit"),
+        // The whole ledger or only some of it, as it happens.
+        (Syncs::IgnoredOf(".db"), ""),
+    ] {
+        let losses = losses(&record, &mut random, rounds());
+        let lost = complaints(&record, &losses, syncs).find(|(_, _, complaint)| complaint.contains(expected));
+        assert!(lost.is_some(), "seed {seed}, {syncs:?}");
+    }
+}
+
+/// What a process does that opens a new ledger so many times, writes, and closes it.
+fn recorded(random: &mut Rng, sessions: u64) -> Record {
+    let folder = tempfile::tempdir().unwrap();
+    let job = Job { name: "p".to_owned(), seed: random.u64(..), sessions, steps_max: 40 };
+    trace::of(&job, folder.path())
+}
+
+/// A moment at which power is lost, and what the disk makes of it.
+#[derive(Debug)]
+struct Loss {
+    /// After so many steps of a record.
+    after: usize,
+    seed: u64,
+}
+
+/// Half of them anywhere, half of them next to a step on which much depends; earliest first.
+fn losses(record: &Record, random: &mut Rng, count: u64) -> Vec<Loss> {
+    let turns: Vec<usize> = (0..record.steps.len()).filter(|at| record.steps[*at].is_a_turn()).collect();
+    let mut losses: Vec<Loss> = (0..count)
+        .map(|_| {
+            let after = if random.bool() {
+                random.usize(0..=record.steps.len())
+            } else {
+                let near = random.choice(&turns).unwrap() + random.usize(0..6);
+                near.saturating_sub(2).min(record.steps.len())
+            };
+            Loss { after, seed: random.u64(..) }
+        })
+        .collect();
+    losses.sort_by_key(|loss| loss.after);
+    losses
+}
+
+/// The losses that a ledger does not survive, what is left after them, and what is wrong with it.
+fn complaints<'a>(
+    record: &'a Record,
+    losses: &'a [Loss],
+    syncs: Syncs,
+) -> impl Iterator<Item = (&'a Loss, Image, String)> {
+    let mut disk = Disk::new(syncs);
+    let mut account = Account::default();
+    let mut taken = 0;
+    losses.iter().filter_map(move |loss| {
+        for step in &record.steps[taken..loss.after] {
+            if let Step::Said(word) = step {
+                account.hear(word.clone());
+            }
+            disk.take(step);
+        }
+        taken = loss.after;
+        let image = disk.image(&mut Rng::with_seed(loss.seed));
+        let complaint = survives(&image, &account).err()?;
+        Some((loss, image, complaint))
+    })
+}
+
+fn survives(image: &Image, account: &Account) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    image.write_to(folder.path());
+    let path = folder.path().join(trace::LEDGER);
+    // Only a commit is promised to last, not a ledger with nothing in it.
+    let opened = if account.made.is_empty() { SqliteStore::open_or_create(&path) } else { SqliteStore::open(&path) };
+    differs(&opened.map_err(|error| error.to_string())?, account)
+}
+
+impl Image {
+    fn write_to(&self, folder: &Path) {
+        for (name, content) in &self.files {
+            fs::write(folder.join(name), content).unwrap();
+        }
+    }
+}
