@@ -76,6 +76,8 @@ fn one_ledger(seed: u64, random: &mut Rng, rounds: std::ops::Range<u64>) -> Tall
             seed: random.u64(..),
             sessions: u64::MAX,
             steps_max: *random.choice(&[2, 10, 100]).unwrap(),
+            // Now and then, as whoever does not hear an answer asks again.
+            again: if random.bool() { account.unheard().cloned().collect() } else { Vec::new() },
         };
         let words = killed(&job, &path, &moment);
         tally.opening += u64::from(words.iter().rfind(|word| !matches!(word, Word::Done)) == Some(&Word::Opening));
@@ -97,7 +99,7 @@ fn one_ledger(seed: u64, random: &mut Rng, rounds: std::ops::Range<u64>) -> Tall
         tally.kills += 1;
     }
     tally.made = account.made.len();
-    tally.unheard = account.tried.len() - account.made.len() - account.refused.len();
+    tally.unheard = account.unheard().count();
     tally
 }
 

@@ -146,6 +146,19 @@ impl<'a> Disk<'a> {
         Image { files: names.into_iter().map(left).collect() }
     }
 
+    /// What a process sees.
+    pub(super) fn seen(&self) -> Image {
+        let content = |file: &File<'_>| {
+            let mut content = file.content.clone();
+            for (_, edit) in &file.loose {
+                edit.apply(&mut content);
+            }
+            content
+        };
+        let files = self.seen.iter().map(|(name, file)| ((*name).to_owned(), content(&self.files[*file])));
+        Image { files: files.collect() }
+    }
+
     fn make(&mut self, call: CallId, name: &'a str) -> FileId {
         let file = self.files.len();
         self.files.push(File { first_name: name, content: Vec::new(), loose: Vec::new() });

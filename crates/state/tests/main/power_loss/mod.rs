@@ -10,7 +10,7 @@ mod record;
 mod trace;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 use tollhouse_state::SqliteStore;
@@ -24,6 +24,9 @@ use crate::writing::{Account, Job, differs};
 
 /// So many images are taken of one record at most.
 const IMAGES_OF_A_RECORD: u64 = 256;
+
+/// So many are taken of what is done after one kill.
+const IMAGES_OF_A_KILL: u64 = 16;
 
 /// So often a recorded process opens the ledger, writes and closes it.
 const SESSIONS: u64 = 3;
@@ -40,11 +43,9 @@ fn what_was_acknowledged_survives_a_loss_of_power() {
         record.is_worth_it();
         let count = IMAGES_OF_A_RECORD.min(rounds() - images);
         for ((seed, random), count) in draws.iter_mut().zip([count / 2, count.div_ceil(2)]) {
-            let losses = losses(&record, random, count);
+            let losses = losses(&record, 0, random, count);
             if let Some((loss, image, complaint)) = complaints(&record, &losses, Syncs::Heeded).next() {
-                let folder = tempfile::tempdir().unwrap().keep();
-                image.write_to(&folder);
-                panic!("seed {seed}, {loss:?}, kept in {}: {complaint}", folder.display());
+                panic!("seed {seed}, {loss:?}, kept in {}: {complaint}", image.kept().display());
             }
         }
         (records, images) = (records + 1, images + count);
@@ -52,6 +53,36 @@ fn what_was_acknowledged_survives_a_loss_of_power() {
     }
     let of = format!("{images} images of {records} records ({commits} commits acknowledged, {steps} steps)");
     figure("a loss of power", &format!("{of}: nothing lost"));
+}
+
+#[test]
+fn what_was_acknowledged_after_a_kill_survives_a_loss_of_power() {
+    survive_after_kills("a loss of power after a kill", Unheard::LeftAlone);
+}
+
+#[test]
+#[ignore = "SQLite shows what it finds in the log of a killed process without a sync, and so does the store"]
+fn what_was_acknowledged_to_who_asks_again_after_a_kill_survives_a_loss_of_power() {
+    survive_after_kills("a loss of power after a kill and a question", Unheard::AskedFor);
+}
+
+fn survive_after_kills(what: &str, unheard: Unheard) {
+    if let Err(why) = trace::possible() {
+        return skipped(what, &why);
+    }
+    let mut draws = seeds().map(|seed| (seed, Rng::with_seed(seed)));
+    let (mut kills, mut images) = (0, 0);
+    while images < rounds() {
+        let (seed, random) = &mut draws[kills % 2];
+        let first = recorded(random, 1);
+        let (record, begin) = killed_and_continued(first, random, unheard);
+        let losses = losses(&record, begin, random, IMAGES_OF_A_KILL);
+        if let Some((loss, image, complaint)) = complaints(&record, &losses, Syncs::Heeded).next() {
+            panic!("seed {seed}, {loss:?} (killed at {begin}), kept in {}: {complaint}", image.kept().display());
+        }
+        (kills, images) = (kills + 1, images + IMAGES_OF_A_KILL);
+    }
+    figure(what, &format!("{images} images after {kills} kills: nothing lost"));
 }
 
 #[test]
@@ -69,7 +100,7 @@ fn on_a_disk_that_does_not_heed_syncs_what_was_acknowledged_is_lost() {
         // The whole ledger or only some of it, as it happens.
         (Syncs::IgnoredOf(".db"), ""),
     ] {
-        let losses = losses(&record, &mut random, rounds());
+        let losses = losses(&record, 0, &mut random, rounds());
         let lost = complaints(&record, &losses, syncs).find(|(_, _, complaint)| complaint.contains(expected));
         assert!(lost.is_some(), "seed {seed}, {syncs:?}");
     }
@@ -78,8 +109,38 @@ fn on_a_disk_that_does_not_heed_syncs_what_was_acknowledged_is_lost() {
 /// What a process does that opens a new ledger so many times, writes, and closes it.
 fn recorded(random: &mut Rng, sessions: u64) -> Record {
     let folder = tempfile::tempdir().unwrap();
-    let job = Job { name: "p".to_owned(), seed: random.u64(..), sessions, steps_max: 40 };
-    trace::of(&job, folder.path())
+    let job = Job { name: "p".to_owned(), seed: random.u64(..), sessions, steps_max: 40, again: Vec::new() };
+    trace::of(0, &job, folder.path())
+}
+
+/// What becomes of the commits of which a killed process told nothing.
+#[derive(Debug, Clone, Copy)]
+enum Unheard {
+    LeftAlone,
+    /// The next process makes them again, which answers whether they are there.
+    AskedFor,
+}
+
+/// What is done by a process that is killed, and by one that goes on where it left off; and where the second begins.
+fn killed_and_continued(first: Record, random: &mut Rng, unheard: Unheard) -> (Record, usize) {
+    // Where a commit is on its way to the disk, or anywhere.
+    let syncs: Vec<usize> = (0..first.steps.len()).filter(|at| matches!(first.steps[*at], Step::Sync { .. })).collect();
+    let near = random.choice(&syncs).unwrap() + 1;
+    let mut record = first.killed(if random.u8(0..4) > 0 { near } else { random.usize(0..=near) });
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = Disk::new(Syncs::Heeded);
+    for step in &record.steps {
+        disk.take(step);
+    }
+    disk.seen().write_to(folder.path());
+    let again = match unheard {
+        Unheard::LeftAlone => Vec::new(),
+        Unheard::AskedFor => record.account().unheard().cloned().collect(),
+    };
+    let job = Job { name: "q".to_owned(), seed: random.u64(..), sessions: 1, steps_max: 4, again };
+    let begin = record.steps.len();
+    record.steps.extend(trace::of(1, &job, folder.path()).steps);
+    (record, begin)
 }
 
 /// A moment at which power is lost, and what the disk makes of it.
@@ -90,13 +151,13 @@ struct Loss {
     seed: u64,
 }
 
-/// Half of them anywhere, half of them next to a step on which much depends; earliest first.
-fn losses(record: &Record, random: &mut Rng, count: u64) -> Vec<Loss> {
-    let turns: Vec<usize> = (0..record.steps.len()).filter(|at| record.steps[*at].is_a_turn()).collect();
+/// Half of them anywhere from a step on, half of them next to a step on which much depends; earliest first.
+fn losses(record: &Record, from: usize, random: &mut Rng, count: u64) -> Vec<Loss> {
+    let turns: Vec<usize> = (from..record.steps.len()).filter(|at| record.steps[*at].is_a_turn()).collect();
     let mut losses: Vec<Loss> = (0..count)
         .map(|_| {
             let after = if random.bool() {
-                random.usize(0..=record.steps.len())
+                random.usize(from..=record.steps.len())
             } else {
                 let near = random.choice(&turns).unwrap() + random.usize(0..6);
                 near.saturating_sub(2).min(record.steps.len())
@@ -141,6 +202,13 @@ fn survives(image: &Image, account: &Account) -> Result<(), String> {
 }
 
 impl Image {
+    /// A folder with it that is not removed.
+    fn kept(&self) -> PathBuf {
+        let folder = tempfile::tempdir().unwrap().keep();
+        self.write_to(&folder);
+        folder
+    }
+
     fn write_to(&self, folder: &Path) {
         for (name, content) in &self.files {
             fs::write(folder.join(name), content).unwrap();

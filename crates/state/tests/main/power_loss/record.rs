@@ -3,7 +3,7 @@
 //! Nothing that could change a file is left out: whatever there is no step for ends the test. The `-shm` file is: SQLite
 //! makes it anew where nobody has the ledger open, so nothing in it is meant to last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::trace::{Argument, Call, LEDGER};
@@ -15,8 +15,8 @@ pub(super) struct Record {
     pub(super) steps: Vec<Step>,
 }
 
-/// Names a call from its begin to its end.
-pub(super) type CallId = usize;
+/// Names a call from its begin to its end: the number of its process, and its own in that.
+pub(super) type CallId = (usize, usize);
 
 /// A descriptor of a file, or of the folder.
 pub(super) type Descriptor = i64;
@@ -56,8 +56,9 @@ impl Step {
 }
 
 impl Record {
-    pub(super) fn new(calls: &[Call], folder: &Path) -> Self {
-        let mut edges: Vec<(usize, Edge, CallId)> = Vec::new();
+    /// What a process did, which is the n-th of those that are recorded after each other.
+    pub(super) fn new(process: usize, calls: &[Call], folder: &Path) -> Self {
+        let mut edges: Vec<(usize, Edge, usize)> = Vec::new();
         for (number, call) in calls.iter().enumerate() {
             edges.push((call.begins, Edge::Begin, number));
             edges.push((call.ends, Edge::End, number));
@@ -69,9 +70,30 @@ impl Record {
             steps: Vec::new(),
         };
         for (_, edge, number) in edges {
-            reader.read(&calls[number], edge, number);
+            reader.read(&calls[number], edge, (process, number));
         }
         Self { steps: reader.steps }
+    }
+
+    /// What is left if the process is killed after so many steps: what it had begun is done, but for syncs.
+    #[must_use]
+    pub(super) fn killed(mut self, after: usize) -> Self {
+        self.steps.truncate(after);
+        let (mut begun, mut open) = (BTreeSet::new(), BTreeSet::new());
+        for step in &self.steps {
+            match step {
+                Step::Write { call, .. } | Step::Length { call, .. } | Step::Remove { call, .. } => {
+                    begun.insert(*call);
+                }
+                Step::Ended { call } => drop(begun.remove(call)),
+                Step::Open { descriptor, .. } | Step::OpenFolder { descriptor } => drop(open.insert(*descriptor)),
+                Step::Close { descriptor } => drop(open.remove(descriptor)),
+                Step::Sync { .. } | Step::Said(_) => {}
+            }
+        }
+        self.steps.extend(begun.into_iter().map(|call| Step::Ended { call }));
+        self.steps.extend(open.into_iter().map(|descriptor| Step::Close { descriptor }));
+        self
     }
 
     /// All that was said.
@@ -130,9 +152,9 @@ struct Reader {
 impl Reader {
     /// A descriptor is given up when its closing begins, and there when its opening ends; a change may be seen from its
     /// begin on.
-    fn read(&mut self, call: &Call, edge: Edge, number: CallId) {
+    fn read(&mut self, call: &Call, edge: Edge, id: CallId) {
         match (call.name.as_str(), edge) {
-            ("open" | "openat" | "creat", Edge::End) => self.opened(call, number),
+            ("open" | "openat" | "creat", Edge::End) => self.opened(call, id),
             ("open" | "openat" | "creat", Edge::Begin) | ("close", Edge::End) => {}
             ("close", Edge::Begin) => {
                 let descriptor = call.number(0);
@@ -141,16 +163,16 @@ impl Reader {
                 }
             }
             ("pwrite64" | "ftruncate" | "fsync" | "fdatasync" | "unlink" | "unlinkat", Edge::End) => {
-                if self.steps.iter().rev().any(|step| step.call() == Some(number)) {
-                    self.steps.push(Step::Ended { call: number });
+                if self.steps.iter().rev().any(|step| step.call() == Some(id)) {
+                    self.steps.push(Step::Ended { call: id });
                 }
             }
-            ("pwrite64" | "ftruncate" | "fsync" | "fdatasync", Edge::Begin) => self.changes(call, number),
+            ("pwrite64" | "ftruncate" | "fsync" | "fdatasync", Edge::Begin) => self.changes(call, id),
             ("unlink" | "unlinkat", Edge::Begin) => {
                 if call.result == 0
                     && let Some(name) = self.name_in(call)
                 {
-                    self.steps.push(Step::Remove { call: number, name });
+                    self.steps.push(Step::Remove { call: id, name });
                 }
             }
             ("write", Edge::Begin) if !self.open.contains_key(&call.number(0)) => {
@@ -163,7 +185,7 @@ impl Reader {
         }
     }
 
-    fn opened(&mut self, call: &Call, number: CallId) {
+    fn opened(&mut self, call: &Call, id: CallId) {
         let path = call.path();
         if call.result < 0 {
             return;
@@ -176,14 +198,14 @@ impl Reader {
             let truncates = call.words().any(|word| word.contains("O_TRUNC"));
             assert!(call.name == "openat" && !truncates, "there is no model of {call:?}");
             self.open.insert(descriptor, Target::File);
-            self.steps.push(Step::Open { call: number, descriptor, name });
+            self.steps.push(Step::Open { call: id, descriptor, name });
         } else if path.starts_with(&self.folder) {
             self.open.insert(descriptor, Target::Shared);
         }
     }
 
     /// A call on a descriptor that changes or syncs what it stands for.
-    fn changes(&mut self, call: &Call, number: CallId) {
+    fn changes(&mut self, call: &Call, id: CallId) {
         let descriptor = call.number(0);
         let Some(Target::File | Target::Folder) = self.open.get(&descriptor) else { return };
         let place = |index| usize::try_from(call.number(index)).unwrap();
@@ -191,10 +213,10 @@ impl Reader {
             "pwrite64" => {
                 let bytes = call.text().to_owned();
                 assert_eq!(usize::try_from(call.result), Ok(bytes.len()), "a short write: {call:?}");
-                Step::Write { call: number, descriptor, at: place(2), bytes }
+                Step::Write { call: id, descriptor, at: place(2), bytes }
             }
-            "ftruncate" => Step::Length { call: number, descriptor, length: place(1) },
-            _ => Step::Sync { call: number, descriptor },
+            "ftruncate" => Step::Length { call: id, descriptor, length: place(1) },
+            _ => Step::Sync { call: id, descriptor },
         });
         assert!(call.result >= 0, "it failed: {call:?}");
     }

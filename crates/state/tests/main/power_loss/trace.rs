@@ -52,20 +52,20 @@ pub(super) fn possible() -> Result<(), String> {
     Err(format!("strace cannot watch a process: {}", said.lines().next().unwrap_or("it does not say why")))
 }
 
-/// What a writing process does to the files of a folder.
-pub(super) fn of(job: &Job, folder: &Path) -> Record {
+/// What a writing process does to the files of a folder, as the n-th of several after each other.
+pub(super) fn of(process: usize, job: &Job, folder: &Path) -> Record {
     let folder = folder.canonicalize().unwrap();
     let written = tempfile::NamedTempFile::new().unwrap();
-    let process = writer(job, &folder.join(LEDGER));
+    let writer = writer(job, &folder.join(LEDGER));
     let mut command = Command::new("strace");
     command
         .args(["-f", "--seccomp-bpf", "-qq", "-xx", "-s", "10000000", "-e", &format!("trace={CALLS}"), "-o"])
         .arg(written.path());
-    command.arg(process.get_program()).args(process.get_args());
-    command.envs(process.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("HOME", &folder);
+    command.arg(writer.get_program()).args(writer.get_args());
+    command.envs(writer.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("HOME", &folder);
     let status = command.stdout(Stdio::null()).status().unwrap();
     assert!(status.success(), "{job:?}: {status}");
-    Record::new(&calls(BufReader::new(File::open(written.path()).unwrap())), &folder)
+    Record::new(process, &calls(BufReader::new(File::open(written.path()).unwrap())), &folder)
 }
 
 /// The calls of a trace, in the order in which they begin.

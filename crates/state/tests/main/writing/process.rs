@@ -17,6 +17,7 @@ use super::word::Word;
 /// Tells the copy of this program what to do, and on which ledger.
 const JOB: &str = "TOLLHOUSE_TEST_WRITER";
 const LEDGER: &str = "TOLLHOUSE_TEST_WRITER_LEDGER";
+const AGAIN: &str = "TOLLHOUSE_TEST_WRITER_AGAIN";
 
 /// How many threads write at once, on [`HANDLES`] handles.
 const THREADS: u64 = 4;
@@ -36,15 +37,18 @@ pub(crate) struct Job {
     pub(crate) sessions: u64,
     /// How many steps each thread takes at most in a session; at least half as many, or one.
     pub(crate) steps_max: u64,
+    /// Commits that it makes first: those of which nobody heard what became of them.
+    pub(crate) again: Vec<String>,
 }
 
 /// The command that starts the process.
 pub(crate) fn writer(job: &Job, ledger: &Path) -> Command {
-    let Job { name, seed, sessions, steps_max } = job;
+    let Job { name, seed, sessions, steps_max, again } = job;
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "writing::process::what_a_writing_process_does", "--nocapture", "--test-threads", "1"])
         .env(JOB, format!("{name} {seed} {sessions} {steps_max}"))
+        .env(AGAIN, again.join("\n"))
         .env(LEDGER, ledger);
     command
 }
@@ -56,7 +60,8 @@ fn what_a_writing_process_does() {
     let mut words = job.split(' ');
     let name = words.next().unwrap().to_owned();
     let mut number = || words.next().unwrap().parse().unwrap();
-    write(&Job { name, seed: number(), sessions: number(), steps_max: number() }, Path::new(&ledger));
+    let again = std::env::var(AGAIN).unwrap().lines().map(str::to_owned).collect();
+    write(&Job { name, seed: number(), sessions: number(), steps_max: number(), again }, Path::new(&ledger));
 }
 
 fn write(job: &Job, ledger: &Path) {
@@ -66,6 +71,11 @@ fn write(job: &Job, ledger: &Path) {
         mouth.say(&Word::Opening);
         let handles: Vec<_> = (0..HANDLES).map(|_| SqliteStore::open_or_create(ledger).unwrap()).collect();
         mouth.say(&Word::Opened);
+        if session == 0 {
+            for id in &job.again {
+                commit(&handles[0], &mouth, id);
+            }
+        }
         let steps = random.u64((job.steps_max / 2).max(1)..=job.steps_max);
         thread::scope(|scope| {
             for (thread, store) in (0..THREADS).zip(handles.iter().cycle()) {
@@ -170,20 +180,26 @@ impl Hand<'_> {
     fn commit(&mut self, draft: &Draft) -> bool {
         self.commits += 1;
         let id = draft.id(&format!("{}.{}", self.name, self.commits));
-        let commit = draft::commit(&id).unwrap();
-        self.mouth.say(&Word::Trying(id.clone()));
-        match self.store.commit(&commit) {
-            Ok(committed) => {
-                assert_eq!(committed.novelty, Novelty::Fresh, "{id}");
-                self.mouth.say(&Word::Made(id.clone(), (committed.first, committed.last)));
-                self.made.push((id, committed));
-                true
-            }
-            Err(CommitError::Stale { .. }) => {
-                self.mouth.say(&Word::Refused(id));
-                false
-            }
-            Err(error) => panic!("{id}: {error}"),
+        let Some(committed) = commit(self.store, self.mouth, &id) else { return false };
+        assert_eq!(committed.novelty, Novelty::Fresh, "{id}");
+        self.made.push((id, committed));
+        true
+    }
+}
+
+/// Makes a commit, unless it is refused, and says so.
+fn commit(store: &SqliteStore, mouth: &Mouth, id: &str) -> Option<Committed> {
+    let commit = draft::commit(id).expect("the id says what the commit holds");
+    mouth.say(&Word::Trying(id.to_owned()));
+    match store.commit(&commit) {
+        Ok(committed) => {
+            mouth.say(&Word::Made(id.to_owned(), (committed.first, committed.last)));
+            Some(committed)
         }
+        Err(CommitError::Stale { .. }) => {
+            mouth.say(&Word::Refused(id.to_owned()));
+            None
+        }
+        Err(error) => panic!("{id}: {error}"),
     }
 }

@@ -78,6 +78,11 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// The commits of which nobody heard what became of them.
+    pub(crate) fn unheard(&self) -> impl Iterator<Item = &String> {
+        self.tried.iter().filter(|id| !self.made.contains_key(*id) && !self.refused.contains(*id))
+    }
+
     pub(crate) fn hear(&mut self, word: Word) {
         match word {
             Word::Opened => self.opened = true,
