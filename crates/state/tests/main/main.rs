@@ -4,16 +4,18 @@
 
 mod copying;
 mod differential;
+#[cfg(unix)]
 mod draws;
 mod fault;
 #[cfg(unix)]
 mod killed;
 mod memory;
 mod opening;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod power_loss;
 mod sharing;
 mod sqlite;
+#[cfg(unix)]
 mod told;
 #[cfg(unix)]
 mod writing;

@@ -28,8 +28,9 @@ const IMAGES_OF_A_RECORD: u64 = 256;
 /// So many are taken of what is done after one kill.
 const IMAGES_OF_A_KILL: u64 = 16;
 
-/// So often a recorded process opens the ledger, writes and closes it.
+/// So often a recorded process opens the ledger, writes and closes it; and so many steps each of its threads takes meanwhile.
 const SESSIONS: u64 = 3;
+const STEPS_MAX: u64 = 30;
 
 #[test]
 fn what_was_acknowledged_survives_a_loss_of_power() {
@@ -39,8 +40,9 @@ fn what_was_acknowledged_survives_a_loss_of_power() {
     let mut draws = seeds().map(|seed| (seed, Rng::with_seed(seed)));
     let (mut records, mut images, mut commits, mut steps) = (0, 0, 0, 0);
     while images < rounds() {
-        let record = recorded(&mut draws[records % 2].1, SESSIONS);
-        record.is_worth_it();
+        let random = &mut draws[(records + 1) % 2].1;
+        let mut longer = [1, 2, 4, 8].into_iter().map(|times| recorded(random, SESSIONS, times * STEPS_MAX));
+        let record = longer.find(Record::is_worth_it).expect("who writes long enough makes checkpoints");
         let count = IMAGES_OF_A_RECORD.min(rounds() - images);
         for ((seed, random), count) in draws.iter_mut().zip([count / 2, count.div_ceil(2)]) {
             let losses = losses(&record, 0, random, count);
@@ -73,8 +75,8 @@ fn survive_after_kills(what: &str, unheard: Unheard) {
     let mut draws = seeds().map(|seed| (seed, Rng::with_seed(seed)));
     let (mut kills, mut images) = (0, 0);
     while images < rounds() {
-        let (seed, random) = &mut draws[kills % 2];
-        let first = recorded(random, 1);
+        let (seed, random) = &mut draws[(kills + 1) % 2];
+        let first = recorded(random, 1, STEPS_MAX);
         let (record, begin) = killed_and_continued(first, random, unheard);
         let losses = losses(&record, begin, random, IMAGES_OF_A_KILL);
         if let Some((loss, image, complaint)) = complaints(&record, &losses, Syncs::Heeded).next() {
@@ -92,7 +94,7 @@ fn on_a_disk_that_does_not_heed_syncs_what_was_acknowledged_is_lost() {
     }
     let [_, seed] = seeds();
     let mut random = Rng::with_seed(seed);
-    let record = recorded(&mut random, 1);
+    let record = recorded(&mut random, 1, STEPS_MAX);
     for (syncs, expected) in [
         (Syncs::Ignored, "there is no such file"),
         (Syncs::IgnoredOfTheFolder, "there is no such file"),
@@ -107,9 +109,9 @@ fn on_a_disk_that_does_not_heed_syncs_what_was_acknowledged_is_lost() {
 }
 
 /// What a process does that opens a new ledger so many times, writes, and closes it.
-fn recorded(random: &mut Rng, sessions: u64) -> Record {
+fn recorded(random: &mut Rng, sessions: u64, steps_max: u64) -> Record {
     let folder = tempfile::tempdir().unwrap();
-    let job = Job { name: "p".to_owned(), seed: random.u64(..), sessions, steps_max: 40, again: Vec::new() };
+    let job = Job { name: "p".to_owned(), seed: random.u64(..), sessions, steps_max, again: Vec::new() };
     trace::of(0, &job, folder.path())
 }
 
