@@ -4,6 +4,9 @@
 //! ([`record`]), its words among them. A disk that may lose whatever was not synced ([`disk`]) takes these up to a moment;
 //! what it may hold then is opened as a ledger, and must hold every commit that was acknowledged before, whole. What may be
 //! lost, and who says so, stands in [`disk`].
+//!
+//! A process may also be killed first, at any step of it: then another one finds what it left, in the system's memory as
+//! well as on the disk, and is watched in turn.
 
 mod disk;
 mod record;
@@ -25,8 +28,9 @@ use crate::writing::{Account, Job, differs};
 /// So many images are taken of one record at most.
 const IMAGES_OF_A_RECORD: u64 = 256;
 
-/// So many are taken of what is done after one kill.
+/// So many are taken of what is done after one kill, and so many kills are made of one record.
 const IMAGES_OF_A_KILL: u64 = 16;
+const KILLS_OF_A_RECORD: usize = 4;
 
 /// So often a recorded process opens the ledger, writes and closes it; and so many steps each of its threads takes meanwhile.
 const SESSIONS: u64 = 3;
@@ -74,10 +78,13 @@ fn survive_after_kills(what: &str, unheard: Unheard) {
     }
     let mut draws = seeds().map(|seed| (seed, Rng::with_seed(seed)));
     let (mut kills, mut images) = (0, 0);
+    let mut first = recorded(&mut draws[1].1, 1, STEPS_MAX);
     while images < rounds() {
         let (seed, random) = &mut draws[(kills + 1) % 2];
-        let first = recorded(random, 1, STEPS_MAX);
-        let (record, begin) = killed_and_continued(first, random, unheard);
+        if kills > 0 && kills % KILLS_OF_A_RECORD == 0 {
+            first = recorded(random, 1, STEPS_MAX);
+        }
+        let (record, begin) = killed_and_continued(first.clone(), random, unheard);
         let losses = losses(&record, begin, random, IMAGES_OF_A_KILL);
         if let Some((loss, image, complaint)) = complaints(&record, &losses, Syncs::Heeded).next() {
             panic!("seed {seed}, {loss:?} (killed at {begin}), kept in {}: {complaint}", image.kept().display());

@@ -10,7 +10,7 @@ use super::trace::{Argument, Call, LEDGER};
 use crate::writing::{Account, Word};
 
 /// Steps in the order in which they were seen.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) steps: Vec<Step>,
 }
@@ -21,7 +21,7 @@ pub(super) type CallId = (usize, usize);
 /// A descriptor of a file, or of the folder.
 pub(super) type Descriptor = i64;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Step {
     /// A file was opened, and made where there was none.
     Open { call: CallId, descriptor: Descriptor, name: String },
@@ -114,6 +114,7 @@ impl Record {
         for step in &self.steps {
             match step {
                 Step::Open { descriptor, name, .. } => drop(names.insert(descriptor, name.as_str())),
+                Step::Close { descriptor } => drop(names.remove(descriptor)),
                 Step::Sync { descriptor, .. } => checkpoints += usize::from(names.get(descriptor) == Some(&LEDGER)),
                 Step::Write { descriptor, at: 0, .. } => logs += usize::from(names[descriptor].ends_with("-wal")),
                 Step::Said(Word::Opening) => openings += 1,
@@ -166,7 +167,7 @@ impl Reader {
             ("pwrite64" | "ftruncate" | "fsync" | "fdatasync", Edge::Begin) => self.changes(call, id),
             ("unlink" | "unlinkat", Edge::Begin) => {
                 if call.result == 0
-                    && let Some(name) = self.name_in(call)
+                    && let Some(name) = self.name(&call.path())
                 {
                     self.steps.push(Step::Remove { call: id, name });
                 }
@@ -238,10 +239,6 @@ impl Reader {
     fn lasts(&self, word: &str) -> bool {
         let target = word.parse().ok().and_then(|descriptor: Descriptor| self.open.get(&descriptor));
         target.is_some_and(|target| *target != Target::Shared)
-    }
-
-    fn name_in(&self, call: &Call) -> Option<String> {
-        self.name(&call.path())
     }
 
     /// The name of a file in the folder that is recorded.
