@@ -4,9 +4,19 @@
 
 mod copying;
 mod differential;
+#[cfg(unix)]
+mod draws;
 mod fault;
+#[cfg(unix)]
+mod killed;
 mod memory;
 mod migrating;
 mod opening;
+#[cfg(unix)]
+mod power_loss;
 mod sharing;
 mod sqlite;
+#[cfg(unix)]
+mod told;
+#[cfg(unix)]
+mod writing;
