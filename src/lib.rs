@@ -25,11 +25,11 @@ pub use tollhouse_engine::{
     Witness, WorkerSeen, WorkerWish, analysis, decide, fork_of, gates_yet_to_pass, is_known_to_pass, known_cost,
     leftovers, next_deadline, next_task, patch, plan, policy, report, secret, trace_of, track_records, verify,
 };
-#[cfg(feature = "sqlite")]
-pub use tollhouse_state::SqliteStore;
 #[cfg(feature = "testing")]
 pub use tollhouse_state::{Call, Fault, FaultStore, MemoryStore, Mishap, Moment, Told, conformance, conformance_tests};
 pub use tollhouse_state::{CommitError, Committed, Cursor, Find, Novelty, Order, Store, StoreError};
+#[cfg(feature = "sqlite")]
+pub use tollhouse_state::{Durability, SqliteStore};
 
 #[cfg(feature = "runner")]
 pub use tollhouse_runner::{

@@ -1,8 +1,10 @@
 //! Ledgers as large as one asks for: a real run, driven once and kept as a tape, is put into the store again and again with ids
 //! of its own.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use tollhouse::entity::{Candidate, Effect, ExitStatus, Run, Work};
@@ -12,6 +14,9 @@ use tollhouse::{
     Actor, At, AttemptFacts, Change, Command, Commit, CommitError, Committed, Cursor, Engine, Event, Find, GateFacts,
     MemoryStore, Outcome, Record, RecordId, RunId, Span, Store, StoreError, Timestamp, TreeFacts,
 };
+
+/// How many runs are put into the store at the same time.
+const WRITERS: u64 = 64;
 
 /// What a run commits, in order.
 pub(crate) struct Tape {
@@ -37,17 +42,21 @@ impl Tape {
         Self { events: commits.iter().map(|commit| commit.changes.len()).sum(), commits }
     }
 
-    /// Puts the run into a store, as the one with this number.
-    pub(crate) fn put(&self, store: &impl Store, number: u64) {
-        let mut whole: Option<Commit> = None;
-        for commit in &self.commits {
-            let mut renamed = renamed(commit, number);
-            match &mut whole {
-                Some(whole) => whole.changes.append(&mut renamed.changes),
-                None => whole = Some(renamed),
+    /// Puts the run into a store as often as it has numbers here, many at once.
+    pub(crate) fn put(&self, store: &impl Store, numbers: Range<u64>) {
+        let next = AtomicU64::new(numbers.start);
+        thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| {
+                    while let Some(number) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| numbers.contains(n))
+                    {
+                        for commit in &self.commits {
+                            store.commit(&renamed(commit, number)).expect("the tape is sound");
+                        }
+                    }
+                });
             }
-        }
-        store.commit(&whole.expect("a run commits something")).expect("the tape is sound");
+        });
     }
 }
 

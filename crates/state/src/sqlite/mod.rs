@@ -46,6 +46,32 @@ pub struct SqliteStore {
     writer: Option<Writer>,
     signal: Signal,
     path: PathBuf,
+    durability: Durability,
+}
+
+/// When a commit that was reported survives a loss of power. Whether the program lives or is killed makes no difference.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// At once: each transaction is synced before it is reported.
+    #[default]
+    Full,
+    /// Some time later. The newest commits may be lost, all those before them are there, and the ledger is whole.
+    Normal,
+}
+
+impl Durability {
+    /// The name in the configuration, in reports and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        }
+    }
+
+    /// The durability with this name, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Full, Self::Normal].into_iter().find(|durability| durability.as_str() == name)
+    }
 }
 
 /// Which connection a handle starts with.
@@ -63,7 +89,7 @@ impl SqliteStore {
     /// [`StoreError::NotOpenable`] where there is no file or it is not a ledger that this program knows; such a file is
     /// left as it was. Others where the backend fails.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with(path.as_ref(), Access::Existing)
+        Self::open_for(path.as_ref(), Access::Existing, Durability::Full)
     }
 
     /// As [`Self::open`]; where there is no file or an empty one, it becomes a new ledger. Its folder must exist.
@@ -71,7 +97,15 @@ impl SqliteStore {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with(path.as_ref(), Access::Create)
+        Self::open_or_create_with(path, Durability::Full)
+    }
+
+    /// As [`Self::open_or_create`], by choice with less durability.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_or_create_with(path: impl AsRef<Path>, durability: Durability) -> Result<Self, StoreError> {
+        Self::open_for(path.as_ref(), Access::Create, durability)
     }
 
     /// As [`Self::open`], only to read: whatever writes is denied, and a ledger of an older schema is not opened.
@@ -79,12 +113,17 @@ impl SqliteStore {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with(path.as_ref(), Access::ReadOnly)
+        Self::open_for(path.as_ref(), Access::ReadOnly, Durability::Full)
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What this handle was opened with.
+    pub const fn durability(&self) -> Durability {
+        self.durability
     }
 
     /// Writes a copy of the ledger to a file that must not be there yet, while others go on writing. It is a ledger by
@@ -115,19 +154,19 @@ impl SqliteStore {
         self.readers.with(pragma::settings)
     }
 
-    fn open_with(path: &Path, access: Access) -> Result<Self, StoreError> {
+    fn open_for(path: &Path, access: Access, durability: Durability) -> Result<Self, StoreError> {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             return Err(not_openable(path, format!("SQLite {} is too old to be trusted", rusqlite::version())));
         }
         look(path, access)?;
-        let readers = Readers::new(path.to_owned());
+        let readers = Readers::new(path.to_owned(), durability);
         let writer = match access {
-            Access::Existing | Access::Create => Some(Writer::new(connect(path, access)?)),
+            Access::Existing | Access::Create => Some(Writer::new(connect(path, access, durability)?)),
             Access::ReadOnly => None,
         };
         // The first reader shows that others will follow.
         readers.with(|_| Ok(()))?;
-        Ok(Self { readers, writer, signal: Signal::default(), path: path.to_owned() })
+        Ok(Self { readers, writer, signal: Signal::default(), path: path.to_owned(), durability })
     }
 }
 
@@ -190,7 +229,8 @@ fn look(path: &Path, access: Access) -> Result<(), StoreError> {
 }
 
 /// The connection that writes.
-fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
+fn connect(path: &Path, access: Access, durability: Durability) -> Result<Connection, StoreError> {
+    let has_log = has_log(path);
     let mut flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     if access == Access::Create {
@@ -198,13 +238,35 @@ fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
     }
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| opening(path, &error))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    pragma::set_connection(&connection, path)?;
+    pragma::set_connection(&connection, path, durability)?;
     if access == Access::Create {
         schema::create_or_update(&mut connection, path)?;
     } else {
         schema::update(&mut connection, path)?;
     }
     pragma::set_file(&connection, path)?;
-    pragma::verify(&connection, path)?;
+    pragma::verify(&connection, path, durability)?;
+    if has_log && durability == Durability::Full {
+        sync_log(&connection, path)?;
+    }
     Ok(connection)
+}
+
+/// Whether a write-ahead log stands beside the file.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// Syncs what others left in the write-ahead log.
+///
+/// A program that was killed before its sync leaves commits there, which SQLite shows from then on, and does not sync. Nobody
+/// was told that they were made; but we would tell whoever asks again, and they could still be lost. A write, though it
+/// changes nothing, is synced with all that is before it.
+fn sync_log(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    connection
+        .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+        .and_then(|version| connection.pragma_update(None, "user_version", version))
+        .map_err(|error| opening(path, &error))
 }

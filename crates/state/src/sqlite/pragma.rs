@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 
+use super::Durability;
 use super::error::{failed, not_openable, opening};
 use crate::store::StoreError;
 
@@ -29,11 +30,14 @@ enum Scope {
     Fixed,
 }
 
+const FULL: &str = "2";
+const NORMAL: &str = "1";
+
 const PRAGMAS: &[Pragma] = &[
     // First, so that whatever follows waits for its turn. Milliseconds.
     Pragma { name: "busy_timeout", value: "10000", scope: Scope::Connection },
-    // FULL: a commit that was reported is on disk, also after a power cut.
-    Pragma { name: "synchronous", value: "2", scope: Scope::Connection },
+    // FULL: a commit that was reported is on disk, also after a power cut. NORMAL, by choice, leaves that to the next checkpoint.
+    Pragma { name: "synchronous", value: FULL, scope: Scope::Connection },
     // On macOS, fsync alone does not reach the disk. Elsewhere these two say nothing.
     Pragma { name: "fullfsync", value: "1", scope: Scope::Connection },
     Pragma { name: "checkpoint_fullfsync", value: "1", scope: Scope::Connection },
@@ -51,14 +55,23 @@ const PRAGMAS: &[Pragma] = &[
     Pragma { name: "encoding", value: "UTF-8", scope: Scope::Fixed },
 ];
 
+impl Pragma {
+    fn value(&self, durability: Durability) -> &'static str {
+        match (self.name, durability) {
+            ("synchronous", Durability::Normal) => NORMAL,
+            _ => self.value,
+        }
+    }
+}
+
 /// How often the file's own pragmas are tried again while others have the file. Each turn waits for `busy_timeout`.
 const TURNS_MAX: u32 = 100;
 
 /// Sets what a connection needs before it touches the file.
-pub(super) fn set_connection(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(super) fn set_connection(connection: &Connection, path: &Path, durability: Durability) -> Result<(), StoreError> {
     // A plan that does not look at the values that are bound is made once, not each time that one is bound.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|error| opening(path, &error))?;
-    set(connection, path, Scope::Connection)
+    set(connection, path, (Scope::Connection, durability))
 }
 
 /// Sets what is kept in the file.
@@ -67,21 +80,22 @@ pub(super) fn set_connection(connection: &Connection, path: &Path) -> Result<(),
 /// turn in the ordinary way, and tries again.
 pub(super) fn set_file(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     for _ in 0..TURNS_MAX {
-        match set(connection, path, Scope::File) {
+        match set(connection, path, (Scope::File, Durability::Full)) {
             Err(StoreError::Busy { .. }) => {
                 connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|error| opening(path, &error))?;
             }
             done => return done,
         }
     }
-    set(connection, path, Scope::File)
+    set(connection, path, (Scope::File, Durability::Full))
 }
 
 /// Refuses a connection on which any line of the table does not hold.
-pub(super) fn verify(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    for Pragma { name, value, .. } in PRAGMAS {
+pub(super) fn verify(connection: &Connection, path: &Path, durability: Durability) -> Result<(), StoreError> {
+    for pragma in PRAGMAS {
+        let (name, value) = (pragma.name, pragma.value(durability));
         let actual = read(connection, name).map_err(|error| opening(path, &error))?;
-        if actual != *value {
+        if actual != value {
             return Err(not_openable(path, format!("its {name} is {actual}, not {value}")));
         }
     }
@@ -95,10 +109,12 @@ pub(super) fn settings(connection: &Connection) -> Result<Vec<(&'static str, Str
     names.map(read).collect()
 }
 
-fn set(connection: &Connection, path: &Path, scope: Scope) -> Result<(), StoreError> {
-    for Pragma { name, value, .. } in PRAGMAS.iter().filter(|pragma| pragma.scope == scope) {
+fn set(connection: &Connection, path: &Path, (scope, durability): (Scope, Durability)) -> Result<(), StoreError> {
+    for pragma in PRAGMAS.iter().filter(|pragma| pragma.scope == scope) {
         // Some answer with a row, some do not; what counts is what `verify` reads.
-        connection.pragma(None, name, value, |_| Ok(())).map_err(|error| opening(path, &error))?;
+        connection
+            .pragma(None, pragma.name, pragma.value(durability), |_| Ok(()))
+            .map_err(|error| opening(path, &error))?;
     }
     Ok(())
 }
@@ -124,16 +140,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         let connection = Connection::open(&path).unwrap();
-        set_connection(&connection, &path).unwrap();
+        set_connection(&connection, &path, Durability::Full).unwrap();
         set_file(&connection, &path).unwrap();
-        verify(&connection, &path).unwrap();
+        verify(&connection, &path, Durability::Full).unwrap();
 
         for (name, other) in [("synchronous", "1"), ("foreign_keys", "0"), ("busy_timeout", "5"), ("fullfsync", "0")] {
             connection.pragma(None, name, other, |_| Ok(())).unwrap();
-            let refusal = verify(&connection, &path).unwrap_err().to_string();
+            let refusal = verify(&connection, &path, Durability::Full).unwrap_err().to_string();
             assert!(refusal.contains(&format!("its {name} is {other}, not ")), "{refusal}");
-            set_connection(&connection, &path).unwrap();
+            set_connection(&connection, &path, Durability::Full).unwrap();
         }
-        verify(&connection, &path).unwrap();
+        verify(&connection, &path, Durability::Full).unwrap();
+        verify(&connection, &path, Durability::Normal).unwrap_err();
+        set_connection(&connection, &path, Durability::Normal).unwrap();
+        verify(&connection, &path, Durability::Normal).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use tollhouse_core::{Event, Record, RecordId, Timestamp};
 
 use super::codec::{self, EVENT_COLUMNS, RECORD_COLUMNS};
 use super::error::{failed, opening};
-use super::{STATEMENTS_MAX, pragma, schema};
+use super::{Durability, STATEMENTS_MAX, pragma, schema};
 use crate::store::{Cursor, Find, Order, StoreError};
 
 /// How many connections are kept when nobody reads.
@@ -20,18 +20,19 @@ const IDLE_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    durability: Durability,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::default() }
+    pub(super) fn new(path: PathBuf, durability: Durability) -> Self {
+        Self { path, durability, idle: Mutex::default() }
     }
 
     /// Does one call's reading on a connection that nobody else has meanwhile.
     pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = idle.map_or_else(|| connect(&self.path), Ok)?;
+        let connection = idle.map_or_else(|| connect(&self.path, self.durability), Ok)?;
         let answer = work(&connection)?;
         // One that failed is closed instead.
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,13 +53,13 @@ impl Readers {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+fn connect(path: &Path, durability: Durability) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| opening(path, &error))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    pragma::set_connection(&connection, path)?;
+    pragma::set_connection(&connection, path, durability)?;
     schema::expect_current(&connection, path)?;
-    pragma::verify(&connection, path)?;
+    pragma::verify(&connection, path, durability)?;
     Ok(connection)
 }
 

@@ -67,7 +67,6 @@ fn what_was_acknowledged_after_a_kill_survives_a_loss_of_power() {
 }
 
 #[test]
-#[ignore = "SQLite shows what it finds in the log of a killed process without a sync, and so does the store"]
 fn what_was_acknowledged_to_who_asks_again_after_a_kill_survives_a_loss_of_power() {
     survive_after_kills("a loss of power after a kill and a question", Unheard::AskedFor);
 }
