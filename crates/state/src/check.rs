@@ -22,6 +22,9 @@ pub(crate) fn shape(commit: &Commit) -> Result<(), CommitError> {
     if commit.changes.is_empty() {
         return Err(malformed("it changes nothing"));
     }
+    if commit.actor.to_string().parse() != Ok(commit.actor.clone()) {
+        return Err(malformed(format!("its actor {:?} would not be read again", commit.actor.to_string())));
+    }
     let mut relied_on = BTreeMap::new();
     for (id, version) in &commit.relies_on {
         if *relied_on.entry(*id).or_insert(*version) != *version {
