@@ -1,3 +1,4 @@
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -100,7 +101,16 @@ pub fn what_was_announced_can_be_read<F: Fixture>(fixture: &F) {
 
 pub fn what_was_given_out_never_changes<F: Fixture>(fixture: &F) {
     let store = fixture.store();
+    // One commit after the other; a run of their own, so that no writer moves it.
+    let mut run = make::new(Kind::Run, 999_999);
     let mut given: Vec<Event> = Vec::new();
+    for turn in 0..64 {
+        make::put(&store, format!("turn {turn}"), [run.clone()]);
+        run = make::moved(&run);
+        let again = dump(&store).events;
+        assert!(again.starts_with(&given), "what was given out is not so any more");
+        given = again;
+    }
     beside_writers(&store, |_| {
         let from = given.len() / 2;
         let after = given[..from].last().map_or(0, |event| event.position);
@@ -114,13 +124,16 @@ pub fn what_was_given_out_never_changes<F: Fixture>(fixture: &F) {
 }
 
 /// Has `read` called with the newest position, again and again, while four threads write. It answers up to where it has
-/// read, and is told of what comes after that.
+/// read, and is told of what comes after that. Nobody is left behind: the writers wait for who reads.
 fn beside_writers<S: Store>(store: &S, mut read: impl FnMut(u64) -> u64) {
     const WRITERS: u64 = 4;
     let rounds = rounds();
-    let total = WRITERS * (rounds * 2 + 1);
+    let mut seen = store.wait_for(0, Duration::ZERO).expect("a read");
+    let total = seen + WRITERS * (rounds * 2 + 1);
     thread::scope(|scope| {
+        let (written, read_on) = mpsc::sync_channel(4);
         for writer in 0..WRITERS {
+            let written = written.clone();
             scope.spawn(move || {
                 let run = make::new(Kind::Run, run_of(writer));
                 make::put(store, format!("{writer}"), [run.clone()]);
@@ -129,16 +142,19 @@ fn beside_writers<S: Store>(store: &S, mut read: impl FnMut(u64) -> u64) {
                     let effect = make::new(Kind::Effect, run_of(writer) + 2 + round);
                     make::put(store, format!("{writer} {round}"), [task.clone(), effect]);
                     task = make::moved(&task);
+                    // Nobody reads any more where a check has failed.
+                    let _ = written.send(());
                 }
             });
         }
-        let mut seen = 0;
         while seen < total {
             let newest = store.wait_for(seen, LONG).expect("a read");
             assert!(newest > seen, "no news of the writers: {seen} of {total}");
             let read = read(newest);
             assert!(read > seen, "what was announced is not there: {newest}");
             seen = read;
+            // Only now, so that each of them writes something that was not read yet before it waits again.
+            read_on.try_iter().for_each(drop);
         }
         assert_eq!(seen, total);
     });

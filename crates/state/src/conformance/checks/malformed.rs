@@ -38,19 +38,21 @@ pub fn a_state_of_another_kind<F: Fixture>(fixture: &F) {
 }
 
 pub fn a_body_that_is_not_json<F: Fixture>(fixture: &F) {
-    for body in not_json() {
-        refused(fixture, |stored| make::commit("body", [Record { body: body.clone(), ..make::moved(stored) }]));
-    }
+    let bodies = not_json().into_iter().map(|body| {
+        move |stored: &Record| make::commit(body.clone(), [Record { body: body.clone(), ..make::moved(stored) }])
+    });
+    each_refused(fixture, bodies);
 }
 
 pub fn an_event_body_that_is_not_json<F: Fixture>(fixture: &F) {
-    for body in not_json() {
-        refused(fixture, |stored| {
-            let mut commit = make::commit("event", [make::moved(stored)]);
+    let bodies = not_json().into_iter().map(|body| {
+        move |stored: &Record| {
+            let mut commit = make::commit(body.clone(), [make::moved(stored)]);
             commit.changes[0].event.body.clone_from(&body);
             commit
-        });
-    }
+        }
+    });
+    each_refused(fixture, bodies);
 }
 
 /// What some readers of JSON take for it.
@@ -176,18 +178,26 @@ fn too_long<F: Fixture>(fixture: &F, body: &str) {
     });
 }
 
-/// Each of them beside a record that is stored; none of them leaves a trace, and the store goes on: with the same id, too.
+/// Beside a record that is stored, it is refused.
 fn refused<F: Fixture>(fixture: &F, commit: impl Fn(&Record) -> Commit) {
+    each_refused(fixture, [commit]);
+}
+
+/// Each of them leaves no trace, and the store goes on: with the same id, too.
+fn each_refused<F: Fixture>(fixture: &F, commits: impl IntoIterator<Item = impl Fn(&Record) -> Commit>) {
     let store = fixture.store();
     let run = make::new(Kind::Run, 1);
-    let stored = Record { parent: Some(run.id), ..make::new_in(&run, Kind::Task, 2) };
+    let mut stored = Record { parent: Some(run.id), ..make::new_in(&run, Kind::Task, 2) };
     make::put(&store, "made", [run, stored.clone()]);
-    let before = dump(&store);
+    for (commit, position) in commits.into_iter().zip(3..) {
+        let before = dump(&store);
+        let commit = commit(&stored);
+        let error = make::refused(&store, &commit);
+        assert!(matches!(error, CommitError::Malformed { .. }), "{error:?}");
+        assert_eq!(dump(&store), before);
 
-    let commit = commit(&stored);
-    let error = make::refused(&store, &commit);
-    assert!(matches!(error, CommitError::Malformed { .. }), "{error:?}");
-    assert_eq!(dump(&store), before);
-    let made = make::put(&store, commit.id, [make::moved(&stored)]);
-    assert_eq!(made, Committed { first: 3, last: 3, novelty: Novelty::Fresh });
+        stored = make::moved(&stored);
+        let made = make::put(&store, commit.id, [stored.clone()]);
+        assert_eq!(made, Committed { first: position, last: position, novelty: Novelty::Fresh });
+    }
 }

@@ -51,7 +51,7 @@ pub fn a_commit_of_another_thread_wakes<F: Fixture>(fixture: &F) {
 pub fn all_who_wait_are_woken<F: Fixture>(fixture: &F) {
     const WAITERS: u64 = 4;
     let store = fixture.store();
-    for round in 0..rounds().div_ceil(4) {
+    for round in 0..rounds() {
         let start = round * 2;
         let together = Barrier::new(usize::try_from(WAITERS).expect("few") + 1);
         thread::scope(|scope| {
