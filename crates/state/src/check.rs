@@ -3,17 +3,16 @@
 //! It must never look at what is stored.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::de::IgnoredAny;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use tollhouse_core::{Commit, Event, Kind, Record, RecordId, Version};
 
 use crate::store::CommitError;
 
 /// How many bytes the body of a record or an event may have: more is content, and belongs in git or in a file.
 pub const BODY_BYTES_MAX: usize = 16 << 20;
-
-/// How deep the lists and objects of a body may be nested: what reads them goes as deep.
-pub(crate) const BODY_DEPTH_MAX: usize = 127;
 
 /// Whether the lifecycle of this kind has a state with this name.
 pub(crate) fn known_state(kind: Kind, state: &str) -> bool {
@@ -24,6 +23,9 @@ pub(crate) fn known_state(kind: Kind, state: &str) -> bool {
 pub(crate) fn shape(commit: &Commit) -> Result<(), CommitError> {
     if commit.changes.is_empty() {
         return Err(malformed("it changes nothing"));
+    }
+    if commit.actor.to_string().parse() != Ok(commit.actor.clone()) {
+        return Err(malformed(format!("its actor {:?} would not be read again", commit.actor.to_string())));
     }
     let mut relied_on = BTreeMap::new();
     for (id, version) in &commit.relies_on {
@@ -108,34 +110,64 @@ fn words(record: &Record, event_body: &str) -> Result<(), CommitError> {
         if text.len() > BODY_BYTES_MAX {
             return Err(malformed(format!("the {what} of {id} has {} bytes, more than {BODY_BYTES_MAX}", text.len())));
         }
-        if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        if let Err(error) = serde_json::from_str::<AnyJson>(text) {
             return Err(malformed(format!("the {what} of {id} is not JSON: {error}")));
-        }
-        if depth(text) > BODY_DEPTH_MAX {
-            return Err(malformed(format!("the {what} of {id} is nested more than {BODY_DEPTH_MAX} deep")));
         }
     }
     Ok(())
 }
 
-/// How many lists and objects of this JSON stand within each other, at most.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut most) = (0_usize, 0);
-    let mut within_string = false;
-    let mut bytes = json.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => within_string = !within_string,
-            b'\\' if within_string => drop(bytes.next()),
-            b'{' | b'[' if !within_string => {
-                depth += 1;
-                most = most.max(depth);
-            }
-            b'}' | b']' if !within_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
+/// Any JSON that `serde_json::Value` takes, its depth bounded as there; nothing of it is kept.
+struct AnyJson;
+
+impl<'de> Deserialize<'de> for AnyJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyJsonVisitor)
     }
-    most
+}
+
+struct AnyJsonVisitor;
+
+impl<'de> Visitor<'de> for AnyJsonVisitor {
+    type Value = AnyJson;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<AnyJson, E> {
+        Ok(AnyJson)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<AnyJson, E> {
+        Ok(AnyJson)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<AnyJson, E> {
+        Ok(AnyJson)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<AnyJson, E> {
+        Ok(AnyJson)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<AnyJson, E> {
+        Ok(AnyJson)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<AnyJson, E> {
+        Ok(AnyJson)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AnyJson, A::Error> {
+        while let Some(AnyJson) = list.next_element()? {}
+        Ok(AnyJson)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<AnyJson, A::Error> {
+        while let Some((AnyJson, AnyJson)) = object.next_entry()? {}
+        Ok(AnyJson)
+    }
 }
 
 fn follows(before: Version, record: &Record) -> Result<(), CommitError> {

@@ -1,5 +1,6 @@
 //! Several threads, handles and processes on one file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
@@ -32,16 +33,21 @@ fn count(store: &SqliteStore, name: &str, times: u64) {
     }
 }
 
-fn counted(store: &SqliteStore, times: u64) {
+/// Every move of a record is there once, and the chain is that of the model, which takes the same history and checks every
+/// link of it. Each of the records was made and then moved so often.
+fn counted(store: &SqliteStore, moves: &[(Record, u64)]) {
     let dump = dump(store);
-    assert_eq!(dump.records[0].version, times + 1, "no move was lost");
-    // The model takes the same history, and checks every link of it.
+    let versions: BTreeMap<_, _> = dump.records.iter().map(|record| (record.id, record.version)).collect();
+    assert_eq!(versions, moves.iter().map(|(record, times)| (record.id, times + 1)).collect(), "no move was lost");
+    assert_eq!(dump.events.len() as u64, moves.iter().map(|(_, times)| times + 1).sum::<u64>());
+
     let model = MemoryStore::new();
-    let mut record = make::new(Kind::Task, 0);
-    for (index, event) in dump.events.iter().enumerate() {
-        assert_eq!((event.position, event.version), (index as u64 + 1, index as u64 + 1));
+    let mut next: BTreeMap<_, _> = moves.iter().map(|(record, _)| (record.id, record.clone())).collect();
+    for (event, position) in dump.events.iter().zip(1..) {
+        let record = next.get_mut(&event.record).unwrap();
+        assert_eq!((event.position, event.version), (position, record.version));
         make::put(&model, event.commit.clone(), [record.clone()]);
-        record = make::moved(&record);
+        *record = make::moved(record);
     }
     assert_eq!(hashes(&dump.events), hashes(&model.events(&Cursor::default()).unwrap()));
 }
@@ -68,7 +74,7 @@ fn eight_threads_on_two_handles_lose_nothing() {
             scope.spawn(move || count(handle, &format!("thread {number}"), times));
         }
     });
-    counted(&handles[0], 8 * times);
+    counted(&handles[0], &[(make::new(Kind::Task, 0), 8 * times)]);
     assert_eq!(dump(&handles[0]), dump(&handles[1]));
 }
 
@@ -132,31 +138,85 @@ fn handles_that_start_at_once_make_one_ledger() {
     }
 }
 
+/// How many processes write at once.
+const PROCESSES: u64 = 8;
+
+/// Each of them writes as often as there are rounds: half of it to a record that all fight over, and half to its own.
 #[test]
-fn three_processes_that_start_at_once_lose_nothing() {
+fn eight_processes_that_start_at_once_lose_nothing_and_are_never_told_to_come_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let children: Vec<_> = (0..3)
+    let children: Vec<_> = (0..PROCESSES)
         .map(|number| {
             Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", "sharing::what_a_child_process_does", "--nocapture"])
                 .env(LEDGER, &path)
-                .env(NAME, format!("process {number}"))
+                .env(NAME, number.to_string())
                 .stdout(Stdio::null())
                 .spawn()
                 .unwrap()
         })
         .collect();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
-    }
-    counted(&SqliteStore::open(&path).unwrap(), 3 * rounds());
+    let ended: Vec<bool> = children.into_iter().map(|mut child| child.wait().unwrap().success()).collect();
+    assert_eq!(ended, [true; 8]);
+
+    let times = rounds().div_ceil(2);
+    let own = (0..PROCESSES).map(|number| (own_record(number), times - 1));
+    let moves: Vec<_> = own.chain([(make::new(Kind::Task, 0), PROCESSES * times)]).collect();
+    let store = SqliteStore::open(&path).unwrap();
+    counted(&store, &moves);
+    store.check().unwrap();
 }
 
-/// Does something only where [`three_processes_that_start_at_once_lose_nothing`] starts it.
+/// Does something only where [`eight_processes_that_start_at_once_lose_nothing_and_are_never_told_to_come_again`] starts it.
 #[test]
 fn what_a_child_process_does() {
-    let (Some(path), Ok(name)) = (std::env::var_os(LEDGER), std::env::var(NAME)) else { return };
+    let (Some(path), Ok(number)) = (std::env::var_os(LEDGER), std::env::var(NAME)) else { return };
     // Each of them makes the ledger and its first record: the same commit, made once.
-    count(&ledger(Path::new(&path)), &name, rounds());
+    let store = ledger(Path::new(&path));
+    let mut own = own_record(number.parse().unwrap());
+    for turn in 0..rounds().div_ceil(2) {
+        count(&store, &format!("process {number}, turn {turn}"), 1);
+        // Nothing stands against this one: it is made at the first try, however many write.
+        make::put(&store, format!("process {number}, its own, turn {turn}"), [own.clone()]);
+        own = make::moved(&own);
+    }
+}
+
+/// The record that only the process with this number writes.
+fn own_record(process: u64) -> Record {
+    make::new(Kind::Effect, process + 1)
+}
+
+/// Each reads through a handle of its own what others write through theirs, and goes on from what it was told.
+#[test]
+fn readers_on_handles_of_their_own_see_every_position_once() {
+    const WRITERS: u64 = 2;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    drop(ledger(&path));
+    let total = 1 + WRITERS * rounds();
+    let follow = |reader: &SqliteStore| {
+        let (mut told, mut seen) = (0, Vec::new());
+        while told < total {
+            let newest = reader.wait_for(told, Duration::from_secs(30)).unwrap();
+            assert!(newest > told, "no news of the writers: {told} of {total}");
+            let events = reader.events(&Cursor { after: told, ..Cursor::default() }).unwrap();
+            seen.extend(events.into_iter().filter(|event| event.position <= newest));
+            told = newest;
+        }
+        seen
+    };
+    let seen: Vec<_> = thread::scope(|scope| {
+        let readers = [SqliteStore::open_read_only(&path).unwrap(), SqliteStore::open(&path).unwrap()];
+        let readers = readers.map(|reader| scope.spawn(move || follow(&reader)));
+        for writer in 0..WRITERS {
+            let store = SqliteStore::open(&path).unwrap();
+            scope.spawn(move || count(&store, &format!("writer {writer}"), rounds()));
+        }
+        readers.map(|reader| reader.join().unwrap()).into()
+    });
+    let all = SqliteStore::open(&path).unwrap().events(&Cursor::default()).unwrap();
+    assert_eq!(all.len() as u64, total);
+    assert!(seen.iter().all(|seen| *seen == all), "each event once, as it is for ever");
 }

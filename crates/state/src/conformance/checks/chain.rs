@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use tollhouse_core::{Actor, Commit, GENESIS, Kind, Severity, Stream, event_hash};
+use tollhouse_core::{Actor, Commit, Digests, GENESIS, Kind, Severity, Stream, event_hash};
 
 use crate::conformance::{Fixture, dump, make};
 use crate::store::Store;
@@ -15,6 +15,15 @@ pub fn every_hash_covers_its_event_and_the_one_before<F: Fixture>(fixture: &F) {
         assert_eq!(event.hash, event_hash(&event), "{event:?}");
     }
     assert_eq!(heads.len(), 3);
+}
+
+pub fn an_event_vouches_for_its_body_and_its_record<F: Fixture>(fixture: &F) {
+    let store = fixture.store();
+    let commits = history(&store);
+    let changes = commits.iter().flat_map(|commit| &commit.changes);
+    for (event, change) in dump(&store).events.iter().zip(changes) {
+        assert_eq!(event.digests, Some(Digests::of(change)), "{event:?}");
+    }
 }
 
 pub fn each_stream_counts_from_1<F: Fixture>(fixture: &F) {

@@ -1,8 +1,8 @@
-use tollhouse_core::{Commit, Kind, Record};
+use tollhouse_core::{Actor, Commit, Kind, Record};
 
 use crate::check::BODY_BYTES_MAX;
 use crate::conformance::{Fixture, dump, make};
-use crate::store::{CommitError, Store};
+use crate::store::{CommitError, Committed, Novelty, Store};
 
 pub fn no_change_at_all<F: Fixture>(fixture: &F) {
     refused(fixture, |_| make::commit("empty", []));
@@ -38,18 +38,70 @@ pub fn a_state_of_another_kind<F: Fixture>(fixture: &F) {
 }
 
 pub fn a_body_that_is_not_json<F: Fixture>(fixture: &F) {
-    let deep = "[".repeat(5000) + &"]".repeat(5000);
-    for body in ["", "{", "{} {}", "{'a':1}", "nul", "\"\n\"", &deep] {
-        refused(fixture, |stored| make::commit("body", [Record { body: body.to_owned(), ..make::moved(stored) }]));
-    }
+    let bodies = not_json().into_iter().map(|body| {
+        move |stored: &Record| make::commit(body.clone(), [Record { body: body.clone(), ..make::moved(stored) }])
+    });
+    each_refused(fixture, bodies);
 }
 
 pub fn an_event_body_that_is_not_json<F: Fixture>(fixture: &F) {
-    refused(fixture, |stored| {
-        let mut commit = make::commit("event", [make::moved(stored)]);
-        commit.changes[0].event.body = "{".into();
-        commit
+    let bodies = not_json().into_iter().map(|body| {
+        move |stored: &Record| {
+            let mut commit = make::commit(body.clone(), [make::moved(stored)]);
+            commit.changes[0].event.body.clone_from(&body);
+            commit
+        }
     });
+    each_refused(fixture, bodies);
+}
+
+/// What some readers of JSON take for it.
+fn not_json() -> Vec<String> {
+    let deep = "[".repeat(5000) + &"]".repeat(5000);
+    let texts = [
+        "",
+        " ",
+        "{",
+        "}",
+        "{} {}",
+        "{}\0",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{\"a\":1,}",
+        "{\"a\" 1}",
+        "{\"a\"}",
+        "{'a':1}",
+        "{a:1}",
+        "nul",
+        "NULL",
+        "True",
+        "undefined",
+        "NaN",
+        "[Infinity]",
+        "01",
+        "+1",
+        "1.",
+        ".5",
+        "1e",
+        "0x10",
+        "--1",
+        "\"",
+        "\"\n\"",
+        "\"\t\"",
+        "\"\0\"",
+        "\"\\x41\"",
+        "\"\\u12\"",
+        "\"\\ud800\"",
+        "\"\\udc00\\ud800\"",
+        "// a comment\n{}",
+        "{} /* a comment */",
+        "\u{feff}{}",
+        "\u{a0}{}",
+        "\u{201c}a\u{201d}",
+        &deep,
+    ];
+    texts.map(str::to_owned).to_vec()
 }
 
 pub fn a_record_that_leaves_its_run<F: Fixture>(fixture: &F) {
@@ -88,15 +140,16 @@ pub fn relying_on_one_version_and_moving_another<F: Fixture>(fixture: &F) {
     });
 }
 
+/// An actor is kept as a text, and one without a name could not be read again.
+pub fn an_actor_without_a_name<F: Fixture>(fixture: &F) {
+    for actor in [Actor::Person(String::new()), Actor::Worker(String::new())] {
+        refused(fixture, |stored| Commit { actor: actor.clone(), ..make::commit("nobody", [make::moved(stored)]) });
+    }
+}
+
 pub fn the_longest_body_is_kept_and_one_more_byte_is_not<F: Fixture>(fixture: &F) {
-    let body = format!("\"{}\"", "x".repeat(BODY_BYTES_MAX - 2));
-    let longer = format!("{body} ");
-    refused(fixture, |stored| make::commit("long", [Record { body: longer.clone(), ..make::moved(stored) }]));
-    refused(fixture, |stored| {
-        let mut commit = make::commit("long event", [make::moved(stored)]);
-        commit.changes[0].event.body.clone_from(&longer);
-        commit
-    });
+    let body = text_of(BODY_BYTES_MAX);
+    too_long(fixture, &format!("{body} "));
 
     let store = fixture.store();
     let record = Record { body: body.clone(), ..make::new(Kind::Task, 1) };
@@ -107,16 +160,44 @@ pub fn the_longest_body_is_kept_and_one_more_byte_is_not<F: Fixture>(fixture: &F
     assert!(dump(&store).events[0].event.body == body, "it comes back");
 }
 
-/// Each of them beside a record that is stored, and none of them leaves a trace.
+pub fn a_body_far_beyond_the_limit_is_refused_and_the_store_goes_on<F: Fixture>(fixture: &F) {
+    too_long(fixture, &text_of(100 << 20));
+}
+
+/// JSON of so many bytes.
+fn text_of(bytes: usize) -> String {
+    format!("\"{}\"", "x".repeat(bytes - 2))
+}
+
+fn too_long<F: Fixture>(fixture: &F, body: &str) {
+    refused(fixture, |stored| make::commit("long", [Record { body: body.to_owned(), ..make::moved(stored) }]));
+    refused(fixture, |stored| {
+        let mut commit = make::commit("long event", [make::moved(stored)]);
+        body.clone_into(&mut commit.changes[0].event.body);
+        commit
+    });
+}
+
+/// Beside a record that is stored, it is refused.
 fn refused<F: Fixture>(fixture: &F, commit: impl Fn(&Record) -> Commit) {
+    each_refused(fixture, [commit]);
+}
+
+/// Each of them leaves no trace, and the store goes on: with the same id, too.
+fn each_refused<F: Fixture>(fixture: &F, commits: impl IntoIterator<Item = impl Fn(&Record) -> Commit>) {
     let store = fixture.store();
     let run = make::new(Kind::Run, 1);
-    let stored = Record { parent: Some(run.id), ..make::new_in(&run, Kind::Task, 2) };
+    let mut stored = Record { parent: Some(run.id), ..make::new_in(&run, Kind::Task, 2) };
     make::put(&store, "made", [run, stored.clone()]);
-    let before = dump(&store);
+    for (commit, position) in commits.into_iter().zip(3..) {
+        let before = dump(&store);
+        let commit = commit(&stored);
+        let error = make::refused(&store, &commit);
+        assert!(matches!(error, CommitError::Malformed { .. }), "{error:?}");
+        assert_eq!(dump(&store), before);
 
-    let commit = commit(&stored);
-    let error = make::refused(&store, &commit);
-    assert!(matches!(error, CommitError::Malformed { .. }), "{error:?}");
-    assert_eq!(dump(&store), before);
+        stored = make::moved(&stored);
+        let made = make::put(&store, commit.id, [stored.clone()]);
+        assert_eq!(made, Committed { first: position, last: position, novelty: Novelty::Fresh });
+    }
 }

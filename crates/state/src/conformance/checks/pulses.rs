@@ -1,4 +1,4 @@
-use tollhouse_core::{Kind, Timestamp};
+use tollhouse_core::{Kind, RecordId, Timestamp};
 
 use crate::conformance::{Fixture, dump, make};
 use crate::store::Store;
@@ -26,4 +26,20 @@ pub fn the_last_pulse_counts<F: Fixture>(fixture: &F) {
         assert_eq!(store.last_pulse(&noted), Ok(Some(Timestamp::from_micros(micros))));
     }
     assert_eq!(store.last_pulse(&never), Ok(None));
+}
+
+pub fn each_has_a_pulse_of_its_own<F: Fixture>(fixture: &F) {
+    let store = fixture.store();
+    let at = Timestamp::from_micros(1_700_000_000_000_000);
+    // Also those that differ in their kind alone, or in their last bit.
+    let ids: Vec<RecordId> =
+        Kind::ALL.into_iter().flat_map(|kind| [0, 1].map(|random| RecordId::from_parts(kind, at, random))).collect();
+    for turn in [0, 1000] {
+        for (id, micros) in ids.iter().zip(turn..) {
+            store.pulse(id, Timestamp::from_micros(micros)).expect("a pulse is noted");
+        }
+        for (id, micros) in ids.iter().zip(turn..) {
+            assert_eq!(store.last_pulse(id), Ok(Some(Timestamp::from_micros(micros))), "{id}");
+        }
+    }
 }

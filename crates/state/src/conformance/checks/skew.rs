@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use tollhouse_core::{Commit, Kind, Record};
+use tollhouse_core::{Change, Commit, Kind, Record};
 
 use crate::conformance::{Fixture, dump, make, rounds};
 use crate::store::{CommitError, Committed, Store};
@@ -18,6 +18,7 @@ pub fn two_commits_that_rely_on_what_the_other_changes<F: Fixture>(fixture: &F) 
     });
 }
 
+/// Who pauses a run in which nothing is under way relies on its task still waiting; who leases it, on the run still going.
 pub fn pause_against_lease<F: Fixture>(fixture: &F) {
     exactly_one_wins(fixture, |setting| {
         let run = setting.record(Kind::Run);
@@ -30,12 +31,20 @@ pub fn pause_against_lease<F: Fixture>(fixture: &F) {
     });
 }
 
-pub fn two_leases_that_rely_on_the_version_of_the_run<F: Fixture>(fixture: &F) {
+/// Neither touches a record of the other: what they share is the run, which owns the set of what is being worked on. Each
+/// relies on it and moves it, so that the set cannot grow unseen.
+pub fn two_leases_with_overlapping_scopes<F: Fixture>(fixture: &F) {
     exactly_one_wins(fixture, |setting| {
         let run = setting.record(Kind::Run);
-        let tasks = [setting.record_in(&run, Kind::Task), setting.record_in(&run, Kind::Task)];
+        let tasks = ["src/**", "src/parser/**"].map(|scope| {
+            let task = setting.record_in(&run, Kind::Task);
+            Record { body: format!(r#"{{"scope":["{scope}"]}}"#), ..task }
+        });
         setting.put([&run, &tasks[0], &tasks[1]]);
-        tasks.map(|task| setting.commit([make::moved(&task), make::moved(&run)], [&run]))
+        tasks.map(|task| {
+            let attempt = Record { parent: Some(task.id), ..setting.record_in(&run, Kind::Attempt) };
+            setting.commit([attempt, make::moved(&task), make::moved(&run)], [&run, &task])
+        })
     });
 }
 
@@ -44,7 +53,7 @@ pub fn land_against_drop<F: Fixture>(fixture: &F) {
         let run = setting.record(Kind::Run);
         let patch = setting.record_in(&run, Kind::Patch);
         setting.put([&run, &patch]);
-        let effect = setting.record_in(&run, Kind::Effect);
+        let effect = Record { parent: Some(patch.id), ..setting.record_in(&run, Kind::Effect) };
         let land = setting.commit([make::moved(&patch), effect], [&run]);
         let mut dropped = make::moved(&patch);
         dropped.body = r#"{"dropped":true}"#.into();
@@ -52,14 +61,19 @@ pub fn land_against_drop<F: Fixture>(fixture: &F) {
     });
 }
 
-/// The record that owns the set moves with it, so that a sum over the set cannot change unseen.
-pub fn two_reservations_on_one_budget<F: Fixture>(fixture: &F) {
+/// Of one dollar nothing is reserved yet, and each of two attempts reserves all of it. The budget, which owns the
+/// set of what is reserved, moves with each reservation, so that the sum over the set cannot change unseen.
+pub fn two_reservations_of_the_last_dollar<F: Fixture>(fixture: &F) {
     exactly_one_wins(fixture, |setting| {
-        let budget = setting.record(Kind::Run);
-        setting.put([&budget]);
+        let run = setting.record(Kind::Run);
+        let mut budget = setting.record_in(&run, Kind::Budget);
+        budget.body = r#"{"limit":1,"reserved":{}}"#.into();
+        setting.put([&run, &budget]);
         [(); 2].map(|()| {
-            let reservation = setting.record_in(&budget, Kind::Effect);
-            setting.commit([reservation, make::moved(&budget)], [&budget])
+            let attempt = setting.record_in(&run, Kind::Attempt);
+            let mut reserved = make::moved(&budget);
+            reserved.body = format!(r#"{{"limit":1,"reserved":{{"{}":1}}}}"#, attempt.id);
+            setting.commit([attempt, reserved], [&budget])
         })
     });
 }
@@ -88,50 +102,6 @@ pub fn relied_on_but_unchanged<F: Fixture>(fixture: &F) {
         match relied {
             Ok(relied) => assert!(relied.last < changed.first, "it relied on what was no longer true"),
             Err(error) => assert_eq!(error, CommitError::Stale { id: run.id, expected: 1, actual: 2 }),
-        }
-    }
-}
-
-/// Has two commits meet again and again: one after the other, the other way round, and in threads.
-fn exactly_one_wins<F: Fixture>(fixture: &F, decide: impl Fn(&mut Setting<'_, F::Store>) -> [Commit; 2]) {
-    let store = fixture.store();
-    for round in 0..rounds() + 2 {
-        let commits = decide(&mut Setting::of(&store, round));
-        let before = dump(&store).events.len();
-        let outcomes = meet(&store, round, [&commits[0], &commits[1]]);
-        let winner = match &outcomes {
-            [Ok(_), Err(CommitError::Stale { .. })] => &commits[0],
-            [Err(CommitError::Stale { .. }), Ok(_)] => &commits[1],
-            _ => panic!("round {round}: exactly one must win: {outcomes:?}"),
-        };
-        let after = dump(&store).events;
-        let events: Vec<_> = after[before..].iter().map(|event| (event.record, event.version)).collect();
-        let changes: Vec<_> = winner.changes.iter().map(|c| (c.record.id, c.record.version)).collect();
-        assert_eq!(events, changes, "round {round}: what is there is what the winner brought");
-    }
-}
-
-fn meet<S: Store>(store: &S, round: u64, [one, other]: [&Commit; 2]) -> [Outcome; 2] {
-    match round {
-        0 => {
-            let first = store.commit(one);
-            [first, store.commit(other)]
-        }
-        1 => {
-            let first = store.commit(other);
-            [store.commit(one), first]
-        }
-        _ => {
-            let barrier = Barrier::new(2);
-            let run = |commit| {
-                barrier.wait();
-                store.commit(commit)
-            };
-            thread::scope(|scope| {
-                let beside = scope.spawn(|| run(other));
-                let first = run(one);
-                [first, beside.join().expect("a commit does not panic")]
-            })
         }
     }
 }
@@ -170,7 +140,7 @@ pub fn another_stream_does_not_matter<F: Fixture>(fixture: &F) {
 /// What a version cannot show: two decisions that each make a record, and rest on the other not being there.
 pub fn of_two_that_follow_one_event_one_is_made<F: Fixture>(fixture: &F) {
     let store = fixture.store();
-    for round in 0..rounds() {
+    for round in 0..rounds() + 2 {
         let mut setting = Setting::of(&store, round);
         let run = setting.record(Kind::Run);
         setting.put([&run]);
@@ -178,17 +148,66 @@ pub fn of_two_that_follow_one_event_one_is_made<F: Fixture>(fixture: &F) {
             let task = setting.record_in(&run, Kind::Task);
             make::following(setting.commit([task], []), run.stream(), 1)
         });
-        let together = Barrier::new(2);
-        let made: Vec<Outcome> = thread::scope(|scope| {
-            let racers = [&left, &right].map(|commit| {
-                scope.spawn(|| {
-                    together.wait();
-                    store.commit(commit)
-                })
-            });
-            racers.map(|racer| racer.join().expect("a commit does not panic")).into()
-        });
-        assert_eq!(made.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{made:?}");
+        let made = meet(&store, round, [&left, &right]);
+        let overtaken = CommitError::Overtaken { stream: run.stream(), expected: 1, actual: 2 };
+        match made {
+            [Ok(_), Err(error)] | [Err(error), Ok(_)] => assert_eq!(error, overtaken),
+            other => panic!("round {round}: exactly one must be made: {other:?}"),
+        }
+    }
+}
+
+/// Has two commits meet again and again: one after the other, the other way round, and in threads.
+fn exactly_one_wins<F: Fixture>(fixture: &F, decide: impl Fn(&mut Setting<'_, F::Store>) -> [Commit; 2]) {
+    let store = fixture.store();
+    for round in 0..rounds() + 2 {
+        let commits = decide(&mut Setting::of(&store, round));
+        let before = dump(&store).events.len();
+        let outcomes = meet(&store, round, [&commits[0], &commits[1]]);
+        let winner = match &outcomes {
+            [Ok(_), Err(CommitError::Stale { .. })] => &commits[0],
+            [Err(CommitError::Stale { .. }), Ok(_)] => &commits[1],
+            _ => panic!("round {round}: exactly one must win: {outcomes:?}"),
+        };
+        let after = dump(&store).events;
+        let events: Vec<_> = after[before..].iter().map(|event| (event.record, event.version)).collect();
+        let changes: Vec<_> = winner.changes.iter().map(|c| (c.record.id, c.record.version)).collect();
+        assert_eq!(events, changes, "round {round}: what is there is what the winner brought");
+        for Change { record, .. } in commits.iter().flat_map(|commit| &commit.changes) {
+            let brought = winner.changes.iter().rfind(|change| change.record.id == record.id);
+            let stored = store.get(&[record.id]).expect("a read").remove(0);
+            match brought {
+                Some(brought) => {
+                    assert_eq!(stored.as_ref(), Some(&brought.record), "round {round}");
+                }
+                None => assert_ne!(stored.as_ref(), Some(record), "round {round}: it is the loser's"),
+            }
+        }
+    }
+}
+
+fn meet<S: Store>(store: &S, round: u64, [one, other]: [&Commit; 2]) -> [Outcome; 2] {
+    match round {
+        0 => {
+            let first = store.commit(one);
+            [first, store.commit(other)]
+        }
+        1 => {
+            let first = store.commit(other);
+            [store.commit(one), first]
+        }
+        _ => {
+            let barrier = Barrier::new(2);
+            let run = |commit| {
+                barrier.wait();
+                store.commit(commit)
+            };
+            thread::scope(|scope| {
+                let beside = scope.spawn(|| run(other));
+                let first = run(one);
+                [first, beside.join().expect("a commit does not panic")]
+            })
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub fn who_is_behind_does_not_wait<F: Fixture>(fixture: &F) {
     assert_eq!(store.wait_for(0, LONG), Ok(2));
     assert_eq!(store.wait_for(1, LONG), Ok(2));
     assert_eq!(store.wait_for(1, Duration::ZERO), Ok(2));
+    assert_eq!(store.wait_for(1, Duration::MAX), Ok(2));
 }
 
 pub fn nothing_new_is_reported_when_the_time_is_up<F: Fixture>(fixture: &F) {
@@ -43,4 +45,29 @@ pub fn a_commit_of_another_thread_wakes<F: Fixture>(fixture: &F) {
         play(1);
     });
     assert_eq!(store.wait_for(last, LONG), Ok(last + 1));
+}
+
+/// Several wait at once, some of them for more than the next commit brings.
+pub fn all_who_wait_are_woken<F: Fixture>(fixture: &F) {
+    const WAITERS: u64 = 4;
+    let store = fixture.store();
+    for round in 0..rounds() {
+        let start = round * 2;
+        let together = Barrier::new(usize::try_from(WAITERS).expect("few") + 1);
+        thread::scope(|scope| {
+            for waiter in 0..WAITERS {
+                let (store, together) = (&store, &together);
+                scope.spawn(move || {
+                    together.wait();
+                    let after = start + waiter % 2;
+                    let newest = store.wait_for(after, LONG).expect("a read");
+                    assert!(newest > after, "round {round}: waiter {waiter} was not woken");
+                });
+            }
+            together.wait();
+            for number in [start, start + 1] {
+                make::put(&store, format!("{number}"), [make::new(Kind::Task, number)]);
+            }
+        });
+    }
 }

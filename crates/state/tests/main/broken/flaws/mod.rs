@@ -1,0 +1,32 @@
+//! Every way in which a store is broken here.
+
+mod atomicity;
+mod chain;
+mod contents;
+mod feed;
+mod finding;
+mod malformed;
+mod relying;
+mod repetition;
+mod skew;
+mod state;
+mod waiting;
+
+use super::store::Flaw;
+
+pub(crate) fn all() -> impl Iterator<Item = Flaw> {
+    let groups: [&[Flaw]; 11] = [
+        atomicity::FLAWS,
+        relying::FLAWS,
+        skew::FLAWS,
+        contents::FLAWS,
+        repetition::FLAWS,
+        chain::FLAWS,
+        finding::FLAWS,
+        feed::FLAWS,
+        waiting::FLAWS,
+        state::FLAWS,
+        malformed::FLAWS,
+    ];
+    groups.into_iter().flatten().copied()
+}
