@@ -1,7 +1,8 @@
-//! effectum in `benches/peers.rs`: an operation is a job added to the queue. Callers that wait together share a commit there, too.
+//! effectum in `benches/peers.rs`: an operation is a job added to the queue. Callers that wait together share a commit there,
+//! too.
 //!
-//! What its users get is a rollback journal and `synchronous = NORMAL`: it asks for WAL by a pragma that SQLite does not know, and has
-//! no option for either. That syncs the journal and the database at each commit, but not that the journal is gone, so a
+//! What its users get is a rollback journal and `synchronous = NORMAL`: it asks for WAL by a pragma that SQLite does not know,
+//! and has no option for either. That syncs the journal and the database at each commit, but not that the journal is gone, so a
 //! power cut may still undo the newest one ("PRAGMA synchronous", EXTRA). It is taken for equal, in effectum's favour.
 //!
 //! With `--full` it has what we have, WAL and FULL. No user can set that; it shows what effectum could do.
