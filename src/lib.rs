@@ -27,13 +27,13 @@ pub use tollhouse_engine::{
 };
 #[cfg(feature = "testing")]
 pub use tollhouse_state::{Call, Fault, FaultStore, MemoryStore, Mishap, Moment, Told, conformance, conformance_tests};
-pub use tollhouse_state::{CommitError, Committed, Cursor, Find, Novelty, Order, Store, StoreError};
+pub use tollhouse_state::{CommitError, Committed, Cursor, Durability, Find, Novelty, Order, Store, StoreError};
 #[cfg(feature = "sqlite")]
-pub use tollhouse_state::{Durability, SqliteStore};
+pub use tollhouse_state::{SqliteSnapshot, SqliteStore};
 
 #[cfg(feature = "runner")]
 pub use tollhouse_runner::{
-    backup, clock,
+    audit, backup, clock,
     conductor::{Conductor, DoneByHand, GatesByHand, HandedIn, Progress, carry_out, landing_head, look_at_conductor},
     detect, doctor,
     error::{RedTarget, RunnerError, Trouble},

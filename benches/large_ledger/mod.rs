@@ -7,12 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use tollhouse::entity::{Candidate, Effect, ExitStatus, Run, Work};
-use tollhouse::lifecycle::{EffectState, RunState};
-use tollhouse::simulator::{claimant, new_patch, process, spec, task};
+use tollhouse::simulator::{Until, drive_smoothly};
 use tollhouse::{
-    Actor, At, AttemptFacts, Change, Command, Commit, CommitError, Committed, Cursor, Engine, Event, Find, GateFacts,
-    MemoryStore, Outcome, Record, RecordId, RunId, Span, Store, StoreError, Timestamp, TreeFacts,
+    Change, Commit, CommitError, Committed, Cursor, Event, Find, MemoryStore, Record, RecordId, RunId, Span, Store,
+    StoreError, Timestamp,
 };
 
 /// How many runs are put into the store at the same time.
@@ -27,17 +25,17 @@ pub(crate) struct Tape {
 impl Tape {
     /// A run of so many tasks, each of which lands at its first try.
     pub(crate) fn of_a_run(tasks: usize) -> Self {
-        Self::of(tasks, true)
+        Self::of(tasks, Until::Done)
     }
 
     /// A run of so many tasks of which none is begun.
     pub(crate) fn of_a_beginning(tasks: usize) -> Self {
-        Self::of(tasks, false)
+        Self::of(tasks, Until::Made)
     }
 
-    fn of(tasks: usize, driven: bool) -> Self {
+    fn of(tasks: usize, until: Until) -> Self {
         let recorder = Recorder { inner: MemoryStore::new(), commits: Mutex::default() };
-        drive(&recorder, tasks, driven);
+        drive_smoothly(&recorder, tasks, until);
         let commits = recorder.commits.into_inner().expect("nobody panicked");
         Self { events: commits.iter().map(|commit| commit.changes.len()).sum(), commits }
     }
@@ -116,56 +114,6 @@ fn moved_text(text: &str, number: u64) -> String {
         }
     }
     moved_text + rest
-}
-
-/// Drives a run to its end, in a world in which everything goes well.
-fn drive(store: &Recorder, tasks: usize, to_its_end: bool) {
-    let (mut now, mut seed) = (Timestamp::from_micros(1_700_000_000_000_000), 0);
-    let run = RunId::from_parts(now, 1);
-    let mut engine = Engine::open(store, run).expect("the store is empty");
-    let mut say = |engine: &mut Engine<&Recorder>, command: &Command| {
-        (now, seed) = (now.after(Span::from_millis(5)), seed + 1);
-        engine.execute(command, &Actor::Worker("runner".into()), At { now, seed }).expect("nothing is refused");
-        now
-    };
-    let names: Vec<String> = (0..tasks).map(|number| format!("task-{number:06}")).collect();
-    let plan = Box::new(spec(names.iter().map(|name| task(name, &[])).collect(), 8));
-    say(&mut engine, &Command::CreateRun { run, spec: plan, started_by: "ada".into(), legacy: None });
-    say(&mut engine, &Command::Drive { run, process: process(1), seen: None });
-    if !to_its_end {
-        return;
-    }
-    let mut now = say(&mut engine, &Command::StartRun { run, base: "c0ffee".into() });
-    while engine.view().get::<Run>(run).is_some_and(|run| run.state == RunState::Running) {
-        let asked = |effect: &&Effect| effect.state == EffectState::Requested;
-        let Some(effect) = engine.view().all::<Effect>().find(asked).cloned() else {
-            now = say(&mut engine, &Command::Tick { run });
-            continue;
-        };
-        let (id, until) = (effect.id, now.after(Span::from_secs(600)));
-        say(&mut engine, &Command::Claim { effect: id, by: claimant(1), until });
-        let outcome = outcome(&effect.work);
-        let epoch = engine.view().get::<Effect>(id).map_or(0, |effect| effect.epoch);
-        now = say(&mut engine, &Command::Report { effect: id, epoch, outcome: Box::new(outcome) });
-    }
-    say(&mut engine, &Command::StepDown { run, epoch: 1 });
-}
-
-fn outcome(work: &Work) -> Outcome {
-    match work {
-        Work::Spawn { attempt } => Outcome::Spawned(AttemptFacts {
-            exit: Some(ExitStatus::Code(0)),
-            change: Some(new_patch("src/lib.rs", &attempt.to_string(), "c0ffee")),
-            ..AttemptFacts::default()
-        }),
-        Work::Apply { patch } => Outcome::Applied {
-            candidate: Candidate { tree: format!("tree of {patch}"), parent: "c0ffee".into() },
-            facts: TreeFacts::default(),
-        },
-        Work::Gate { .. } => Outcome::Gated(GateFacts { exit: Some(ExitStatus::Code(0)), ..GateFacts::default() }),
-        Work::Land { patch } => Outcome::Landed { commit: format!("commit of {patch}") },
-        Work::Kill { .. } => Outcome::Killed,
-    }
 }
 
 /// A store that keeps what was committed to it.

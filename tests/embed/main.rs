@@ -1,5 +1,9 @@
 //! What a Rust program that links Tollhouse would do.
 
+#[path = "../../benches/large_ledger/mod.rs"]
+mod large_ledger;
+mod tampering;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

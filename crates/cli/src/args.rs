@@ -77,6 +77,7 @@ pub(crate) enum Command {
     Cancel(commands::cancel::CancelArgs),
     Fork(commands::fork::ForkArgs),
     Gc(commands::gc::GcArgs),
+    Verify(commands::verify::VerifyArgs),
     Doctor(commands::doctor::DoctorArgs),
     Backup(commands::backup::BackupArgs),
     Restore(commands::restore::RestoreArgs),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tollhouse::own_config::{self, OwnConfigProblem};
-use tollhouse::plan::{Defaults, ProjectSpec, Source, read_configuration, read_project};
+use tollhouse::plan::{Defaults, ProjectSpec, Source, durability_of, read_configuration, read_project};
 use tollhouse::{Site, SqliteStore};
 
 use crate::args::Everywhere;
@@ -55,7 +55,10 @@ impl Context {
 
     /// The places of the repository that `toll` was called in.
     pub(crate) fn site(&self) -> Result<Site, CliError> {
-        Ok(Site::discover(&self.dir, self.ledger.as_deref())?)
+        let site = Site::discover(&self.dir, self.ledger.as_deref())?;
+        // Where it cannot be read, commands that need it say so.
+        let durability = project_source(&site).map(|source| durability_of(&source)).unwrap_or_default();
+        Ok(Site { durability, ..site })
     }
 }
 

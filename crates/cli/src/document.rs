@@ -18,6 +18,7 @@ use crate::commands::init::InitReport;
 use crate::commands::patch::CheckoutReport;
 use crate::commands::restore::RestoreReport;
 use crate::commands::sync::SyncReport;
+use crate::commands::verify::VerifyReport;
 use crate::error::ErrorBody;
 
 /// A document with its schema's name.
@@ -113,7 +114,7 @@ named! {
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
     CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report",
     CheckoutReport => "checkout_report", DemoReport => "demo_report", DoctorReport => "doctor_report",
-    GcReport => "gc_report",
+    GcReport => "gc_report", VerifyReport => "verify_report",
     BackupReport => "backup_report", RestoreReport => "restore_report", ErrorBody => "error",
 }
 
@@ -153,6 +154,7 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<DemoReport>(),
         entry::<DoctorReport>(),
         entry::<GcReport>(),
+        entry::<VerifyReport>(),
         entry::<BackupReport>(),
         entry::<RestoreReport>(),
         entry::<ErrorBody>(),

@@ -133,10 +133,11 @@ fn inside(site: &Site, store: &SqliteStore) -> Vec<Finding> {
     let mut found = Vec::new();
     match store.settings() {
         Ok(settings) => {
-            let shown = ["user_version", "journal_mode", "synchronous", "foreign_keys"];
+            let shown = ["user_version", "journal_mode", "foreign_keys"];
             let pair = |name: &&str| settings.iter().find(|(known, _)| known == name);
             let pairs = shown.iter().filter_map(pair);
-            let detail: Vec<String> = pairs.map(|(name, value)| format!("{} {value}", in_words(name))).collect();
+            let mut detail: Vec<String> = pairs.map(|(name, value)| format!("{} {value}", in_words(name))).collect();
+            detail.insert(1, format!("durability {}", site.durability.as_str()));
             found.push(Finding::Fine { name: "ledger", detail: detail.join(", ") });
         }
         Err(error) => found.push(of_store(&error)),

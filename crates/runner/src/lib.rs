@@ -3,6 +3,7 @@
 //! The runner does what the engine asked for and says how it went. It decides nothing that the engine could decide.
 
 mod ailment;
+pub mod audit;
 pub mod backup;
 pub mod clock;
 pub mod conductor;

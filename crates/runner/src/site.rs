@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tollhouse_core::RunId;
-use tollhouse_state::{SqliteStore, StoreError};
+use tollhouse_state::{Durability, SqliteStore, StoreError};
 
 use crate::error::RunnerError;
 use crate::git::{LedgerRepo, Project};
@@ -31,6 +31,8 @@ pub struct Site {
     pub repo: PathBuf,
     /// Where workspaces and gate checkouts are made.
     pub workspaces: PathBuf,
+    /// How durable what is written to the ledger is. Whoever discovers a site takes it from the configuration.
+    pub durability: Durability,
 }
 
 impl Site {
@@ -48,7 +50,8 @@ impl Site {
         let repo = given.as_ref().map_or_else(|| own.join("repo.git"), |ledger| beside(ledger));
         let ledger = given.unwrap_or_else(|| own.join("ledger.db"));
         let workspaces = state_home()?.join("tollhouse").join(folder_name(&common_dir));
-        Ok(Self { root: project.root().to_owned(), common_dir, ledger, repo, workspaces })
+        let (root, durability) = (project.root().to_owned(), Durability::default());
+        Ok(Self { root, common_dir, ledger, repo, workspaces, durability })
     }
 
     /// The maintainer's repository.
@@ -71,7 +74,7 @@ impl Site {
                 source,
             })?;
         }
-        Ok(SqliteStore::open_or_create(&self.ledger)?)
+        Ok(SqliteStore::open_or_create_with(&self.ledger, self.durability)?)
     }
 
     /// The ledger, to read only; `None` where nothing was ever recorded.
@@ -97,13 +100,18 @@ impl Site {
     }
 
     /// Opens it to read only. What a program that was killed left half written in it, SQLite takes back first, and for that it
-    /// must write; who may not has to ask its owner.
+    /// must write; who may not has to ask its owner. One of an older schema is brought up to date.
     fn open_read_only(&self) -> Result<SqliteStore, StoreError> {
         match SqliteStore::open_read_only(&self.ledger) {
             Err(StoreError::Denied { .. }) => {
-                drop(SqliteStore::open_or_create(&self.ledger)?);
+                drop(SqliteStore::open_or_create_with(&self.ledger, self.durability)?);
                 SqliteStore::open_read_only(&self.ledger)
             }
+            // Whatever else is wrong with it, opening it leaves it as it is and says the same.
+            Err(error @ StoreError::NotOpenable { .. }) => match SqliteStore::open(&self.ledger) {
+                Ok(_) => SqliteStore::open_read_only(&self.ledger),
+                Err(_) => Err(error),
+            },
             opened => opened,
         }
     }

@@ -70,5 +70,5 @@ pub use fault::{Call, Fault, FaultStore, Mishap, Moment, Told};
 #[cfg(feature = "testing")]
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Durability, SqliteStore};
-pub use store::{CommitError, Committed, Cursor, Find, Novelty, Order, Store, StoreError};
+pub use sqlite::{SqliteSnapshot, SqliteStore};
+pub use store::{CommitError, Committed, Cursor, Durability, Find, Novelty, Order, Store, StoreError};

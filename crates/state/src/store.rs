@@ -139,6 +139,31 @@ pub struct Cursor {
     pub order: Order,
 }
 
+/// When a commit that was reported survives a loss of power. Whether the program lives or is killed makes no difference.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// At once: each transaction is synced before it is reported.
+    #[default]
+    Full,
+    /// Some time later. The newest commits may be lost, all those before them are there, and the ledger is whole.
+    Normal,
+}
+
+impl Durability {
+    /// The name in the configuration, in reports and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        }
+    }
+
+    /// The durability with this name, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Full, Self::Normal].into_iter().find(|durability| durability.as_str() == name)
+    }
+}
+
 /// A commit that was not made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -26,6 +26,7 @@ pub(crate) mod submit;
 mod supersede;
 pub(crate) mod sync;
 pub(crate) mod task;
+pub(crate) mod verify;
 pub(crate) mod worker;
 
 use crate::args::{Cli, Command};
@@ -57,6 +58,7 @@ pub(crate) fn run(cli: &Cli, context: &mut Context) -> Result<Answer, CliError> 
         Some(Command::Cancel(args)) => cancel::run(args, context),
         Some(Command::Fork(args)) => fork::run(args, context),
         Some(Command::Gc(args)) => gc::run(args, context),
+        Some(Command::Verify(args)) => verify::run(args, context),
         Some(Command::Doctor(args)) => doctor::run(args, context),
         Some(Command::Backup(args)) => backup::run(args, context),
         Some(Command::Restore(args)) => restore::run(args, context),

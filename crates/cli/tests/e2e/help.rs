@@ -46,6 +46,7 @@ const COMMANDS: &[&str] = &[
     "cancel",
     "fork",
     "gc",
+    "verify",
     "doctor",
     "backup",
     "restore",

@@ -288,9 +288,10 @@ fn release_prints_the_patch() {
 }
 
 #[test]
-fn doctor_backup_and_restore_print_reports() {
+fn doctor_verify_backup_and_restore_print_reports() {
     let bench = after_a_run();
     assert_document(&bench, &["doctor"], "doctor_report");
+    assert_document(&bench, &["verify"], "verify_report");
     assert_document(&bench, &["backup", "../ledger.tar"], "backup_report");
     assert_document(&bench, &["restore", "../ledger.tar", "--ledger", "../other.db"], "restore_report");
 }

@@ -40,5 +40,6 @@ mod stopping;
 mod surroundings;
 mod target_gates;
 mod told;
+mod verifying;
 mod watching;
 mod word;

@@ -1,6 +1,7 @@
 //! The project's configuration: `tollhouse.toml` as it is written, and what it says once it was checked.
 
 use tollhouse_core::spec::{AgentSpec, CommitAuthor, GateSpec, LandMode, PolicySpec, Program, RunSpec, WorkspaceSpec};
+use tollhouse_state::Durability;
 
 use super::check;
 use super::gates;
@@ -13,6 +14,9 @@ use super::route::{self, RouteRule, RouteRuleDraft};
 
 /// More than these at once is a slip of the finger.
 pub(super) const PARALLEL_MAX: u32 = 1000;
+
+/// The keys of the configuration.
+const KEYS: [&str; 8] = ["project", "workspace", "agents", "policy", "gate", "commit", "route", "ledger"];
 
 /// The keys of an agent.
 const AGENT_KEYS: [&str; 6] = ["kind", "command", "max_parallel", "env", "env_pass", "capabilities"];
@@ -45,6 +49,8 @@ pub struct ProjectSpec {
     pub workspace: WorkspaceSpec,
     /// Whose name landed commits carry.
     pub author: CommitAuthor,
+    /// When what was recorded survives a loss of power.
+    pub durability: Durability,
 }
 
 impl ProjectSpec {
@@ -62,6 +68,7 @@ impl ProjectSpec {
             person: None,
             workspace: run.workspace.clone(),
             author: run.author.clone(),
+            durability: Durability::default(),
         }
     }
 
@@ -116,10 +123,10 @@ pub(super) fn read_draft(source: &Source, problems: &mut Problems) -> Option<Pro
 }
 
 fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> ProjectDraft {
-    root.expect_keys(&["project", "workspace", "agents", "policy", "gate", "commit", "route"], &["budget"], problems);
+    root.expect_keys(&KEYS, &["budget"], problems);
     let mut section = |key: &str| root.field(key).and_then(|field| field.table(problems));
-    let (head, workspace, policy, commit) =
-        (section("project"), section("workspace"), section("policy"), section("commit"));
+    let (head, workspace, policy) = (section("project"), section("workspace"), section("policy"));
+    let (commit, ledger) = (section("commit"), section("ledger"));
     let Head { name, target, land_on, land } = head.map(|table| self::head(&table, problems)).unwrap_or_default();
     let lines = Lines::new(&source.text);
     let agents = root.field("agents").map(|field| agents(&field, problems)).unwrap_or_default();
@@ -135,6 +142,7 @@ fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> Projec
     );
     let workspace = workspace.map(|table| self::workspace(&table, problems)).unwrap_or_default();
     let author = commit.and_then(|table| author(&table, problems));
+    let durability = ledger.map(|table| durability(&table, problems)).unwrap_or_default();
     let spec = ProjectSpec {
         name,
         target,
@@ -147,6 +155,7 @@ fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> Projec
         person: None,
         workspace,
         author: author.as_ref().map(|author| author.value.clone()).unwrap_or_default(),
+        durability,
     };
     ProjectDraft { spec, policy, agents, routes, author }
 }
@@ -190,6 +199,22 @@ fn workspace(table: &Table<'_>, problems: &mut Problems) -> WorkspaceSpec {
         names_file && check::inner_path(path, problems)
     });
     WorkspaceSpec { setup, copy: copy.into_iter().map(|path| path.value).collect() }
+}
+
+/// How durable the ledger is, by `[ledger] durability`, whatever else is wrong with the text: commands that read no configuration
+/// write to the same ledger. What cannot be read is told by those that do, and means full durability.
+pub fn durability_of(source: &Source) -> Durability {
+    read_draft(source, &mut Problems::default()).map(|draft| draft.spec.durability).unwrap_or_default()
+}
+
+fn durability(table: &Table<'_>, problems: &mut Problems) -> Durability {
+    table.expect_keys(&["durability"], &["retain"], problems);
+    let Some(field) = table.field("durability") else { return Durability::default() };
+    let Some(text) = field.text(problems) else { return Durability::default() };
+    Durability::from_name(&text).unwrap_or_else(|| {
+        unknown_value(&text, &["full", "normal"], &field.place, problems);
+        Durability::default()
+    })
 }
 
 pub(super) fn author(table: &Table<'_>, problems: &mut Problems) -> Option<At<CommitAuthor>> {

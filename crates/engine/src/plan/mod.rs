@@ -29,7 +29,7 @@ mod workstreams;
 pub use absence::target_missing;
 pub use additions::{AdditionsDraft, KnownTasks, read_additions, resolve_additions};
 pub use check::branch_problem;
-pub use config::{ProjectSpec, read_project};
+pub use config::{ProjectSpec, durability_of, read_project};
 pub use manifest::Manifest;
 pub use order::gates_in_order;
 pub(crate) use order::with_needed;

@@ -20,7 +20,7 @@ const KEYS: [&str; 3] = ["agents", "policy", "commit"];
 const LATER: [&str; 2] = ["budget", "notify"];
 
 /// What only a project can say, because it must be the same for all who work on it.
-const OF_A_PROJECT: [&str; 4] = ["project", "workspace", "gate", "route"];
+const OF_A_PROJECT: [&str; 5] = ["project", "workspace", "gate", "route", "ledger"];
 
 /// What a person's own configuration says, with places.
 #[derive(Default)]

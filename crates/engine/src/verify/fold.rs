@@ -12,7 +12,7 @@ use super::records::Records;
 use super::{FindingCode, Verified};
 
 /// How many records may be half folded before a part of them is put off. Each is a few KB.
-const OPEN_MAX: usize = 1 << 15;
+pub(super) const OPEN_MAX: usize = 1 << 15;
 
 /// Of how many records it is kept in mind that something was found, so that it is not found again with each event.
 const ASIDE_MAX: usize = 1 << 16;
@@ -36,7 +36,7 @@ struct Open {
 }
 
 impl<'a, S: Store + ?Sized> Folds<'a, S> {
-    pub(super) fn new(store: &'a S, part: Part, since: u64) -> Self {
+    pub(super) fn new(store: &'a S, part: Part, since: u64, open_max: usize) -> Self {
         Self {
             part,
             put_off: Vec::new(),
@@ -44,14 +44,8 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
             aside: BTreeSet::new(),
             records: if since == 0 { Records::all(store, part) } else { Records::some(store, part) },
             hasher: Hasher::default(),
-            open_max: OPEN_MAX,
+            open_max,
         }
-    }
-
-    /// As [`Self::new`], in less memory.
-    #[cfg(test)]
-    pub(super) fn within(self, open_max: usize) -> Self {
-        Self { open_max, ..self }
     }
 
     pub(super) fn take(&mut self, event: &Event, verified: &mut Verified) -> Result<(), StoreError> {

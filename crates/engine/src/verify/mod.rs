@@ -16,17 +16,22 @@ mod folded;
 mod part;
 mod records;
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse_core::{Event, RecordId, Stream};
-use tollhouse_state::{Cursor, Store, StoreError};
+use tollhouse_state::{Cursor, Order, Store, StoreError};
 
 use self::chain::Chains;
-use self::fold::Folds;
+use self::fold::{Folds, OPEN_MAX};
 use self::part::Part;
 
 /// How many events are read at a time.
 const PAGE: u32 = 1024;
+
+/// How many digits a ledger's name has.
+const NAME_DIGITS: usize = 16;
 
 /// How many findings are kept; the others are only counted.
 pub const FINDINGS_MAX: usize = 200;
@@ -99,6 +104,11 @@ impl Verified {
         self.findings_count == 0
     }
 
+    /// Adds a finding that was made elsewhere.
+    pub fn add(&mut self, finding: Finding) {
+        self.find(finding.code, finding.place, finding.what);
+    }
+
     /// Adds a finding.
     pub fn find(&mut self, code: FindingCode, place: impl Into<String>, what: impl Into<String>) {
         self.findings_count += 1;
@@ -112,27 +122,62 @@ impl Verified {
     }
 }
 
-/// The head of a stream as it was noted elsewhere.
+/// The head of a stream as it was noted outside the ledger, where nobody who edits the ledger changes it: whoever cuts the
+/// end off history, or writes all of it anew, is found by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anchor {
+    /// Which ledger: [`ledger_name`].
+    pub ledger: String,
     /// The position of the event that was the newest of its stream.
     pub position: u64,
     /// Its hash.
     pub hash: String,
 }
 
+/// What tells one ledger from another: the first 16 digits of the hash of its first event; `None` while it is empty.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn ledger_name<S: Store + ?Sized>(store: &S) -> Result<Option<String>, StoreError> {
+    let first = store.events(&Cursor { limit: Some(1), ..Cursor::default() })?.pop();
+    Ok(first.filter(|event| event.position == 1).and_then(|event| event.hash.get(..NAME_DIGITS).map(str::to_owned)))
+}
+
 impl Anchor {
-    /// How it is written: `POSITION:HASH`.
-    pub fn to_text(&self) -> String {
-        format!("{}:{}", self.position, self.hash)
+    /// The head of a stream as it is now; `None` where it has no event.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn of<S: Store + ?Sized>(store: &S, stream: Stream) -> Result<Option<Self>, StoreError> {
+        let newest = Cursor { stream: Some(stream), limit: Some(1), order: Order::Newest, ..Cursor::default() };
+        let Some(event) = store.events(&newest)?.pop() else { return Ok(None) };
+        Ok(ledger_name(store)?.map(|ledger| Self { ledger, position: event.position, hash: event.hash }))
     }
 
-    /// From what [`Self::to_text`] wrote.
+    /// From how it is written.
+    ///
+    /// ```
+    /// use tollhouse_engine::verify::Anchor;
+    /// let text = format!("{}/7/{}", "a".repeat(16), "b".repeat(64));
+    /// assert_eq!(Anchor::from_text(&text).unwrap().position, 7);
+    /// assert_eq!(Anchor::from_text(&text).unwrap().to_string(), text);
+    /// assert_eq!(Anchor::from_text("7"), None);
+    /// ```
     pub fn from_text(text: &str) -> Option<Self> {
-        let (position, hash) = text.split_once(':')?;
-        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let position = position.parse().ok()?;
-        is_hash.then(|| Self { position, hash: hash.to_owned() })
+        let is_hash = |text: &str, digits| {
+            text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let mut parts = text.split('/');
+        let (ledger, position, hash) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+        let is_sound = is_hash(ledger, NAME_DIGITS) && is_hash(hash, 64) && parts.next().is_none();
+        is_sound.then(|| Self { ledger: ledger.to_owned(), position, hash: hash.to_owned() })
+    }
+}
+
+/// `LEDGER/POSITION/HASH`.
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.ledger, self.position, self.hash)
     }
 }
 
@@ -151,12 +196,22 @@ impl Anchor {
 /// # Ok::<(), tollhouse_state::StoreError>(())
 /// ```
 pub fn verify<S: Store + ?Sized>(store: &S, since: u64) -> Result<Verified, StoreError> {
+    verify_within(store, since, OPEN_MAX)
+}
+
+/// As [`verify`], with so many records half folded at most.
+fn verify_within<S: Store + ?Sized>(store: &S, since: u64, open_max: usize) -> Result<Verified, StoreError> {
     let mut verified = Verified::default();
     let mut parts = vec![Part::ALL];
     let mut is_first = true;
     while let Some(part) = parts.pop() {
-        let mut pass =
-            Pass { store, since, chains: Chains::new(since), folds: Folds::new(store, part, since), is_first };
+        let mut pass = Pass {
+            store,
+            since,
+            chains: Chains::new(since),
+            folds: Folds::new(store, part, since, open_max),
+            is_first,
+        };
         pass.read(&mut verified)?;
         let Pass { folds, chains, .. } = pass;
         parts.extend(folds.finish(&mut verified)?);
@@ -168,7 +223,7 @@ pub fn verify<S: Store + ?Sized>(store: &S, since: u64) -> Result<Verified, Stor
     Ok(verified)
 }
 
-/// Says whether a head that was noted elsewhere is in the ledger.
+/// Says whether a head that was noted elsewhere, and is one of this ledger, is in it.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -259,5 +314,33 @@ fn stream_name(stream: Stream) -> String {
     match stream {
         Stream::Project => "the project's stream".to_owned(),
         Stream::Run(run) => format!("the stream of {run}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However little memory there is, the same is read, folded and found.
+    #[test]
+    fn what_is_put_off_is_folded_later() {
+        let store = crate::simulator::smooth_run(12);
+        let whole = verify(&store, 0).unwrap();
+        assert!(whole.is_sound(), "{whole:?}");
+        assert!(whole.events > 200 && whole.records > 60, "{whole:?}");
+        for open_max in [0, 1, 2, 5, 20] {
+            assert_eq!(verify_within(&store, 0, open_max).unwrap(), whole, "{open_max}");
+        }
+    }
+
+    #[test]
+    fn what_happened_since_is_verified_alone() {
+        let store = crate::simulator::smooth_run(3);
+        let whole = verify(&store, 0).unwrap();
+        for since in [1, 7, whole.events / 2, whole.events - 1, whole.events, whole.events + 9] {
+            let part = verify(&store, since).unwrap();
+            assert!(part.is_sound(), "{since}: {part:?}");
+            assert_eq!(part.events, whole.events.saturating_sub(since));
+        }
     }
 }

@@ -3,6 +3,12 @@
 /// The trailer that names the patch of a landed commit.
 pub const PATCH_TRAILER: &str = "Tollhouse-Patch";
 
+/// The trailer that names the run in which a commit landed.
+pub const RUN_TRAILER: &str = "Tollhouse-Run";
+
+/// The trailer that notes the head of the run's history, as it was when the commit landed.
+pub const LEDGER_TRAILER: &str = "Tollhouse-Ledger";
+
 /// The trailer that names the patch that a branch was made of.
 pub const CHECKOUT_TRAILER: &str = "Tollhouse-Checkout";
 

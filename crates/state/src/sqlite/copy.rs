@@ -16,12 +16,52 @@ pub(super) fn copy(connection: &Connection, to: &Path) -> Result<(), StoreError>
     connection.execute("VACUUM INTO ?1", [path]).map(drop).map_err(|error| failed("copy the ledger", &error))
 }
 
-/// Refuses a file whose pages do not hold together.
+/// Refuses a file whose pages do not hold together, or whose tables do not: what is kept twice, so that it can be searched for,
+/// must be the same twice.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
+    let said = texts(connection, "PRAGMA integrity_check(5)")?.join("; ");
+    if said != "ok" {
+        return Err(damaged("the ledger", said));
+    }
+    for (sql, what) in KEPT_TWICE {
+        if let Some(first) = texts(connection, sql)?.first() {
+            return Err(damaged(first, what));
+        }
+    }
+    Ok(())
+}
+
+/// Each names the first place where two tables do not say the same.
+const KEPT_TWICE: [(&str, &str); 4] = [
+    (
+        "SELECT 'record ' || record_key.record FROM record_key LEFT JOIN record ON record.id = record_key.record
+         WHERE NOT EXISTS (SELECT 1 FROM json_each(record.keys) AS own
+                           WHERE own.key = record_key.name AND own.value = record_key.value) LIMIT 1",
+        "it is found by a key that it does not have",
+    ),
+    (
+        "SELECT 'record ' || record.id FROM record, json_each(record.keys) AS own
+         WHERE NOT EXISTS (SELECT 1 FROM record_key
+                           WHERE record = record.id AND name = own.key AND value = own.value) LIMIT 1",
+        "it is not found by a key that it has",
+    ),
+    (
+        "SELECT 'event ' || position FROM event LEFT JOIN commit_log ON commit_log.id = event.commit_id
+         WHERE position < first OR position > last OR first IS NULL LIMIT 1",
+        "its commit does not name it",
+    ),
+    (
+        "SELECT 'commit ' || commit_log.id FROM commit_log
+         LEFT JOIN event AS a ON a.position = first LEFT JOIN event AS z ON z.position = last
+         WHERE a.commit_id IS NOT commit_log.id OR z.commit_id IS NOT commit_log.id LIMIT 1",
+        "it names events that are not its own",
+    ),
+];
+
+fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>, StoreError> {
     let read = || {
-        let mut statement = connection.prepare("PRAGMA quick_check(5)")?;
+        let mut statement = connection.prepare(sql)?;
         statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
     };
-    let said = read().map_err(|error| failed("check the ledger", &error))?.join("; ");
-    if said == "ok" { Ok(()) } else { Err(damaged("the ledger", said)) }
+    read().map_err(|error| failed("check the ledger", &error))
 }

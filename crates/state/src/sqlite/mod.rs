@@ -13,6 +13,7 @@ mod job;
 mod pragma;
 mod read;
 mod schema;
+mod snapshot;
 mod wait;
 mod write;
 
@@ -30,7 +31,8 @@ use self::job::{Job, PreparedCommit};
 use self::read::Readers;
 use self::wait::Signal;
 
-use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError};
+pub use self::snapshot::SqliteSnapshot;
+use crate::store::{CommitError, Committed, Cursor, Durability, Find, Store, StoreError};
 
 /// The oldest SQLite that is trusted: before it, a checkpoint that met a certain race could lose a commit.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -47,31 +49,6 @@ pub struct SqliteStore {
     signal: Signal,
     path: PathBuf,
     durability: Durability,
-}
-
-/// When a commit that was reported survives a loss of power. Whether the program lives or is killed makes no difference.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// At once: each transaction is synced before it is reported.
-    #[default]
-    Full,
-    /// Some time later. The newest commits may be lost, all those before them are there, and the ledger is whole.
-    Normal,
-}
-
-impl Durability {
-    /// The name in the configuration, in reports and in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Normal => "normal",
-        }
-    }
-
-    /// The durability with this name, if there is one.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Full, Self::Normal].into_iter().find(|durability| durability.as_str() == name)
-    }
 }
 
 /// Which connection a handle starts with.
@@ -137,7 +114,15 @@ impl SqliteStore {
         Self::open(path).map(drop)
     }
 
-    /// Reads every page and sees whether they hold together.
+    /// The ledger as the newest commit left it, to read for as long as one likes.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn snapshot(&self) -> Result<SqliteSnapshot, StoreError> {
+        SqliteSnapshot::begin(self.readers.connect()?)
+    }
+
+    /// Reads every page and sees whether they hold together, and whether what is kept twice is the same twice.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where they do not, with the first things that were found.

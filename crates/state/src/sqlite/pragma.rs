@@ -9,9 +9,8 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 
-use super::Durability;
 use super::error::{failed, not_openable, opening};
-use crate::store::StoreError;
+use crate::store::{Durability, StoreError};
 
 /// One line of the table.
 struct Pragma {

@@ -10,8 +10,8 @@ use tollhouse_core::{Event, Record, RecordId, Timestamp};
 
 use super::codec::{self, EVENT_COLUMNS, RECORD_COLUMNS};
 use super::error::{failed, opening};
-use super::{Durability, STATEMENTS_MAX, pragma, schema};
-use crate::store::{Cursor, Find, Order, StoreError};
+use super::{STATEMENTS_MAX, pragma, schema};
+use crate::store::{Cursor, Durability, Find, Order, StoreError};
 
 /// How many connections are kept when nobody reads.
 const IDLE_MAX: usize = 8;
@@ -27,6 +27,11 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn new(path: PathBuf, durability: Durability) -> Self {
         Self { path, durability, idle: Mutex::default() }
+    }
+
+    /// A connection of its own for somebody who keeps it.
+    pub(super) fn connect(&self) -> Result<Connection, StoreError> {
+        connect(&self.path, self.durability)
     }
 
     /// Does one call's reading on a connection that nobody else has meanwhile.

@@ -1,16 +1,21 @@
 //! The way to the branch: a candidate tree, then a commit and a compare-and-swap.
 
+use tollhouse_core::Stream;
 use tollhouse_core::entity::{Candidate, ErrorClass, Patch};
 use tollhouse_core::spec::CommitAuthor;
 use tollhouse_engine::Outcome;
 use tollhouse_engine::patch::parse;
+use tollhouse_engine::verify::Anchor;
 
 use super::{Hands, RunFacts};
 use crate::clock;
 use crate::conductor::head::head_in_run;
 use crate::error::RunnerError;
 use crate::failpoint::around;
-use crate::git::{self, GitError, LandOutcome, Landing, Oid, Signature, candidate, with_trailers};
+use crate::git::{
+    self, GitError, LEDGER_TRAILER, LandOutcome, Landing, Oid, PATCH_TRAILER, RUN_TRAILER, Signature, candidate,
+    with_trailers,
+};
 
 /// Makes a candidate tree on the present landing branch.
 pub(super) fn apply(hands: &Hands<'_>, run: &RunFacts, patch: &Patch) -> Result<Outcome, RunnerError> {
@@ -51,7 +56,13 @@ pub(super) fn land(
     if head.commit.to_string() != stands.parent {
         return Ok(Outcome::Lost { reason: format!("{} moved to {}", run.land_on, head.commit) });
     }
-    let trailers = [("Tollhouse-Patch", patch.id.to_string()), ("Tollhouse-Run", run.id.to_string())];
+    let mut trailers = vec![(PATCH_TRAILER, patch.id.to_string()), (RUN_TRAILER, run.id.to_string())];
+    // So that who edits the ledger would have to edit what landed, too.
+    if let Some(ledger) = hands.site.read_ledger()?
+        && let Some(head) = Anchor::of(&ledger, Stream::Run(run.id))?
+    {
+        trailers.push((LEDGER_TRAILER, head.to_string()));
+    }
     let time = clock::now();
     // As git knows them, else by the name that they act under.
     let person = project.person().unwrap_or_else(|| signature_of(hands.person));

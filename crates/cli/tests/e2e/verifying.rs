@@ -1,0 +1,101 @@
+//! `toll verify`: what is sound, and what is found.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::{Bench, run, tasks};
+
+/// A repository with a landed patch and a refused one.
+fn worked() -> Bench {
+    let bench = Bench::new();
+    bench.agent("echo $1 > $1.txt; [ $1 = a ] || : > README.md").plan(&tasks(&["a", "b"]));
+    assert_eq!(bench.toll(&["run", "../plan.toml"]).code, Some(1));
+    bench
+}
+
+fn report(bench: &Bench, code: i32) -> Value {
+    let said = bench.toll(&["verify", "--json"]);
+    assert_eq!(said.code, Some(code), "{said}");
+    said.json()
+}
+
+/// Edits the ledger as anyone could who can write the file.
+fn edit(bench: &Bench, sql: &str) {
+    let ledger = bench.path(".git/tollhouse/ledger.db");
+    let script = "import sqlite3, sys\nledger = sqlite3.connect(sys.argv[1])\nledger.executescript(sys.argv[2])";
+    let said = run(bench.isolated("python3").args(["-c", script]).arg(ledger).arg(sql));
+    assert_eq!(said.code, Some(0), "{said}");
+}
+
+#[test]
+fn what_a_run_left_is_sound_and_stays_as_it_is() {
+    let bench = worked();
+    let before = bench.photograph(&bench.path(".git/refs"));
+    let said = bench.toll(&["verify"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said}");
+    assert!(said.out.starts_with("sound  ") && said.out.contains("1 landed commits"), "{said}");
+    assert_eq!(bench.photograph(&bench.path(".git/refs")), before);
+    let report = report(&bench, 0);
+    assert_eq!((&report["sound"], &report["durability"]), (&Value::Bool(true), &Value::from("full")));
+    let events = report["events"].as_u64().expect("there are some");
+    let later = bench.toll(&["verify", "--since", &(events - 5).to_string(), "--json"]).json();
+    assert_eq!(later["events"], 5);
+}
+
+#[test]
+fn an_edited_reason_is_named() {
+    let bench = worked();
+    edit(&bench, "DROP TRIGGER event_is_never_changed; UPDATE event SET reason = 'fine' WHERE name = 'quarantine'");
+    let said = bench.toll(&["verify"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.out.contains("it has the hash") && said.out.contains("found  event "), "{said}");
+    assert!(said.err.contains("keep a copy"), "{said}");
+    let report = report(&bench, 1);
+    assert!(report["findings_count"].as_u64() >= Some(1), "{report}");
+}
+
+#[test]
+fn a_ledger_set_back_is_found_by_what_landed_since() {
+    let bench = worked();
+    let ledger = bench.path(".git/tollhouse/ledger.db");
+    let early = fs::read(&ledger).expect("there is a ledger");
+    bench.plan(&tasks(&["c"]));
+    bench.agent("echo $1 > $1.txt");
+    let said = bench.toll(&["run", "../plan.toml"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(report(&bench, 0)["landed"], 2);
+    fs::write(&ledger, early).expect("it can be written");
+    let report = report(&bench, 1);
+    let codes: Vec<&str> = report["findings"].as_array().unwrap().iter().filter_map(|f| f["code"].as_str()).collect();
+    assert!(codes.contains(&"anchor_missing"), "{report}");
+}
+
+#[test]
+fn a_branch_that_lost_what_landed_is_told() {
+    let bench = worked();
+    let said = run(bench.isolated("git").current_dir(bench.path(".")).args(["branch", "-f", "toll/main", "main"]));
+    assert_eq!(said.code, Some(0), "{said}");
+    let report = report(&bench, 1);
+    assert_eq!(report["findings"][0]["code"], "landed_differs", "{report}");
+}
+
+/// What an older program left, with another ledger than the one of the repository.
+#[test]
+fn an_older_ledger_is_read_and_sound() {
+    let bench = Bench::new();
+    let sql = include_str!("../../../../tests/ledgers/schema-2.sql");
+    bench.write("../old.sql", sql);
+    let script =
+        "import sqlite3, sys\nledger = sqlite3.connect('../old.db')\nledger.executescript(open('../old.sql').read())";
+    let said = run(bench.isolated("python3").args(["-c", script]));
+    assert_eq!(said.code, Some(0), "{said}");
+    let said = bench.toll(&["status", "--ledger", "../old.db"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let said = bench.toll(&["verify", "--ledger", "../old.db", "--json"]);
+    let report = said.json();
+    assert_eq!(report["events"], 275, "{said}");
+    // What landed there is in another repository.
+    let findings = report["findings"].as_array().expect("there is a list");
+    assert!(findings.iter().all(|finding| finding["code"] == "landed_differs"), "{said}");
+}

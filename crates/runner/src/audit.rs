@@ -1,0 +1,189 @@
+//! `toll verify`: history, records, and what landed. The engine hashes and folds; what is in git is looked at here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollhouse_core::entity::{Entity, Patch, Run};
+use tollhouse_core::lifecycle::PatchState;
+use tollhouse_core::{Kind, PatchId, Record, RunId};
+use tollhouse_engine::verify::{self, Anchor, Finding, FindingCode, Verified, verify_anchor};
+use tollhouse_state::{Find, SqliteStore, Store, StoreError};
+
+use crate::error::RunnerError;
+use crate::git::{CommitFacts, LEDGER_TRAILER, Oid, PATCH_TRAILER, Project, RUN_TRAILER, trailer};
+use crate::site::Site;
+
+/// How many records are read at a time.
+const PAGE: u32 = 256;
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// Of history and the records.
+    pub ledger: Verified,
+    /// How many commits that landed were compared with the ledger.
+    pub landed: u64,
+    /// How many commits on the same branches were landed with another ledger, or with one that this one took the place of.
+    pub foreign: u64,
+}
+
+/// Verifies a ledger as its newest commit left it, whatever is committed meanwhile: the events after a position (0: all), the
+/// records that they made, the file, and what landed.
+///
+/// # Errors
+/// The ledger or the repository cannot be read at all. What is damaged in the ledger is a finding.
+pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, RunnerError> {
+    let snapshot = store.snapshot()?;
+    let mut audit = Audit { ledger: verify::verify(&snapshot, since)?, landed: 0, foreign: 0 };
+    match store.check() {
+        Ok(()) => {}
+        Err(StoreError::Damaged { place, what }) => audit.ledger.find(FindingCode::Pages, place, what),
+        Err(error) => return Err(error.into()),
+    }
+    let project = site.project()?;
+    let mut landings = Landings { store: &snapshot, project: &project, ledger: verify::ledger_name(&snapshot)?, audit };
+    let found = landings.of_branches()?;
+    landings.of_patches(&found)?;
+    Ok(landings.audit)
+}
+
+/// What landed, as git has it and as the ledger has it.
+struct Landings<'a, S> {
+    store: &'a S,
+    project: &'a Project,
+    /// The name of this ledger; none while it is empty.
+    ledger: Option<String>,
+    audit: Audit,
+}
+
+impl<S: Store> Landings<'_, S> {
+    fn find(&mut self, commit: Oid, what: impl Into<String>) {
+        self.audit.ledger.find(FindingCode::LandedDiffers, format!("commit {commit}"), what);
+    }
+
+    /// Compares what is on the branches with the ledger. The answer is what landed there, by patch.
+    fn of_branches(&mut self) -> Result<BTreeMap<PatchId, Oid>, RunnerError> {
+        let mut branches = BTreeSet::new();
+        each(self.store, Kind::Run, |record| {
+            if let Ok(run) = Run::from_record(record) {
+                branches.extend([run.spec.land_on, run.spec.target]);
+            }
+        })?;
+        let mut seen = BTreeSet::new();
+        let mut found = BTreeMap::new();
+        for branch in branches {
+            self.project.walk_back(&branch, &mut seen, |commit| self.of_commit(&commit, &mut found))?;
+        }
+        Ok(found)
+    }
+
+    fn of_commit(&mut self, commit: &CommitFacts, found: &mut BTreeMap<PatchId, Oid>) -> Result<(), RunnerError> {
+        let message = &commit.message;
+        let Some(name) = trailer(message, PATCH_TRAILER) else { return Ok(()) };
+        let anchor = trailer(message, LEDGER_TRAILER).and_then(Anchor::from_text);
+        let run = trailer(message, RUN_TRAILER).and_then(|text| text.parse::<RunId>().ok());
+        let Ok(patch) = name.parse::<PatchId>() else { return Ok(()) };
+        let is_ours = match (&anchor, run) {
+            (Some(anchor), _) => Some(&anchor.ledger) == self.ledger.as_ref(),
+            // Landed before heads were noted.
+            (None, Some(run)) => self.read(&[run.into()])?.is_some(),
+            (None, None) => false,
+        };
+        if !is_ours {
+            self.audit.foreign += 1;
+            return Ok(());
+        }
+        self.audit.landed += 1;
+        if let Some(anchor) = anchor {
+            let finding: Option<Finding> = verify_anchor(self.store, &anchor, &format!("commit {}", commit.id))?;
+            if let Some(finding) = finding {
+                self.audit.ledger.add(finding);
+            }
+        }
+        match self.read(&[patch.into()])?.map(|record| Patch::from_record(&record)) {
+            Some(Ok(patch)) => self.compare(commit, &patch),
+            // It is a finding of the records.
+            Some(Err(_)) => {}
+            None => self.find(commit.id, format!("it landed {patch}, and the ledger has no such patch")),
+        }
+        found.insert(patch, commit.id);
+        Ok(())
+    }
+
+    fn compare(&mut self, commit: &CommitFacts, patch: &Patch) {
+        let id = commit.id;
+        match &patch.commit {
+            Some(landed) if *landed == id.to_string() => {}
+            Some(landed) => return self.find(id, format!("it landed {}, and the ledger says {landed} did", patch.id)),
+            None => {
+                return self
+                    .find(id, format!("it landed {}, and the ledger says that it is {}", patch.id, patch.state));
+            }
+        }
+        let Some(candidate) = &patch.candidate else { return };
+        let tree = commit.tree.to_string();
+        if tree != candidate.tree {
+            self.find(id, format!("its tree is {tree}, and the gates saw {}", candidate.tree));
+        }
+        let parent = commit.parent.map(|parent| parent.to_string()).unwrap_or_default();
+        if parent != candidate.parent {
+            self.find(id, format!("its parent is {parent}, and the gates saw it on {}", candidate.parent));
+        }
+    }
+
+    /// Looks for what the ledger says has landed.
+    fn of_patches(&mut self, found: &BTreeMap<PatchId, Oid>) -> Result<(), RunnerError> {
+        let mut missing = Vec::new();
+        each(self.store, Kind::Patch, |record| {
+            let landed = [PatchState::Committed.as_str(), PatchState::RolledBack.as_str()];
+            if landed.contains(&record.state.as_str())
+                && let Ok(patch) = Patch::from_record(record)
+                && !found.contains_key(&patch.id)
+            {
+                missing.push((patch.id, patch.commit.unwrap_or_default()));
+            }
+        })?;
+        for (patch, commit) in missing {
+            let is_there = Oid::from_str(&commit).is_ok_and(|id| self.project.has_commit(id));
+            let what = if is_there {
+                format!("it landed as {commit}, which is on none of the branches of its run any more")
+            } else {
+                format!("it landed as {commit}, which is not in this repository")
+            };
+            self.audit.ledger.find(FindingCode::LandedDiffers, patch.to_string(), what);
+        }
+        Ok(())
+    }
+
+    /// A record; nothing where it cannot be read, which is a finding already.
+    fn read(&self, ids: &[tollhouse_core::RecordId]) -> Result<Option<Record>, RunnerError> {
+        match self.store.get(ids) {
+            Ok(mut found) => Ok(found.pop().flatten()),
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Every record of a kind that can be read, a page at a time. That others cannot is found where records are compared.
+fn each<S: Store>(store: &S, kind: Kind, mut take: impl FnMut(&Record)) -> Result<(), RunnerError> {
+    let mut find = Find { kind: Some(kind), limit: Some(PAGE), ..Find::default() };
+    loop {
+        match store.find(&find) {
+            Ok(records) => {
+                let Some(last) = records.last().map(|record| record.id) else { return Ok(()) };
+                (find.after, find.limit) = (Some(last), Some(PAGE));
+                records.iter().for_each(&mut take);
+            }
+            // Somewhere on the page: ever smaller ones lead to it.
+            Err(StoreError::Damaged { .. }) if find.limit > Some(1) => find.limit = find.limit.map(|limit| limit / 2),
+            Err(StoreError::Damaged { place, .. }) => {
+                let id = place.strip_prefix("record ").and_then(|text| text.parse().ok());
+                match id.filter(|id| find.after != Some(*id)) {
+                    Some(id) => (find.after, find.limit) = (Some(id), Some(PAGE)),
+                    None => return Ok(()),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

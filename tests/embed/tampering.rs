@@ -1,0 +1,221 @@
+//! Whatever is edited in a ledger's file, `verify` names it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use tempfile::TempDir;
+use tollhouse::verify::{Anchor, FindingCode, Verified, verify, verify_anchor};
+use tollhouse::{Cursor, SqliteStore, Store, StoreError, Stream};
+
+use crate::large_ledger::Tape;
+
+/// What an older program wrote, brought up to date.
+const SCHEMA_2: &str = include_str!("../ledgers/schema-2.sql");
+
+/// What anyone who can write the file can do first.
+const UNLOCK: &str = "DROP TRIGGER event_is_never_changed; DROP TRIGGER event_is_never_removed;
+                      DROP TRIGGER commit_is_never_changed; DROP TRIGGER commit_is_never_removed;
+                      PRAGMA ignore_check_constraints = 1; PRAGMA foreign_keys = 0;";
+
+/// A ledger with history of two formats: runs of now in one of before.
+fn original() -> &'static Path {
+    static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        Connection::open(&path).unwrap().execute_batch(SCHEMA_2).unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        Tape::of_a_run(3).put(&store, 0..2);
+        assert_eq!(read(&store).findings, []);
+        drop(store);
+        (folder, path)
+    });
+    path
+}
+
+/// A copy of it, edited by SQL.
+fn edited(edit: impl FnOnce(&Connection)) -> (TempDir, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    fs::copy(original(), &path).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(UNLOCK).unwrap();
+    edit(&connection);
+    drop(connection);
+    let store = SqliteStore::open(&path).unwrap();
+    (folder, store)
+}
+
+/// All that `toll verify` looks at in the file.
+fn read(store: &SqliteStore) -> Verified {
+    let mut verified = verify(&store.snapshot().unwrap(), 0).unwrap();
+    if let Err(error) = store.check() {
+        let StoreError::Damaged { place, what } = error else { panic!("{error}") };
+        verified.find(FindingCode::Pages, place, what);
+    }
+    verified
+}
+
+fn columns(table: &str) -> Vec<String> {
+    let connection = Connection::open(original()).unwrap();
+    let mut statement = connection.prepare(&format!("SELECT name FROM pragma_table_info('{table}')")).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn rows(table: &str) -> usize {
+    let sql = format!("SELECT count(*) FROM {table}");
+    Connection::open(original()).unwrap().query_row(&sql, [], |row| row.get(0)).unwrap()
+}
+
+/// The value with one byte of it changed; something where nothing was.
+fn changed(value: Value, at: Index, by: u8) -> Value {
+    let flip = |mut bytes: Vec<u8>| {
+        if bytes.is_empty() {
+            return vec![by];
+        }
+        let place = at.index(bytes.len());
+        bytes[place] ^= by;
+        bytes
+    };
+    match value {
+        Value::Null => Value::Text("x".to_owned()),
+        Value::Integer(number) => Value::Integer(number ^ i64::from(by)),
+        Value::Real(number) => Value::Real(number + f64::from(by)),
+        Value::Text(text) => Value::Blob(flip(text.into_bytes())),
+        Value::Blob(bytes) => Value::Blob(flip(bytes)),
+    }
+}
+
+/// Changes one byte of one column of one row.
+fn flip(connection: &Connection, table: &str, column: &str, row: usize, (at, by): (Index, u8)) {
+    let key = match table {
+        "commit_log" => "id",
+        "record_key" => "record",
+        _ => "rowid",
+    };
+    let (id, before): (Value, Value) = connection
+        .query_row(&format!("SELECT {key}, {column} FROM {table} ORDER BY 1 LIMIT 1 OFFSET {row}"), [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    let now = changed(before.clone(), at, by);
+    // A text whose bytes are no UTF-8 is a text, too.
+    let sql = match (&before, &now) {
+        (Value::Text(_), _) => format!("UPDATE {table} SET {column} = CAST(?1 AS TEXT) WHERE {key} = ?2"),
+        _ => format!("UPDATE {table} SET {column} = ?1 WHERE {key} = ?2"),
+    };
+    // Where SQLite itself refuses (another row has the key), nothing was edited.
+    let _ = connection.execute(&sql, (now, id));
+}
+
+fn is_edited(connection: &Connection) -> bool {
+    connection.execute("ATTACH ?1 AS before", [original().to_str().unwrap()]).unwrap();
+    ["event", "record", "record_key", "commit_log"].iter().any(|table| {
+        let differ = |left: &str, right: &str| {
+            let sql = format!("SELECT EXISTS (SELECT * FROM {left}.{table} EXCEPT SELECT * FROM {right}.{table})");
+            connection.query_row(&sql, [], |row| row.get::<_, bool>(0)).unwrap()
+        };
+        differ("main", "before") || differ("before", "main")
+    })
+}
+
+proptest! {
+    /// Any byte of any column of any row.
+    #[test]
+    fn a_changed_byte_is_found(
+        table in proptest::sample::select(vec!["event", "event", "record", "record", "record_key", "commit_log"]),
+        (column, row, at) in (any::<Index>(), any::<Index>(), any::<Index>()),
+        by in 1_u8..=255,
+    ) {
+        let columns = columns(table);
+        let column = &columns[column.index(columns.len())];
+        let row = row.index(rows(table));
+        let mut edited_it = false;
+        let (_folder, store) = edited(|connection| {
+            flip(connection, table, column, row, (at, by));
+            edited_it = is_edited(connection);
+        });
+        let verified = read(&store);
+        prop_assert_eq!(verified.is_sound(), !edited_it, "{} of {} {}: {:?}", column, table, row, verified);
+    }
+
+    /// Any events, next to each other or not, with what was kept of their commits left as it is.
+    #[test]
+    fn removed_events_are_found(from in any::<Index>(), count in 1_usize..5) {
+        let first = from.index(rows("event")) + 1;
+        let (_folder, store) = edited(|connection| {
+            let sql = "DELETE FROM event WHERE position BETWEEN ?1 AND ?2";
+            connection.execute(sql, (first, first + count - 1)).unwrap();
+        });
+        prop_assert!(!read(&store).is_sound());
+    }
+
+    /// Two events change places, also where they are of different streams.
+    #[test]
+    fn events_in_another_order_are_found(one in any::<Index>(), other in any::<Index>()) {
+        let all = rows("event");
+        let (one, other) = (one.index(all) + 1, other.index(all) + 1);
+        prop_assume!(one != other);
+        let (_folder, store) = edited(|connection| {
+            let swap = "UPDATE event SET position = -1 WHERE position = ?1";
+            connection.execute(swap, [one]).unwrap();
+            connection.execute("UPDATE event SET position = ?1 WHERE position = ?2", [one, other]).unwrap();
+            connection.execute("UPDATE event SET position = ?1 WHERE position = -1", [other]).unwrap();
+        });
+        prop_assert!(!read(&store).is_sound());
+    }
+}
+
+#[test]
+fn what_nobody_edited_is_sound() {
+    let (_folder, store) = edited(|_| {});
+    let verified = read(&store);
+    assert_eq!(verified.findings, []);
+    assert_eq!(verified.events, rows("event") as u64);
+    assert_eq!(verified.records, rows("record") as u64);
+}
+
+#[test]
+fn a_record_that_nobody_made_is_found() {
+    let (_folder, store) = edited(|connection| {
+        let sql =
+            "INSERT INTO record SELECT 'task_0123456789ABCDEFGHJKMNPQRS', '0123456789ABCDEFGHJKMNPQRS.task', kind, run,
+                   parent, state, version, 'ABCDEFGHJKMNPQRS', body, keys FROM record WHERE kind = 'task' LIMIT 1";
+        connection.execute_batch(sql).unwrap();
+    });
+    let codes: Vec<FindingCode> = read(&store).findings.iter().map(|finding| finding.code).collect();
+    assert!(codes.contains(&FindingCode::RecordUnexplained), "{codes:?}");
+}
+
+/// The end of a history is cut off, and the records are set back to what they were: by itself such a ledger is sound. What
+/// landed notes a head that it does not have.
+#[test]
+fn a_history_that_was_cut_is_found_by_a_head_noted_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, early) = (folder.path().join("ledger.db"), folder.path().join("early.db"));
+    let store = SqliteStore::open_or_create(&path).unwrap();
+    let tape = Tape::of_a_run(2);
+    tape.put(&store, 0..1);
+    store.copy_to(&early).unwrap();
+    tape.put(&store, 1..2);
+    let last = store.events(&Cursor::default()).unwrap().pop().unwrap();
+    let Stream::Run(run) = last.stream else { panic!("the last event is of a run") };
+    let anchor = Anchor::of(&store, Stream::Run(run)).unwrap().unwrap();
+    assert_eq!(Anchor::from_text(&anchor.to_string()), Some(anchor.clone()));
+    assert_eq!(verify_anchor(&store, &anchor, "a commit").unwrap(), None);
+
+    let early = SqliteStore::open(&early).unwrap();
+    assert_eq!(read(&early).findings, []);
+    let found = verify_anchor(&early, &anchor, "commit c0ffee").unwrap().unwrap();
+    assert_eq!(found.code, FindingCode::AnchorMissing);
+    assert_eq!(found.place, format!("event {}", anchor.position));
+    // And one with another history in its place.
+    tape.put(&early, 2..3);
+    let found = verify_anchor(&early, &anchor, "commit c0ffee").unwrap().unwrap();
+    assert!(found.what.contains(&anchor.hash), "{}", found.what);
+}
