@@ -9,6 +9,7 @@ use proptest::sample::Index;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use tempfile::TempDir;
+use tollhouse::conformance::rounds;
 use tollhouse::verify::{Anchor, FindingCode, Verified, verify, verify_anchor};
 use tollhouse::{Cursor, SqliteStore, Store, StoreError, Stream};
 
@@ -124,7 +125,14 @@ fn is_edited(connection: &Connection) -> bool {
     })
 }
 
+/// Each case copies, reads and hashes a whole ledger.
+fn cases() -> ProptestConfig {
+    ProptestConfig::with_cases(u32::try_from(rounds().div_ceil(2)).expect("a small number"))
+}
+
 proptest! {
+    #![proptest_config(cases())]
+
     /// Any byte of any column of any row.
     #[test]
     fn a_changed_byte_is_found(

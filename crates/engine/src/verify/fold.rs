@@ -61,15 +61,18 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
             },
             None => return self.take_later(event, verified),
         };
+        let is_done = self.part.is_done(event.position);
         if let Err(what) = open.take(event) {
-            verified.find_at(FindingCode::Impossible, event, what);
+            if !is_done {
+                verified.find_at(FindingCode::Impossible, event, what);
+            }
             self.set_aside(id);
-        } else if open.version >= open.stored.version {
+        } else if open.version < open.stored.version {
+            self.open.insert(id, open);
+            self.keep_within_bounds(event.position);
+        } else if !is_done {
             verified.records += 1;
             self.compare(&open, event, verified);
-        } else {
-            self.open.insert(id, open);
-            self.keep_within_bounds();
         }
         Ok(())
     }
@@ -85,6 +88,9 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
 
     /// An event of a record whose beginning was not read, or which was compared already.
     fn take_later(&mut self, event: &Event, verified: &mut Verified) -> Result<(), StoreError> {
+        if self.part.is_done(event.position) {
+            return Ok(());
+        }
         let Some(stored) = self.records.look_up(&event.record, verified)? else {
             self.not_there(event, verified);
             return Ok(());
@@ -104,9 +110,12 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
     }
 
     fn not_there(&mut self, event: &Event, verified: &mut Verified) {
+        self.set_aside(event.record);
+        if self.part.is_done(event.position) {
+            return;
+        }
         let what = format!("event {} made version {} of it, and it is not there", event.position, event.version);
         verified.find(FindingCode::RecordMissing, event.record.to_string(), what);
-        self.set_aside(event.record);
     }
 
     fn set_aside(&mut self, id: RecordId) {
@@ -144,9 +153,9 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
     }
 
     /// Puts a half off, as often as it takes.
-    fn keep_within_bounds(&mut self) {
+    fn keep_within_bounds(&mut self, position: u64) {
         while self.open.len() > self.open_max
-            && let Some([now, later]) = self.part.halves()
+            && let Some([now, later]) = self.part.halves(position)
         {
             self.part = now;
             self.put_off.push(later);

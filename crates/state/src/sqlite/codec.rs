@@ -82,10 +82,14 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event, StoreError> {
     };
     columns.state(record.kind(), &event.state)?;
     let body = columns.value()?;
-    let digests: (Option<String>, Option<String>) = (columns.value()?, columns.value()?);
+    let digests = match (columns.value()?, columns.value()?) {
+        (Some(body), Some(record)) => Some(Digests { body, record }),
+        (None, None) => None,
+        _ => return Err(damaged(&columns, "it has one digest of two")),
+    };
     Ok(Event {
         event: Happening { body, ..event.event },
-        digests: digests.0.zip(digests.1).map(|(body, record)| Digests { body, record }),
+        digests,
         previous_hash: columns.value()?,
         hash: columns.value()?,
         ..event
