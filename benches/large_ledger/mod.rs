@@ -28,11 +28,6 @@ impl Tape {
         Self::of(tasks, Until::Done)
     }
 
-    /// A run of so many tasks of which none is begun.
-    pub(crate) fn of_a_beginning(tasks: usize) -> Self {
-        Self::of(tasks, Until::Made)
-    }
-
     fn of(tasks: usize, until: Until) -> Self {
         let recorder = Recorder { inner: MemoryStore::new(), commits: Mutex::default() };
         drive_smoothly(&recorder, tasks, until);
@@ -101,16 +96,13 @@ fn moved_text(text: &str, number: u64) -> String {
     while let Some(at) = rest.find('_') {
         let start = rest[..at].rfind(|c: char| !c.is_ascii_lowercase()).map_or(0, |before| before + 1);
         let id = rest.get(start..at + 1 + ULID).and_then(|id| id.parse::<RecordId>().ok());
-        match id {
-            Some(id) => {
-                moved_text.push_str(&rest[..start]);
-                moved_text.push_str(&moved(id, number).to_string());
-                rest = &rest[at + 1 + ULID..];
-            }
-            None => {
-                moved_text.push_str(&rest[..=at]);
-                rest = &rest[at + 1..];
-            }
+        if let Some(id) = id {
+            moved_text.push_str(&rest[..start]);
+            moved_text.push_str(&moved(id, number).to_string());
+            rest = &rest[at + 1 + ULID..];
+        } else {
+            moved_text.push_str(&rest[..=at]);
+            rest = &rest[at + 1..];
         }
     }
     moved_text + rest

@@ -211,6 +211,7 @@ fn a_history_that_was_cut_is_found_by_a_head_noted_elsewhere() {
     tape.put(&store, 0..1);
     store.copy_to(&early).unwrap();
     tape.put(&store, 1..2);
+    assert_eq!(read(&store).events, 2 * tape.events as u64);
     let last = store.events(&Cursor::default()).unwrap().pop().unwrap();
     let Stream::Run(run) = last.stream else { panic!("the last event is of a run") };
     let anchor = Anchor::of(&store, Stream::Run(run)).unwrap().unwrap();

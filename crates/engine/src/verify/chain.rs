@@ -68,32 +68,28 @@ impl Chains {
 
     fn follows(&mut self, event: &Event, verified: &mut Verified) {
         let name = || stream_name(event.stream);
-        match self.heads.get_mut(&event.stream) {
-            Some(head) => {
-                if event.seq != head.seq + 1 {
-                    let code = if event.seq > head.seq { FindingCode::EventMissing } else { FindingCode::EventMoved };
-                    let what = format!("it is number {} of {}, after number {}", event.seq, name(), head.seq);
-                    verified.find_at(code, event, what);
-                }
-                if event.previous_hash != head.hash {
-                    let what =
-                        format!("it follows {}, and before it in {} is {}", event.previous_hash, name(), head.hash);
-                    verified.find_at(FindingCode::ChainBroken, event, what);
-                }
-                head.seq = event.seq;
-                head.hash.clone_from(&event.hash);
+        let Some(head) = self.heads.get_mut(&event.stream) else {
+            if self.is_whole && event.seq != 1 {
+                let what = format!("it is number {} of {}, and none before it is there", event.seq, name());
+                verified.find_at(FindingCode::EventMissing, event, what);
             }
-            None => {
-                if self.is_whole && event.seq != 1 {
-                    let what = format!("it is number {} of {}, and none before it is there", event.seq, name());
-                    verified.find_at(FindingCode::EventMissing, event, what);
-                }
-                if event.seq == 1 && event.previous_hash != GENESIS {
-                    let what = format!("it is the first of {}, and follows {}", name(), event.previous_hash);
-                    verified.find_at(FindingCode::ChainBroken, event, what);
-                }
-                self.heads.insert(event.stream, Head { seq: event.seq, hash: event.hash.clone() });
+            if event.seq == 1 && event.previous_hash != GENESIS {
+                let what = format!("it is the first of {}, and follows {}", name(), event.previous_hash);
+                verified.find_at(FindingCode::ChainBroken, event, what);
             }
+            self.heads.insert(event.stream, Head { seq: event.seq, hash: event.hash.clone() });
+            return;
+        };
+        if event.seq != head.seq + 1 {
+            let code = if event.seq > head.seq { FindingCode::EventMissing } else { FindingCode::EventMoved };
+            let what = format!("it is number {} of {}, after number {}", event.seq, name(), head.seq);
+            verified.find_at(code, event, what);
         }
+        if event.previous_hash != head.hash {
+            let what = format!("it follows {}, and before it in {} is {}", event.previous_hash, name(), head.hash);
+            verified.find_at(FindingCode::ChainBroken, event, what);
+        }
+        head.seq = event.seq;
+        head.hash.clone_from(&event.hash);
     }
 }

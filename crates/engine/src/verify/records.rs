@@ -92,10 +92,11 @@ impl<'a, S: Store + ?Sized> Records<'a, S> {
             Err(StoreError::Damaged { .. }) if find.limit > Some(1) => find.limit = find.limit.map(|limit| limit / 2),
             Err(StoreError::Damaged { place, what }) => {
                 let id = place.strip_prefix("record ").and_then(|text| text.parse::<RecordId>().ok());
-                match id.filter(|id| find.after != Some(*id)) {
-                    Some(id) => (find.after, find.limit) = (Some(id), Some(PAGE)),
+                if let Some(id) = id.filter(|id| find.after != Some(*id)) {
+                    (find.after, find.limit) = (Some(id), Some(PAGE));
+                } else {
                     // Nobody knows what comes after it; what events tell of is looked up.
-                    None => (self.next, self.is_whole) = (None, false),
+                    (self.next, self.is_whole) = (None, false);
                 }
                 if self.tells {
                     verified.find(FindingCode::Unreadable, place, what);
