@@ -179,8 +179,15 @@ fn git_reads_patch_and_run_from_the_trailers_of_every_landed_commit() {
         let patches = status["patches"].as_array().expect("there is a list");
         let patch = patches.iter().find(|patch| patch["commit"] == *commit).expect("the ledger knows the commit");
         let text = |value: &Value| value.as_str().expect("an id is text").to_owned();
-        let wanted = format!("Tollhouse-Patch: {}\nTollhouse-Run: {}\n", text(&patch["id"]), text(&status["id"]));
-        assert_eq!(String::from_utf8_lossy(&output.stdout), wanted, "of {message:?}");
+        let ids = format!("Tollhouse-Patch: {}\nTollhouse-Run: {}\n", text(&patch["id"]), text(&status["id"]));
+        let read = String::from_utf8_lossy(&output.stdout);
+        let head = read.strip_prefix(&ids).and_then(|rest| rest.strip_prefix("Tollhouse-Ledger: "));
+        let parts: Vec<&str> = head.unwrap_or_default().trim_end().split('/').collect();
+        assert_eq!(
+            parts.iter().map(|part| part.len()).collect::<Vec<_>>()[..],
+            [16, parts[1].len(), 64],
+            "{message:?}"
+        );
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// Each names the first place where two tables do not say the same.
-const KEPT_TWICE: [(&str, &str); 4] = [
+const KEPT_TWICE: [(&str, &str); 5] = [
+    ("SELECT 'record ' || id FROM record WHERE NOT json_valid(keys) LIMIT 1", "its keys are not JSON"),
     (
         "SELECT 'record ' || record_key.record FROM record_key LEFT JOIN record ON record.id = record_key.record
          WHERE NOT EXISTS (SELECT 1 FROM json_each(record.keys) AS own
