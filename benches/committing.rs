@@ -22,8 +22,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 use tollhouse_core::{
-    Actor, Change, Commit, Digests, Event, GENESIS, Happening, Kind, Record, RecordId, RunId, Severity, Timestamp,
-    event_hash,
+    Actor, Change, Commit, Event, GENESIS, Happening, Kind, Record, RecordId, RunId, Severity, Timestamp, event_hash,
 };
 use tollhouse_state::{SqliteStore, Store};
 
@@ -196,22 +195,7 @@ fn by_hand_once(connection: &Connection, commit: &Commit) -> rusqlite::Result<()
     connection
         .prepare_cached("UPDATE record SET state = ?1, version = ?2, body = ?3, keys = ?4 WHERE rowid = ?5")?
         .execute(params![record.state, record.version, record.body, "{}", row])?;
-    let mut chained = Event {
-        position,
-        stream: record.stream(),
-        seq: seq + 1,
-        record: record.id,
-        version: record.version,
-        state: record.state.clone(),
-        event: event.clone(),
-        actor: commit.actor.clone(),
-        at: commit.at,
-        trace: commit.trace.clone(),
-        commit: commit.id.clone(),
-        digests: Some(Digests::of(change)),
-        previous_hash,
-        hash: String::new(),
-    };
+    let mut chained = Event { position, seq: seq + 1, previous_hash, ..Event::of(commit, change) };
     chained.hash = event_hash(&chained);
     let digests = chained.digests.as_ref();
     connection

@@ -56,8 +56,9 @@ impl Context {
     /// The places of the repository that `toll` was called in.
     pub(crate) fn site(&self) -> Result<Site, CliError> {
         let site = Site::discover(&self.dir, self.ledger.as_deref())?;
-        // Where it cannot be read, commands that need it say so.
-        let durability = project_source(&site).map(|source| durability_of(&source)).unwrap_or_default();
+        // Where it cannot be read, commands that need it say so; those that do not must not wait for what is no file.
+        let source = site.root.join(CONFIG).is_file().then(|| project_source(&site).ok()).flatten();
+        let durability = source.map(|source| durability_of(&source)).unwrap_or_default();
         Ok(Site { durability, ..site })
     }
 }

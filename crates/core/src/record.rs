@@ -193,3 +193,27 @@ pub struct Event {
     /// Its own hash: 64 hexadecimal digits.
     pub hash: String,
 }
+
+impl Event {
+    /// The event that a change of a commit brings. Its place (position, place in its stream, the hash before it) and its hash
+    /// are the store's to give.
+    pub fn of(commit: &Commit, change: &Change) -> Self {
+        let Change { record, event } = change;
+        Self {
+            position: 0,
+            stream: record.stream(),
+            seq: 0,
+            record: record.id,
+            version: record.version,
+            state: record.state.clone(),
+            event: event.clone(),
+            actor: commit.actor.clone(),
+            at: commit.at,
+            trace: commit.trace.clone(),
+            commit: commit.id.clone(),
+            digests: Some(Digests::of(change)),
+            previous_hash: String::new(),
+            hash: String::new(),
+        }
+    }
+}

@@ -26,12 +26,15 @@ pub struct Audit {
     pub foreign: u64,
 }
 
-/// Verifies a ledger as its newest commit left it, whatever is committed meanwhile: the events after a position (0: all), the
-/// records that they made, the file, and what landed.
+/// Verifies a ledger as its newest commit left it, whatever is committed and lands meanwhile: the events after a position (0:
+/// all), the records that they made, the file, and what landed.
 ///
 /// # Errors
 /// The ledger or the repository cannot be read at all. What is damaged in the ledger is a finding.
 pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, RunnerError> {
+    let project = site.project()?;
+    // Before the ledger: what is on the branches by now is in it, and what lands from now on need not be.
+    let tips = tips(&project, store)?;
     let snapshot = store.snapshot()?;
     let mut audit = Audit { ledger: verify::verify(&snapshot, since)?, landed: 0, foreign: 0 };
     match store.check() {
@@ -39,11 +42,24 @@ pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, Runn
         Err(StoreError::Damaged { place, what }) => audit.ledger.find(FindingCode::Pages, place, what),
         Err(error) => return Err(error.into()),
     }
-    let project = site.project()?;
-    let mut landings = Landings { store: &snapshot, project: &project, ledger: verify::ledger_name(&snapshot)?, audit };
-    let found = landings.of_branches()?;
-    landings.of_patches(&found)?;
+    let ledger = verify::ledger_name(&snapshot)?;
+    let (found, seen) = (BTreeMap::new(), BTreeSet::new());
+    let mut landings = Landings { store: &snapshot, project: &project, ledger, audit, found, seen };
+    landings.of_branches(&tips)?;
+    landings.of_patches()?;
     Ok(landings.audit)
+}
+
+/// Where the branches of all runs are.
+fn tips(project: &Project, store: &impl Store) -> Result<Vec<Oid>, RunnerError> {
+    let mut branches = BTreeSet::new();
+    each(store, Kind::Run, |record| {
+        if let Ok(run) = Run::from_record(record) {
+            branches.extend([run.spec.land_on, run.spec.target]);
+        }
+    })?;
+    let tips = branches.iter().map(|branch| project.branch(branch)).collect::<Result<Vec<_>, _>>()?;
+    Ok(tips.into_iter().flatten().collect())
 }
 
 /// What landed, as git has it and as the ledger has it.
@@ -53,6 +69,10 @@ struct Landings<'a, S> {
     /// The name of this ledger; none while it is empty.
     ledger: Option<String>,
     audit: Audit,
+    /// The patches that landed with this ledger.
+    found: BTreeMap<PatchId, Oid>,
+    /// The commits that were looked at.
+    seen: BTreeSet<Oid>,
 }
 
 impl<S: Store> Landings<'_, S> {
@@ -60,23 +80,17 @@ impl<S: Store> Landings<'_, S> {
         self.audit.ledger.find(FindingCode::LandedDiffers, format!("commit {commit}"), what);
     }
 
-    /// Compares what is on the branches with the ledger. The answer is what landed there, by patch.
-    fn of_branches(&mut self) -> Result<BTreeMap<PatchId, Oid>, RunnerError> {
-        let mut branches = BTreeSet::new();
-        each(self.store, Kind::Run, |record| {
-            if let Ok(run) = Run::from_record(record) {
-                branches.extend([run.spec.land_on, run.spec.target]);
-            }
-        })?;
-        let mut seen = BTreeSet::new();
-        let mut found = BTreeMap::new();
-        for branch in branches {
-            self.project.walk_back(&branch, &mut seen, |commit| self.of_commit(&commit, &mut found))?;
+    /// Compares what is on the branches with the ledger.
+    fn of_branches(&mut self, tips: &[Oid]) -> Result<(), RunnerError> {
+        let mut seen = std::mem::take(&mut self.seen);
+        for tip in tips {
+            self.project.walk_back(*tip, &mut seen, |commit| self.of_commit(&commit))?;
         }
-        Ok(found)
+        self.seen = seen;
+        Ok(())
     }
 
-    fn of_commit(&mut self, commit: &CommitFacts, found: &mut BTreeMap<PatchId, Oid>) -> Result<(), RunnerError> {
+    fn of_commit(&mut self, commit: &CommitFacts) -> Result<(), RunnerError> {
         let message = &commit.message;
         let Some(name) = trailer(message, PATCH_TRAILER) else { return Ok(()) };
         let anchor = trailer(message, LEDGER_TRAILER).and_then(Anchor::from_text);
@@ -105,7 +119,7 @@ impl<S: Store> Landings<'_, S> {
             Some(Err(_)) => {}
             None => self.find(commit.id, format!("it landed {patch}, and the ledger has no such patch")),
         }
-        found.insert(patch, commit.id);
+        self.found.insert(patch, commit.id);
         Ok(())
     }
 
@@ -114,6 +128,8 @@ impl<S: Store> Landings<'_, S> {
         match &patch.commit {
             Some(landed) if *landed == id.to_string() => {}
             Some(landed) => return self.find(id, format!("it landed {}, and the ledger says {landed} did", patch.id)),
+            // The branch has moved, and the ledger is about to hear of it; where its program died, the next one sees to that.
+            None if patch.state == PatchState::Verified => {}
             None => {
                 return self
                     .find(id, format!("it landed {}, and the ledger says that it is {}", patch.id, patch.state));
@@ -131,17 +147,29 @@ impl<S: Store> Landings<'_, S> {
     }
 
     /// Looks for what the ledger says has landed.
-    fn of_patches(&mut self, found: &BTreeMap<PatchId, Oid>) -> Result<(), RunnerError> {
+    fn of_patches(&mut self) -> Result<(), RunnerError> {
         let mut missing = Vec::new();
         each(self.store, Kind::Patch, |record| {
             let landed = [PatchState::Committed.as_str(), PatchState::RolledBack.as_str()];
             if landed.contains(&record.state.as_str())
                 && let Ok(patch) = Patch::from_record(record)
-                && !found.contains_key(&patch.id)
+                && !self.found.contains_key(&patch.id)
             {
                 missing.push((patch.id, patch.commit.unwrap_or_default()));
             }
         })?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        // Some may have landed after it was looked where the branches are.
+        let mut since = BTreeSet::new();
+        for tip in tips(self.project, self.store)? {
+            self.project.walk_back(tip, &mut self.seen, |commit| {
+                since.insert(commit.id.to_string());
+                Ok::<(), RunnerError>(())
+            })?;
+        }
+        missing.retain(|(_, commit)| !since.contains(commit));
         for (patch, commit) in missing {
             let is_there = Oid::from_str(&commit).is_ok_and(|id| self.project.has_commit(id));
             let what = if is_there {

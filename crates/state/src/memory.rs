@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tollhouse_core::{
-    Change, Commit, Digests, Event, GENESIS, Record, RecordId, Stream, Timestamp, Version, event_hash, record_digest,
+    Change, Commit, Event, GENESIS, Record, RecordId, Stream, Timestamp, Version, event_hash, record_digest,
 };
 
 use crate::check;
@@ -183,24 +183,12 @@ impl Ledger {
     }
 
     fn event(&self, commit: &Commit, change: &Change) -> Event {
-        let Change { record, event } = change;
-        let stream = record.stream();
-        let head = self.head(stream);
+        let head = self.head(change.record.stream());
         let mut event = Event {
             position: self.newest() + 1,
-            stream,
             seq: head.map_or(1, |head| head.seq + 1),
-            record: record.id,
-            version: record.version,
-            state: record.state.clone(),
-            event: event.clone(),
-            actor: commit.actor.clone(),
-            at: commit.at,
-            trace: commit.trace.clone(),
-            commit: commit.id.clone(),
-            digests: Some(Digests::of(change)),
             previous_hash: head.map_or(GENESIS.to_owned(), |head| head.hash.clone()),
-            hash: String::new(),
+            ..Event::of(commit, change)
         };
         event.hash = event_hash(&event);
         event

@@ -1,6 +1,7 @@
 //! `toll verify`: what is sound, and what is found.
 
 use std::fs;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -41,6 +42,43 @@ fn what_a_run_left_is_sound_and_stays_as_it_is() {
     let events = report["events"].as_u64().expect("there are some");
     let later = bench.toll(&["verify", "--since", &(events - 5).to_string(), "--json"]).json();
     assert_eq!(later["events"], 5);
+}
+
+#[test]
+fn what_lands_meanwhile_is_no_finding() {
+    let bench = Bench::new();
+    let names: Vec<String> = (0..12).map(|number| format!("task-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    bench.agent("echo $1 > $1.txt").plan(&tasks(&names));
+    let mut run = bench.command(&["run", "../plan.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut landed = 0;
+    while run.try_wait().expect("it can be asked").is_none() {
+        // Until something is on the ledger there is nothing to verify.
+        let said = bench.toll(&["verify", "--json"]);
+        if said.code != Some(4) {
+            assert_eq!(said.code, Some(0), "{said}");
+            landed = said.json()["landed"].as_u64().expect("it is counted");
+        }
+    }
+    assert!(landed > 0, "nothing landed while it was verified");
+    assert_eq!(report(&bench, 0)["landed"], 12);
+}
+
+/// What the configuration says of durability is what holds, for commands that read no configuration too.
+#[test]
+fn durability_is_told_as_it_was_chosen() {
+    let bench = worked();
+    let config = bench.read("tollhouse.toml");
+    for (chosen, told) in [("durability = \"normal\"", "normal"), ("durability = \"full\"", "full"), ("", "full")] {
+        bench.write("tollhouse.toml", format!("{config}\n[ledger]\n{chosen}\n"));
+        assert_eq!(report(&bench, 0)["durability"], told);
+        let said = bench.toll(&["doctor"]);
+        assert!(said.out.contains(&format!("durability {told}")), "{said}");
+    }
+    bench.write("tollhouse.toml", format!("{config}\n[ledger]\ndurability = \"fast\"\n"));
+    let said = bench.toll(&["check"]);
+    assert_eq!(said.code, Some(2), "{said}");
+    assert!(said.err.contains("\"fast\"") || said.err.contains("`fast`"), "{said}");
 }
 
 #[test]

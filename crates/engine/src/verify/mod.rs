@@ -5,7 +5,7 @@
 //! the path of a commit and nothing else: the hashes are computed by code of its own, from their description.
 //!
 //! It needs memory for what it has begun to fold and not yet finished, up to a bound: beyond that, it puts a part of the
-//! records off and reads the events again for them. So a ledger of any size is verified in the same memory.
+//! records off and reads the events again for them. So memory grows with the number of streams alone, whose heads it keeps.
 //!
 //! It never stops at what it finds. Whoever has a head of history elsewhere ([`Anchor`]) also finds what was cut off its end.
 
@@ -41,7 +41,7 @@ pub const FINDINGS_MAX: usize = 200;
 pub struct Finding {
     /// What kind of finding it is.
     pub code: FindingCode,
-    /// Where: an event by its position, a record by its id, a blob by its digest, a commit by its hash.
+    /// Where: an event by its position, a record or a patch by its id, a commit by its hash.
     pub place: String,
     /// What was found, and what should be there.
     pub what: String,
@@ -75,10 +75,6 @@ pub enum FindingCode {
     AnchorMissing,
     /// What landed is not what the ledger says.
     LandedDiffers,
-    /// A content that the ledger names is not there.
-    BlobMissing,
-    /// A content is not what its name says.
-    BlobDiffers,
     /// The file's pages do not hold together.
     Pages,
 }
@@ -303,7 +299,7 @@ fn position_of(place: &str) -> Option<u64> {
     place.strip_prefix("event ")?.parse().ok()
 }
 
-/// What a stream is told apart by when memory is short: any digits that are spread.
+/// What records are told apart by when memory is short: any digits that are spread.
 fn spread(id: &RecordId) -> u32 {
     let random = id.random_part();
     random.bytes().rev().take(4).fold(0, |number, byte| number * 32 + u32::from(byte) % 32)

@@ -20,19 +20,18 @@ pub struct CommitFacts {
 }
 
 impl Project {
-    /// Shows the commits of a branch, newest first, along first parents, up to one that was shown already. A branch that is not
-    /// there has none.
+    /// Shows a commit and those before it, newest first, along first parents, up to one that was shown already.
     ///
     /// # Errors
     ///
     /// Whatever `show` says, or where an object is missing or damaged.
     pub fn walk_back<E: From<ProjectProblem>>(
         &self,
-        branch: &str,
+        tip: Oid,
         shown: &mut BTreeSet<Oid>,
         mut show: impl FnMut(CommitFacts) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut next = self.branch(branch)?;
+        let mut next = Some(tip);
         while let Some(id) = next.filter(|id| shown.insert(*id)) {
             let facts = self.commit_facts(id).map_err(ProjectProblem::from)?;
             next = facts.parent.filter(|parent| self.has_commit(*parent));

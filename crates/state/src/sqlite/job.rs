@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use tollhouse_core::{Change, Commit, Digests, Event, RecordId, Stream, Timestamp, Version};
+use tollhouse_core::{Change, Commit, Event, Record, RecordId, Stream, Timestamp, Version};
 
 use super::codec::ulid_order;
 use crate::check;
@@ -86,7 +86,7 @@ impl PreparedCommit {
 }
 
 impl Row {
-    fn new(record: &tollhouse_core::Record) -> Self {
+    fn new(record: &Record) -> Self {
         Self {
             record: record.id,
             before: record.version - 1,
@@ -104,7 +104,7 @@ impl Row {
     }
 
     /// Takes over what may change.
-    fn set(&mut self, record: &tollhouse_core::Record) {
+    fn set(&mut self, record: &Record) {
         self.state.clone_from(&record.state);
         self.version = record.version;
         self.keys.clone_from(&record.keys);
@@ -115,23 +115,7 @@ impl Row {
 
 impl PreparedEvent {
     fn new(commit: &Commit, change: &Change) -> Self {
-        let Change { record, event } = change;
-        let event = Event {
-            position: 0,
-            stream: record.stream(),
-            seq: 0,
-            record: record.id,
-            version: record.version,
-            state: record.state.clone(),
-            event: event.clone(),
-            actor: commit.actor.clone(),
-            at: commit.at,
-            trace: commit.trace.clone(),
-            commit: commit.id.clone(),
-            digests: Some(Digests::of(change)),
-            previous_hash: String::new(),
-            hash: String::new(),
-        };
+        let event = Event::of(commit, change);
         Self { stream: event.stream.to_string(), record: event.record.to_string(), event }
     }
 }
