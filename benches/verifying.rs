@@ -4,12 +4,15 @@
 //! reference: the same events and records read from the store, and nothing done with them.
 //!
 //! ```text
-//! cargo bench -p tollhouse --bench verifying -- [--events N] [--rounds N]
+//! cargo bench -p tollhouse --bench verifying -- [--events N] [--rounds N] [--ledger FILE]
 //! ```
+//!
+//! With `--ledger`, this ledger is verified as often as the rounds say; where it is not there, it is made and kept.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person at a terminal is what it is for")]
 
 mod large_ledger;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tollhouse::verify::verify;
@@ -26,6 +29,21 @@ fn main() {
         return;
     }
     let (most, rounds) = (number(&words, "--events", 1_000_000), number(&words, "--rounds", 5));
+    if let Some(at) = words.iter().position(|word| *word == "--ledger") {
+        let path = Path::new(words.get(at + 1).expect("--ledger names a file"));
+        if !path.exists() {
+            let tape = Tape::of_a_run(10);
+            let store = SqliteStore::open_or_create(path).expect("the folder is writable");
+            tape.put(&store, 0..(most / tape.events) as u64);
+        }
+        let store = SqliteStore::open(path).expect("it is a ledger");
+        for _ in 0..rounds {
+            let start = Instant::now();
+            let verified = verify(&store, 0).expect("the ledger can be read");
+            println!("{} events in {:.2?}, {} findings", verified.events, start.elapsed(), verified.findings_count);
+        }
+        return;
+    }
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is writable");
     let store = SqliteStore::open_or_create(folder.path().join("ledger.db")).expect("the folder is writable");
     let tape = Tape::of_a_run(10);

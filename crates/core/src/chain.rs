@@ -5,6 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::id::RecordId;
 use crate::record::{Event, Record};
 
 /// What the first event of a stream has before it.
@@ -29,7 +30,7 @@ pub fn event_hash(event: &Event) -> String {
     }
     fields.text(&event.stream.to_string());
     fields.number(event.seq);
-    fields.text(&event.record.to_string());
+    fields.text(&event.record.text());
     fields.number(event.version);
     fields.text(&event.state);
     fields.text(&event.event.name);
@@ -63,9 +64,9 @@ pub fn body_digest(body: &str) -> String {
 pub fn record_digest(record: &Record) -> String {
     let Record { id, run, parent, state, version, keys, body } = record;
     let mut fields = Fields::new("tollhouse.record.v1");
-    fields.text(&id.to_string());
-    fields.optional(run.map(|run| run.to_string()).as_deref());
-    fields.optional(parent.map(|parent| parent.to_string()).as_deref());
+    fields.text(&id.text());
+    fields.optional(run.map(|run| RecordId::from(run).text()).as_deref());
+    fields.optional(parent.map(|parent| parent.text()).as_deref());
     fields.text(state);
     fields.number(*version);
     fields.number(u64::try_from(keys.len()).expect("a length fits in 64 bits"));

@@ -3,14 +3,16 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use ulid::Ulid;
 
+use crate::parsed::parsed;
 use crate::time::Timestamp;
 
 /// How many leading characters of a ULID are its time; the rest is random.
@@ -18,6 +20,9 @@ const TIME_CHARS: usize = 10;
 
 /// How many characters a ULID has.
 const ULID_CHARS: usize = 26;
+
+/// How many characters the longest id has: the longest prefix, an underscore, a ULID.
+const ID_CHARS_MAX: usize = 5 + 1 + ULID_CHARS;
 
 /// How many bytes of a ULID are random.
 const RANDOM_BYTES: usize = 10;
@@ -148,6 +153,20 @@ impl RecordId {
         self.kind
     }
 
+    /// Its text, as [`Display`](fmt::Display) writes it.
+    pub fn text(&self) -> IdText {
+        let mut text = IdText { bytes: [0; ID_CHARS_MAX], length: 0 };
+        for byte in self.kind.prefix().bytes().chain([b'_']) {
+            text.bytes[text.length] = byte;
+            text.length += 1;
+        }
+        let mut digits = [0; ULID_CHARS];
+        self.ulid.array_to_str(&mut digits);
+        text.bytes[text.length..text.length + ULID_CHARS].copy_from_slice(&digits);
+        text.length += ULID_CHARS;
+        text
+    }
+
     /// The 16 random characters. Any unique prefix of them names the record.
     pub fn random_part(&self) -> String {
         self.ulid.to_string().split_off(TIME_CHARS)
@@ -162,7 +181,22 @@ impl RecordId {
 
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", self.kind.prefix(), self.ulid)
+        f.write_str(&self.text())
+    }
+}
+
+/// The text of an id, without an allocation: [`RecordId::text`].
+#[derive(Debug, Clone, Copy)]
+pub struct IdText {
+    bytes: [u8; ID_CHARS_MAX],
+    length: usize,
+}
+
+impl Deref for IdText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        str::from_utf8(&self.bytes[..self.length]).expect("prefixes and digits are ASCII")
     }
 }
 
@@ -185,13 +219,13 @@ impl FromStr for RecordId {
 
 impl Serialize for RecordId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.text())
     }
 }
 
 impl<'de> Deserialize<'de> for RecordId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        parsed(deserializer)
     }
 }
 
@@ -259,13 +293,13 @@ macro_rules! id_type {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                RecordId::from(*self).serialize(serializer)
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+                parsed(deserializer)
             }
         }
 

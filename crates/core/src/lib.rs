@@ -25,6 +25,7 @@ mod description;
 mod examples;
 mod id;
 mod money;
+mod parsed;
 mod path;
 mod record;
 mod time;
@@ -34,8 +35,8 @@ pub use actor::{Actor, InvalidActor};
 pub use chain::{GENESIS, body_digest, event_hash, record_digest};
 pub use description::{ChangeKind, Description, FileChange};
 pub use id::{
-    AttemptId, BreakerId, BudgetId, CostEntryId, EffectId, GateRunId, InvalidId, Kind, PatchId, RecordId, RunId,
-    TaskId, WorkerId, WorkstreamId,
+    AttemptId, BreakerId, BudgetId, CostEntryId, EffectId, GateRunId, IdText, InvalidId, Kind, PatchId, RecordId,
+    RunId, TaskId, WorkerId, WorkstreamId,
 };
 pub use money::{InvalidMoney, Money};
 pub use path::RepoPath;

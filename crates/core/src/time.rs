@@ -8,6 +8,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::parsed::parsed_by;
+
 /// UTC microseconds since 1970. Text is RFC 3339 with `Z`.
 ///
 /// ```
@@ -49,6 +51,11 @@ impl Timestamp {
         Self::from_micros(self.0.saturating_add(i64::try_from(span.as_duration().as_micros()).unwrap_or(i64::MAX)))
     }
 
+    fn text(self) -> String {
+        let time = DateTime::<Utc>::from_timestamp_micros(self.0).expect("the constructor keeps it in range");
+        time.to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+
     /// How long since `earlier`; zero where the clock went backwards.
     pub fn since(self, earlier: Self) -> Span {
         Span::from_millis(u64::try_from(self.0.saturating_sub(earlier.0) / 1000).unwrap_or(0))
@@ -57,21 +64,19 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = DateTime::<Utc>::from_timestamp_micros(self.0).expect("the constructor keeps it in range");
-        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+        f.write_str(&self.text())
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.text())
     }
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let time = DateTime::parse_from_rfc3339(&text).map_err(de::Error::custom)?;
+        let time = parsed_by(deserializer, DateTime::parse_from_rfc3339)?;
         Ok(Self::from_micros(time.timestamp_micros()))
     }
 }

@@ -250,6 +250,10 @@ impl<S: Store> Store for FaultStore<S> {
         self.answer(Call::Events, |store| store.events(cursor))
     }
 
+    fn events_into(&self, cursor: &Cursor, page: &mut Vec<Event>) -> Result<(), StoreError> {
+        self.answer(Call::Events, |store| store.events_into(cursor, page))
+    }
+
     fn wait_for(&self, position: u64, timeout: Duration) -> Result<u64, StoreError> {
         self.answer(Call::WaitFor, |store| store.wait_for(position, timeout))
     }

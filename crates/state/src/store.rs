@@ -46,6 +46,16 @@ pub trait Store: Send + Sync {
     /// A backend that cannot read, or an event that is damaged.
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError>;
 
+    /// As [`Self::events`], in a page that the caller has already: what is in it is replaced, and its room used again where
+    /// the backend can. After an error, the page holds anything.
+    ///
+    /// # Errors
+    /// As [`Self::events`].
+    fn events_into(&self, cursor: &Cursor, page: &mut Vec<Event>) -> Result<(), StoreError> {
+        *page = self.events(cursor)?;
+        Ok(())
+    }
+
     /// Waits until the ledger holds an event after `position`, or the time is up. The answer is the newest position (0:
     /// there is none yet).
     ///
@@ -326,6 +336,10 @@ impl<S: Store + ?Sized> Store for &S {
 
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {
         (**self).events(cursor)
+    }
+
+    fn events_into(&self, cursor: &Cursor, page: &mut Vec<Event>) -> Result<(), StoreError> {
+        (**self).events_into(cursor, page)
     }
 
     fn wait_for(&self, position: u64, timeout: Duration) -> Result<u64, StoreError> {

@@ -9,7 +9,7 @@ use super::{Apply, fold};
 impl Apply for Attempt {
     type Event = AttemptEvent;
 
-    fn apply(current: Option<&Self>, event: &AttemptEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &AttemptEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut attempt = fold!(current, event, AttemptState, AttemptEvent::Created { attempt } => attempt);
         if let Some(end) = event.end() {
             attempt.end = Some(end.clone());

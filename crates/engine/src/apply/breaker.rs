@@ -9,7 +9,8 @@ use super::{Apply, fold};
 impl Apply for Breaker {
     type Event = BreakerEvent;
 
-    fn apply(current: Option<&Self>, event: &BreakerEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &BreakerEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+        let before = current.as_ref().map(|before| before.state);
         let mut breaker = fold!(current, event, BreakerState, BreakerEvent::Created { breaker } => breaker);
         match event {
             BreakerEvent::Created { .. } => {}
@@ -38,7 +39,7 @@ impl Apply for Breaker {
                 breaker.reason = Some(reason.clone());
             }
         }
-        if current.is_some_and(|before| before.state != breaker.state) {
+        if before.is_some_and(|before| before != breaker.state) {
             breaker.changed_at = at;
         }
         Ok(breaker)
@@ -86,7 +87,7 @@ mod tests {
         });
         let mut now = Breaker::apply(None, &BreakerEvent::Created { breaker }, second(0)).unwrap();
         for (event, at) in events.iter().zip(1..) {
-            now = Breaker::apply(Some(&now), event, second(at)).unwrap();
+            now = Breaker::apply(Some(now), event, second(at)).unwrap();
         }
         now
     }

@@ -9,7 +9,7 @@ use super::{Apply, fold};
 impl Apply for Budget {
     type Event = BudgetEvent;
 
-    fn apply(current: Option<&Self>, event: &BudgetEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &BudgetEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut budget = fold!(current, event, BudgetState, BudgetEvent::Created { budget } => budget);
         match event {
             BudgetEvent::Created { .. } => return Ok(budget),
@@ -82,7 +82,7 @@ mod tests {
 
     fn after(mut budget: Budget, events: &[BudgetEvent]) -> Budget {
         for event in events {
-            budget = Budget::apply(Some(&budget), event, Timestamp::EPOCH).unwrap();
+            budget = Budget::apply(Some(budget), event, Timestamp::EPOCH).unwrap();
         }
         budget
     }

@@ -9,7 +9,7 @@ use super::Apply;
 impl Apply for CostEntry {
     type Event = CostEntryEvent;
 
-    fn apply(current: Option<&Self>, event: &CostEntryEvent, _: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &CostEntryEvent, _: Timestamp) -> Result<Self, IllegalTransition> {
         let state = CostEntryState::next(current.map(|entry| entry.state), event)?;
         let CostEntryEvent::Created { entry } = event;
         Ok(Self { state, ..(**entry).clone() })

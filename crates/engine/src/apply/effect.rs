@@ -9,7 +9,7 @@ use super::{Apply, fold};
 impl Apply for Effect {
     type Event = EffectEvent;
 
-    fn apply(current: Option<&Self>, event: &EffectEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &EffectEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut effect = fold!(current, event, EffectState, EffectEvent::Created { effect } => effect);
         match event {
             EffectEvent::Created { .. } | EffectEvent::Finish => {}

@@ -9,7 +9,7 @@ use super::{Apply, fold};
 impl Apply for GateRun {
     type Event = GateRunEvent;
 
-    fn apply(current: Option<&Self>, event: &GateRunEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &GateRunEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut gate_run = fold!(current, event, GateRunState, GateRunEvent::Created { gate_run } => gate_run);
         match event {
             GateRunEvent::Created { .. } => {}

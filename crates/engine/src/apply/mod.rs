@@ -23,11 +23,11 @@ pub trait Apply: Entity {
     /// What can happen to it.
     type Event: Serialize + DeserializeOwned;
 
-    /// The record after the event; `None` before it was created.
+    /// The record after the event, from the one before it; `None` before it was created.
     ///
     /// # Errors
     /// The lifecycle's table does not have the pair.
-    fn apply(current: Option<&Self>, event: &Self::Event, at: Timestamp) -> Result<Self, IllegalTransition>;
+    fn apply(current: Option<Self>, event: &Self::Event, at: Timestamp) -> Result<Self, IllegalTransition>;
 
     /// The event's name in the database and in JSON.
     fn event_name(event: &Self::Event) -> &'static str;
@@ -39,13 +39,13 @@ pub trait Apply: Entity {
     fn event_severity(event: &Self::Event) -> Severity;
 }
 
-/// The part of `apply` that every kind shares: the table first, then a copy to change, or the record as created.
+/// The part of `apply` that every kind shares: the table first, then the record to change, or the record as created.
 macro_rules! fold {
     ($current:expr, $event:expr, $state:ident, $created:pat => $record:expr) => {{
-        let state = $state::next($current.map(|record| record.state), $event)?;
+        let state = $state::next($current.as_ref().map(|record| record.state), $event)?;
         let mut record = match ($current, $event) {
             (_, $created) => (**$record).clone(),
-            (Some(record), _) => record.clone(),
+            (Some(record), _) => record,
             (None, _) => unreachable!("the table lets nothing but a creation come first"),
         };
         record.state = state;

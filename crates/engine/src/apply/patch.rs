@@ -9,7 +9,7 @@ use super::{Apply, fold};
 impl Apply for Patch {
     type Event = PatchEvent;
 
-    fn apply(current: Option<&Self>, event: &PatchEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &PatchEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut patch = fold!(current, event, PatchState, PatchEvent::Created { patch } => patch);
         match event {
             PatchEvent::Created { .. } | PatchEvent::Enqueue | PatchEvent::Retry | PatchEvent::Verify => {}

@@ -9,7 +9,7 @@ use super::{Apply, fold};
 impl Apply for Run {
     type Event = RunEvent;
 
-    fn apply(current: Option<&Self>, event: &RunEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &RunEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut run = fold!(current, event, RunState, RunEvent::Created { run } => run);
         match event {
             RunEvent::Start { base } => {

@@ -9,7 +9,7 @@ use super::{Apply, fold};
 impl Apply for Task {
     type Event = TaskEvent;
 
-    fn apply(current: Option<&Self>, event: &TaskEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &TaskEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut task =
             fold!(current, event, TaskState, TaskEvent::Created { task } | TaskEvent::Inherited { task } => task);
         // A lease exists exactly in `running`: whatever leaves it gives it back.

@@ -9,7 +9,8 @@ use super::{Apply, fold};
 impl Apply for Worker {
     type Event = WorkerEvent;
 
-    fn apply(current: Option<&Self>, event: &WorkerEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &WorkerEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+        let before = current.as_ref().map(|before| before.state);
         let mut worker = fold!(current, event, WorkerState, WorkerEvent::Created { worker } => worker);
         worker.was = None;
         match event {
@@ -26,7 +27,7 @@ impl Apply for Worker {
                 worker.reason = Some(reason.clone());
             }
             WorkerEvent::Silent { reason } => {
-                worker.was = current.map(|before| before.state);
+                worker.was = before;
                 worker.reason = Some(reason.clone());
             }
             WorkerEvent::Heartbeat { to } => {
@@ -136,7 +137,7 @@ mod tests {
     fn after(events: impl IntoIterator<Item = WorkerEvent>) -> Worker {
         let mut worker: Option<Worker> = None;
         for (event, at) in [created(), WorkerEvent::Ready].into_iter().chain(events).zip(0..) {
-            worker = Some(Worker::apply(worker.as_ref(), &event, second(at)).unwrap());
+            worker = Some(Worker::apply(worker, &event, second(at)).unwrap());
         }
         worker.unwrap()
     }
@@ -204,7 +205,7 @@ mod tests {
         ) {
             let mut worker = after([]);
             for event in events {
-                let Ok(next) = Worker::apply(Some(&worker), &event, second(9)) else { continue };
+                let Ok(next) = Worker::apply(Some(worker.clone()), &event, second(9)) else { continue };
                 worker = next;
                 prop_assert!(worker.state != WorkerState::Idle || worker.holds.is_none());
                 prop_assert!(worker.state != WorkerState::Busy || worker.holds.is_some());

@@ -9,7 +9,7 @@ use super::{Apply, fold};
 impl Apply for Workstream {
     type Event = WorkstreamEvent;
 
-    fn apply(current: Option<&Self>, event: &WorkstreamEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
+    fn apply(current: Option<Self>, event: &WorkstreamEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut workstream =
             fold!(current, event, WorkstreamState, WorkstreamEvent::Created { workstream } => workstream);
         match event {
@@ -76,7 +76,7 @@ mod tests {
         });
         let mut now = Workstream::apply(None, &WorkstreamEvent::Created { workstream }, Timestamp::EPOCH).unwrap();
         for (event, at) in events.iter().zip(1..) {
-            now = Workstream::apply(Some(&now), event, Timestamp::from_micros(at)).unwrap();
+            now = Workstream::apply(Some(now), event, Timestamp::from_micros(at)).unwrap();
         }
         now
     }

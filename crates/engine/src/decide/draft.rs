@@ -152,7 +152,7 @@ impl<'v> Draft<'v> {
     /// Lets an event happen to a record.
     pub(super) fn emit<T: Viewed>(&mut self, id: impl Into<RecordId>, event: &T::Event) -> Result<(), Refusal> {
         let id = id.into();
-        let next = T::apply(self.peek::<T>(id), event, self.now)?;
+        let next = T::apply(self.peek::<T>(id).cloned(), event, self.now)?;
         let version = self.over.version::<T>(id).max(self.view.version::<T>(id)) + 1;
         let reason = T::event_reason(event);
         let overrides = self.will == Will::Person && reason.is_some() && T::KIND != Kind::Effect;

@@ -4,13 +4,12 @@
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
-use tollhouse_core::{Event, Record};
+use tollhouse_core::{Actor, Event, Record, RecordId, Stream};
 
 /// Computes hashes, one after the other, in the same buffer.
 #[derive(Default)]
 pub(super) struct Hasher {
     bytes: Vec<u8>,
-    text: String,
 }
 
 impl Hasher {
@@ -21,9 +20,12 @@ impl Hasher {
         if event.digests.is_some() {
             self.field(&event.position.to_be_bytes());
         }
-        self.shown(event.stream);
+        match event.stream {
+            Stream::Project => self.field(b"project"),
+            Stream::Run(run) => self.field(RecordId::from(run).text().as_bytes()),
+        }
         self.field(&event.seq.to_be_bytes());
-        self.shown(event.record);
+        self.field(event.record.text().as_bytes());
         self.field(&event.version.to_be_bytes());
         self.field(event.state.as_bytes());
         self.field(event.event.name.as_bytes());
@@ -37,7 +39,11 @@ impl Hasher {
             }
             None => self.field(event.event.body.as_bytes()),
         }
-        self.shown(&event.actor);
+        match &event.actor {
+            Actor::Engine => self.field(b"engine"),
+            Actor::Worker(name) => self.named("worker:", name),
+            Actor::Person(name) => self.named("person:", name),
+        }
         self.field(&event.at.as_micros().to_be_bytes());
         self.field(event.commit.as_bytes());
         Sha256::digest(&self.bytes).into()
@@ -46,9 +52,9 @@ impl Hasher {
     /// The digest that the last event of a record must give.
     pub(super) fn record(&mut self, record: &Record) -> [u8; 32] {
         self.begin("tollhouse.record.v1");
-        self.shown(record.id);
-        self.option(record.run.map(|run| run.to_string()).as_deref());
-        self.option(record.parent.map(|parent| parent.to_string()).as_deref());
+        self.field(record.id.text().as_bytes());
+        self.option(record.run.map(|run| RecordId::from(run).text()).as_deref());
+        self.option(record.parent.map(|parent| parent.text()).as_deref());
         self.field(record.state.as_bytes());
         self.field(&record.version.to_be_bytes());
         self.field(&(record.keys.len() as u64).to_be_bytes());
@@ -76,12 +82,10 @@ impl Hasher {
         self.field(text.unwrap_or_default().as_bytes());
     }
 
-    fn shown(&mut self, value: impl std::fmt::Display) {
-        self.text.clear();
-        write!(self.text, "{value}").expect("writing to a string cannot fail");
-        let text = std::mem::take(&mut self.text);
-        self.field(text.as_bytes());
-        self.text = text;
+    fn named(&mut self, role: &str, name: &str) {
+        self.bytes.extend_from_slice(&((role.len() + name.len()) as u64).to_be_bytes());
+        self.bytes.extend_from_slice(role.as_bytes());
+        self.bytes.extend_from_slice(name.as_bytes());
     }
 }
 
@@ -92,10 +96,12 @@ pub(super) fn content(bytes: &[u8]) -> [u8; 32] {
 
 /// Whether a hash is written like this, in lower case.
 pub(super) fn is_written(hash: [u8; 32], text: &str) -> bool {
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-    let text = text.as_bytes();
-    text.len() == 64
-        && hash.iter().zip(text.chunks_exact(2)).all(|(byte, pair)| pair == [digit(byte >> 4), digit(byte & 15)])
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut written = [0; 64];
+    for (pair, byte) in written.chunks_exact_mut(2).zip(hash) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    text.as_bytes() == written
 }
 
 /// How a hash is written.

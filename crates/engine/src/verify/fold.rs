@@ -20,7 +20,7 @@ const ASIDE_MAX: usize = 1 << 16;
 pub(super) struct Folds<'a, S: ?Sized> {
     part: Part,
     put_off: Vec<Part>,
-    open: BTreeMap<RecordId, Open>,
+    open: BTreeMap<RecordId, Box<Open>>,
     aside: BTreeSet<RecordId>,
     records: Records<'a, S>,
     hasher: Hasher,
@@ -53,37 +53,55 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
         if !self.part.holds(&id) || self.aside.contains(&id) {
             return Ok(());
         }
-        let mut open = match self.open.remove(&id) {
-            Some(open) => open,
-            None if event.version == 1 => match self.begin(event, verified)? {
-                Some(open) => open,
-                None => return Ok(()),
-            },
-            None => return self.take_later(event, verified),
-        };
-        let is_done = self.part.is_done(event.position);
-        if let Err(what) = open.take(event) {
-            if !is_done {
-                verified.find_at(FindingCode::Impossible, event, what);
+        if let Some(open) = self.open.get_mut(&id) {
+            match open.take(event) {
+                Ok(()) if open.is_open() => {}
+                taken => {
+                    let open = self.open.remove(&id).expect("it was found");
+                    self.close(&open, event, taken, verified);
+                }
             }
-            self.set_aside(id);
-        } else if open.version < open.stored.version {
-            self.open.insert(id, open);
-            self.keep_within_bounds(event.position);
-        } else if !is_done {
-            verified.records += 1;
-            self.compare(&open, event, verified);
+            return Ok(());
+        }
+        if event.version != 1 {
+            return self.take_later(event, verified);
+        }
+        let Some(mut open) = self.begin(event, verified)? else { return Ok(()) };
+        match open.take(event) {
+            Ok(()) if open.is_open() => {
+                self.open.insert(id, open);
+                self.keep_within_bounds(event.position);
+            }
+            taken => self.close(&open, event, taken, verified),
         }
         Ok(())
     }
 
-    fn begin(&mut self, event: &Event, verified: &mut Verified) -> Result<Option<Open>, StoreError> {
+    /// What was folded is at its end, or came to an event that is impossible.
+    fn close(&mut self, open: &Open, last: &Event, taken: Result<(), String>, verified: &mut Verified) {
+        let is_done = self.part.is_done(last.position);
+        match taken {
+            Ok(()) if is_done => {}
+            Ok(()) => {
+                verified.records += 1;
+                self.compare(open, last, verified);
+            }
+            Err(what) => {
+                if !is_done {
+                    verified.find_at(FindingCode::Impossible, last, what);
+                }
+                self.set_aside(last.record);
+            }
+        }
+    }
+
+    fn begin(&mut self, event: &Event, verified: &mut Verified) -> Result<Option<Box<Open>>, StoreError> {
         let Some(stored) = self.records.take(&event.record, verified)? else {
             self.not_there(event, verified);
             return Ok(None);
         };
         let (folded, stream) = (folded(event.record.kind()), event.stream);
-        Ok(Some(Open { folded, version: 0, stream, stored }))
+        Ok(Some(Box::new(Open { folded, version: 0, stream, stored })))
     }
 
     /// An event of a record whose beginning was not read, or which was compared already.
@@ -166,7 +184,8 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
 
     /// Finds what has no end, and what has no beginning. The answer is what was put off.
     pub(super) fn finish(self, verified: &mut Verified) -> Result<Vec<Part>, StoreError> {
-        for (id, Open { version, stored, .. }) in self.open {
+        for (id, open) in self.open {
+            let Open { version, stored, .. } = *open;
             let what = format!("it is in version {}, and its events lead to version {version}", stored.version);
             verified.find(FindingCode::RecordDiffers, id.to_string(), what);
         }
@@ -176,6 +195,11 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
 }
 
 impl Open {
+    /// Whether events of it are still to come.
+    fn is_open(&self) -> bool {
+        self.version < self.stored.version
+    }
+
     fn take(&mut self, event: &Event) -> Result<(), String> {
         if event.version != self.version + 1 {
             return Err(format!(

@@ -9,7 +9,7 @@ use tollhouse_core::{Event, Kind, Record, Version};
 use crate::apply::Apply;
 
 pub(super) trait Folded {
-    /// Lets the next event happen. The error says what is impossible about it.
+    /// Lets the next event happen. The error says what is impossible about it; nothing can be asked after that.
     fn take(&mut self, event: &Event) -> Result<(), String>;
 
     /// As a store would keep it.
@@ -43,7 +43,7 @@ impl<T: Apply> Folded for Fold<T> {
         let happening = &event.event;
         let typed: T::Event =
             serde_json::from_str(&happening.body).map_err(|error| format!("its content cannot be read: {error}"))?;
-        let next = T::apply(self.0.as_ref(), &typed, event.at).map_err(|error| error.to_string())?;
+        let next = T::apply(self.0.take(), &typed, event.at).map_err(|error| error.to_string())?;
         if next.record_id() != event.record {
             return Err(format!("it makes {}, and stands as an event of {}", next.record_id(), event.record));
         }

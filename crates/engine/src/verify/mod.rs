@@ -27,8 +27,8 @@ use self::chain::Chains;
 use self::fold::{Folds, OPEN_MAX};
 use self::part::Part;
 
-/// How many events are read at a time.
-const PAGE: u32 = 1024;
+/// How many events are read at a time: so many that asking costs little, and so few that a page stays in the cache.
+const PAGE: u32 = 256;
 
 /// How many digits a ledger's name has.
 const NAME_DIGITS: usize = 16;
@@ -256,12 +256,13 @@ impl<S: Store + ?Sized> Pass<'_, S> {
     fn read(&mut self, verified: &mut Verified) -> Result<(), StoreError> {
         let mut after = self.since;
         let mut limit = PAGE;
+        let mut page = Vec::new();
         loop {
-            match self.store.events(&Cursor { after, limit: Some(limit), ..Cursor::default() }) {
-                Ok(events) => {
-                    let Some(last) = events.last() else { break };
+            match self.store.events_into(&Cursor { after, limit: Some(limit), ..Cursor::default() }, &mut page) {
+                Ok(()) => {
+                    let Some(last) = page.last() else { break };
                     after = last.position;
-                    for event in &events {
+                    for event in &page {
                         self.take(event, verified)?;
                     }
                     limit = PAGE;

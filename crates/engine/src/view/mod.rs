@@ -434,7 +434,7 @@ impl View {
             return Err(broken(format!("it makes version {}, but {known} is the newest known", event.version)));
         }
         let typed: T::Event = serde_json::from_str(&event.event.body).map_err(|error| broken(error.to_string()))?;
-        let next = T::apply(self.get::<T>(event.record), &typed, event.at)
+        let next = T::apply(self.get::<T>(event.record).cloned(), &typed, event.at)
             .map_err(|error: IllegalTransition| broken(error.to_string()))?;
         self.put(event.version, next);
         Ok(())

@@ -130,6 +130,7 @@ macro_rules! conformance_tests {
                 positions_have_no_gaps
                 each_criterion_and_all_together
                 newest_limits_from_the_end
+                a_page_that_is_used_again_holds_the_answer_alone
                 a_reader_beside_writers_skips_nothing
                 a_reader_of_one_stream_skips_nothing
                 what_was_announced_can_be_read

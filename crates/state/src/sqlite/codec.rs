@@ -20,9 +20,12 @@ pub(super) const EVENT_COLUMNS: &str = "position, stream, seq, record, kind, ver
                                         actor, at, trace, commit_id, body, body_digest, record_digest, previous_hash, \
                                         hash";
 
+/// How many characters of an id are random.
+const RANDOM_CHARS: usize = 16;
+
 /// What records are ordered by: the text of the ULID, then the name of the kind.
 pub(super) fn ulid_order(id: &RecordId) -> String {
-    let text = id.to_string();
+    let text = id.text();
     let (_, ulid) = text.split_once('_').expect("an id has a prefix and an underscore");
     format!("{ulid}.{}", id.kind())
 }
@@ -40,8 +43,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, StoreError> {
         body: columns.value()?,
     };
     columns.same("kind", record.kind().as_str())?;
-    columns.same("ulid_order", &ulid_order(&record.id))?;
-    columns.same("random", &record.id.random_part())?;
+    columns.same_order(&record.id)?;
     columns.state(record.kind(), &record.state)?;
     Ok(record)
 }
@@ -59,7 +61,7 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event, StoreError> {
     let seq = columns.value()?;
     let record: RecordId = columns.parsed()?;
     columns.same("kind", record.kind().as_str())?;
-    let event = Event {
+    let mut event = Event {
         position,
         stream,
         seq,
@@ -80,20 +82,28 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event, StoreError> {
         previous_hash: String::new(),
         hash: String::new(),
     };
-    columns.state(record.kind(), &event.state)?;
-    let body = columns.value()?;
-    let digests = match (columns.value()?, columns.value()?) {
-        (Some(body), Some(record)) => Some(Digests { body, record }),
-        (None, None) => None,
-        _ => return Err(damaged(&columns, "it has one digest of two")),
-    };
-    Ok(Event {
-        event: Happening { body, ..event.event },
-        digests,
-        previous_hash: columns.value()?,
-        hash: columns.value()?,
-        ..event
-    })
+    columns.contents(&mut event)?;
+    Ok(event)
+}
+
+/// The event of a row, in the place of another, whose room it takes.
+pub(super) fn event_over(row: &Row<'_>, event: &mut Event) -> Result<(), StoreError> {
+    let mut columns = Columns::of(row, "event");
+    event.position = columns.value()?;
+    event.stream = columns.parsed()?;
+    event.seq = columns.value()?;
+    event.record = columns.parsed()?;
+    columns.same("kind", event.record.kind().as_str())?;
+    event.version = columns.value()?;
+    columns.text_over(&mut event.state)?;
+    columns.text_over(&mut event.event.name)?;
+    event.event.severity = columns.severity()?;
+    columns.optional_text_over(&mut event.event.reason)?;
+    event.actor = columns.parsed()?;
+    event.at = Timestamp::from_micros(columns.value()?);
+    columns.optional_text_over(&mut event.trace)?;
+    columns.text_over(&mut event.commit)?;
+    columns.contents(event)
 }
 
 /// The columns of a row, one after the other.
@@ -145,6 +155,37 @@ impl<'a> Columns<'a> {
         text.map(str::parse).transpose().map_err(|error| self.damaged(error))
     }
 
+    fn text_over(&mut self, room: &mut String) -> Result<(), StoreError> {
+        self.text()?.clone_into(room);
+        Ok(())
+    }
+
+    fn optional_text_over(&mut self, room: &mut Option<String>) -> Result<(), StoreError> {
+        match self.optional_text()? {
+            Some(text) => text.clone_into(room.get_or_insert_default()),
+            None => *room = None,
+        }
+        Ok(())
+    }
+
+    /// What an event's row ends with.
+    fn contents(&mut self, event: &mut Event) -> Result<(), StoreError> {
+        self.state(event.record.kind(), &event.state)?;
+        self.text_over(&mut event.event.body)?;
+        event.digests = match (self.optional_text()?, self.optional_text()?, event.digests.take()) {
+            (Some(body), Some(record), Some(mut digests)) => {
+                body.clone_into(&mut digests.body);
+                record.clone_into(&mut digests.record);
+                Some(digests)
+            }
+            (Some(body), Some(record), None) => Some(Digests { body: body.to_owned(), record: record.to_owned() }),
+            (None, None, _) => None,
+            _ => return Err(damaged(&*self, "it has one digest of two")),
+        };
+        self.text_over(&mut event.previous_hash)?;
+        self.text_over(&mut event.hash)
+    }
+
     fn severity(&mut self) -> Result<Severity, StoreError> {
         let name = self.text()?;
         Severity::from_name(name).ok_or_else(|| self.damaged(format!("{name:?} is no severity")))
@@ -157,6 +198,20 @@ impl<'a> Columns<'a> {
             return Ok(());
         }
         Err(damaged(&self, format!("its {column} is {actual:?}, not {expected:?}")))
+    }
+
+    /// What an id is ordered and found by, compared without writing it down first.
+    fn same_order(&mut self, id: &RecordId) -> Result<(), StoreError> {
+        let (order, random) = (self.text()?, self.text()?);
+        let text = id.text();
+        let (_, ulid) = text.split_once('_').expect("an id has a prefix and an underscore");
+        if order.strip_prefix(ulid).and_then(|rest| rest.strip_prefix('.')) != Some(id.kind().as_str()) {
+            return Err(damaged(&*self, format!("its ulid_order is {order:?}, not {:?}", ulid_order(id))));
+        }
+        if random.len() != RANDOM_CHARS || !ulid.ends_with(random) {
+            return Err(damaged(&*self, format!("its random is {random:?}, not {:?}", id.random_part())));
+        }
+        Ok(())
     }
 
     fn state(&self, kind: Kind, state: &str) -> Result<(), StoreError> {

@@ -177,6 +177,10 @@ impl Store for SqliteStore {
         self.readers.snapshot(|connection| read::events(connection, cursor))
     }
 
+    fn events_into(&self, cursor: &Cursor, page: &mut Vec<Event>) -> Result<(), StoreError> {
+        self.readers.snapshot(|connection| read::events_into(connection, cursor, page))
+    }
+
     fn wait_for(&self, position: u64, timeout: Duration) -> Result<u64, StoreError> {
         self.readers.with(|connection| self.signal.wait(connection, position, timeout))
     }

@@ -119,6 +119,13 @@ pub(super) fn find(connection: &Connection, find: &Find) -> Result<Vec<Record>, 
 
 /// The events that match.
 pub(super) fn events(connection: &Connection, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    events_into(connection, cursor, &mut events)?;
+    Ok(events)
+}
+
+/// The events that match, in the place of others.
+pub(super) fn events_into(connection: &Connection, cursor: &Cursor, page: &mut Vec<Event>) -> Result<(), StoreError> {
     let Cursor { after, stream, record, kind, limit, order } = cursor;
     let mut filter = Filter::default();
     // No position is beyond what SQLite can count to.
@@ -144,14 +151,19 @@ pub(super) fn events(connection: &Connection, cursor: &Cursor) -> Result<Vec<Eve
     let failed = |error: rusqlite::Error| failed("read events", &error);
     let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
     let mut rows = statement.query(params_from_iter(values)).map_err(failed)?;
-    let mut events = Vec::new();
+    let mut count = 0;
     while let Some(row) = rows.next().map_err(failed)? {
-        events.push(codec::event(row)?);
+        match page.get_mut(count) {
+            Some(event) => codec::event_over(row, event)?,
+            None => page.push(codec::event(row)?),
+        }
+        count += 1;
     }
+    page.truncate(count);
     if *order == Order::Newest {
-        events.reverse();
+        page.reverse();
     }
-    Ok(events)
+    Ok(())
 }
 
 /// The position of the newest event; 0 where there is none.

@@ -49,6 +49,10 @@ impl Store for SqliteSnapshot {
         read::events(&self.connection(), cursor)
     }
 
+    fn events_into(&self, cursor: &Cursor, page: &mut Vec<Event>) -> Result<(), StoreError> {
+        read::events_into(&self.connection(), cursor, page)
+    }
+
     /// Answers at once: nothing more will come.
     fn wait_for(&self, _: u64, _: Duration) -> Result<u64, StoreError> {
         read::newest(&self.connection())

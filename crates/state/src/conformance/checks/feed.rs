@@ -2,7 +2,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use tollhouse_core::{Event, Kind, Stream};
+use tollhouse_core::{Actor, Commit, Event, Kind, Stream};
 
 use crate::conformance::{Fixture, dump, make, rounds};
 use crate::store::{Cursor, Order, Store};
@@ -48,6 +48,22 @@ pub fn newest_limits_from_the_end<F: Fixture>(fixture: &F) {
     let all = dump(&store).events;
     let cursor = Cursor { limit: Some(3), order: Order::Newest, ..Cursor::default() };
     assert_eq!(store.events(&cursor).as_deref(), Ok(&all[all.len() - 3..]));
+}
+
+/// Whatever was in it: more events, others, and such as have what these lack.
+pub fn a_page_that_is_used_again_holds_the_answer_alone<F: Fixture>(fixture: &F) {
+    let store = fixture.store();
+    population(&store);
+    let untraced = Commit { trace: None, actor: Actor::Engine, ..make::commit("bare", [make::new(Kind::Task, 9)]) };
+    make::must(&store, &untraced);
+    let mut page = Vec::new();
+    for (after, limit) in [(0, None), (19, Some(7)), (3, Some(4)), (2, Some(9)), (9, Some(1)), (20, None), (99, None)] {
+        for order in [Order::Oldest, Order::Newest] {
+            let cursor = Cursor { after, limit, order, ..Cursor::default() };
+            store.events_into(&cursor, &mut page).expect("a read");
+            assert_eq!(store.events(&cursor).as_ref(), Ok(&page), "{cursor:?}");
+        }
+    }
 }
 
 pub fn a_reader_beside_writers_skips_nothing<F: Fixture>(fixture: &F) {

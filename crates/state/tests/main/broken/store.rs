@@ -18,6 +18,7 @@ pub(crate) struct Flaw {
     pub(crate) get: fn(&Broken, &[RecordId]) -> Vec<Option<Record>>,
     pub(crate) find: fn(&Broken, &Find) -> Vec<Record>,
     pub(crate) events: fn(&Broken, &Cursor) -> Vec<Event>,
+    pub(crate) events_into: fn(&Broken, &Cursor, &mut Vec<Event>),
     pub(crate) wait_for: fn(&Broken, u64, Duration) -> u64,
     pub(crate) pulse: fn(&Broken, &RecordId, Timestamp),
     pub(crate) last_pulse: fn(&Broken, &RecordId) -> Option<Timestamp>,
@@ -32,6 +33,7 @@ pub(crate) const SOUND: Flaw = Flaw {
     get: |store, ids| store.below.get(ids).unwrap(),
     find: |store, find| store.below.find(find).unwrap(),
     events: |store, cursor| store.below.events(cursor).unwrap(),
+    events_into: |store, cursor, page| *page = (store.flaw.events)(store, cursor),
     wait_for: |store, position, timeout| store.below.wait_for(position, timeout).unwrap(),
     pulse: |store, id, at| store.below.pulse(id, at).unwrap(),
     last_pulse: |store, id| store.below.last_pulse(id).unwrap(),
@@ -173,6 +175,12 @@ impl Store for Broken {
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {
         self.read();
         Ok((self.flaw.events)(self, cursor))
+    }
+
+    fn events_into(&self, cursor: &Cursor, page: &mut Vec<Event>) -> Result<(), StoreError> {
+        self.read();
+        (self.flaw.events_into)(self, cursor, page);
+        Ok(())
     }
 
     fn wait_for(&self, position: u64, timeout: Duration) -> Result<u64, StoreError> {

@@ -5,7 +5,7 @@ use proptest::test_runner::TestCaseResult;
 use tempfile::TempDir;
 use tollhouse_core::{Commit, Kind, Timestamp};
 use tollhouse_state::conformance::{Fixture, dump, make, rounds};
-use tollhouse_state::{CommitError, Committed, MemoryStore, SqliteStore, Store};
+use tollhouse_state::{CommitError, Committed, Cursor, MemoryStore, SqliteStore, Store};
 
 mod draw;
 mod telling_apart;
@@ -96,7 +96,14 @@ fn asked<F: Handles>(question: &Op, model: &MemoryStore, store: &F::Store, fixtu
             prop_assert_eq!(store.get(&ids), model.get(&ids), "{:?}", ids);
         }
         Op::Find(_, find) => prop_assert_eq!(store.find(find), model.find(find), "{:?}", find),
-        Op::Events(_, cursor) => prop_assert_eq!(store.events(cursor), model.events(cursor), "{:?}", cursor),
+        Op::Events(_, cursor) => {
+            prop_assert_eq!(store.events(cursor), model.events(cursor), "{:?}", cursor);
+            // In a page that held something else.
+            let mut page = model.events(&Cursor::default()).unwrap();
+            page.reverse();
+            store.events_into(cursor, &mut page).unwrap();
+            prop_assert_eq!(Ok(page), model.events(cursor), "{:?}", cursor);
+        }
         Op::WaitFor(_, position) => {
             let no_time = std::time::Duration::ZERO;
             prop_assert_eq!(store.wait_for(*position, no_time), model.wait_for(*position, no_time));

@@ -7,6 +7,7 @@ use super::contents::shown;
 use crate::broken::store::{Broken, Flaw, SOUND};
 
 const EACH: &str = "feed::each_criterion_and_all_together";
+const AGAIN: &str = "feed::a_page_that_is_used_again_holds_the_answer_alone";
 const BESIDE: &str = "feed::a_reader_beside_writers_skips_nothing";
 
 pub(super) const FLAWS: &[Flaw] = &[
@@ -56,6 +57,40 @@ pub(super) const FLAWS: &[Flaw] = &[
             found
         },
         caught_by: &[EACH, "feed::newest_limits_from_the_end"],
+        ..SOUND
+    },
+    Flaw {
+        name: "a page keeps what is beyond the answer",
+        events_into: |store, cursor, page| {
+            let found = below(store, cursor);
+            let beyond = page.split_off(found.len().min(page.len()));
+            *page = found.into_iter().chain(beyond).collect();
+        },
+        caught_by: &[AGAIN],
+        ..SOUND
+    },
+    Flaw {
+        name: "a page keeps reasons that its events do not have",
+        events_into: |store, cursor, page| {
+            let mut found = below(store, cursor);
+            for (event, before) in found.iter_mut().zip(page.iter()) {
+                event.event.reason = event.event.reason.take().or_else(|| before.event.reason.clone());
+            }
+            *page = found;
+        },
+        caught_by: &[AGAIN],
+        ..SOUND
+    },
+    Flaw {
+        name: "a page keeps traces that its events do not have",
+        events_into: |store, cursor, page| {
+            let mut found = below(store, cursor);
+            for (event, before) in found.iter_mut().zip(page.iter()) {
+                event.trace = event.trace.take().or_else(|| before.trace.clone());
+            }
+            *page = found;
+        },
+        caught_by: &[AGAIN],
         ..SOUND
     },
     Flaw {
