@@ -13,9 +13,9 @@
 
 pub use tollhouse_core::{
     Actor, AttemptId, BreakerId, BudgetId, Change, ChangeKind, Commit, CostEntryId, Description, Digests, EffectId,
-    Event, FileChange, GENESIS, GateRunId, Happening, InvalidActor, InvalidId, InvalidMoney, Kind, Money, PatchId,
-    Record, RecordId, RepoPath, RunId, Severity, Span, Stream, TaskId, Timestamp, TreeFacts, Version, WorkerId,
-    WorkstreamId, body_digest, entity, event_hash, lifecycle, limits, record_digest, spec,
+    Event, FileChange, GENESIS, GateRunId, Happening, IdText, InvalidActor, InvalidId, InvalidMoney, Kind, Money,
+    PatchId, Record, RecordId, RepoPath, RunId, Severity, Span, Stream, TaskId, Timestamp, TreeFacts, Version,
+    WorkerId, WorkstreamId, body_digest, entity, event_hash, lifecycle, limits, record_digest, spec,
 };
 #[cfg(feature = "testing")]
 pub use tollhouse_engine::simulator;
