@@ -44,11 +44,9 @@ impl Site {
         let project = Project::discover(dir)?;
         let common_dir = project.common_dir().to_owned();
         let own = common_dir.join(LEDGER_DIR);
-        // Absolute, because workspaces elsewhere borrow from what is beside it.
-        let given = ledger.map(std::path::absolute).transpose();
-        let given = given.map_err(|source| RunnerError::Io { what: "find", path: dir.to_owned(), source })?;
-        let repo = given.as_ref().map_or_else(|| own.join("repo.git"), |ledger| beside(ledger));
-        let ledger = given.unwrap_or_else(|| own.join("ledger.db"));
+        let usual = own.join("ledger.db");
+        let ledger = place_of(ledger.unwrap_or(&usual))?;
+        let repo = if ledger == usual { own.join("repo.git") } else { beside(&ledger) };
         let workspaces = state_home()?.join("tollhouse").join(folder_name(&common_dir));
         let (root, durability) = (project.root().to_owned(), Durability::default());
         Ok(Self { root, common_dir, ledger, repo, workspaces, durability })
@@ -154,6 +152,25 @@ pub(crate) fn make_workspaces_dir(dir: &Path) -> Result<(), RunnerError> {
         let _ = ioctl_getflags(&folder).and_then(|flags| ioctl_setflags(&folder, flags | IFlags::TOPDIR));
     }
     Ok(())
+}
+
+/// Where a ledger's file is, or will be: absolute, because workspaces elsewhere borrow from what is beside it, and with all
+/// links followed, so that one ledger has one place whichever way it is named.
+fn place_of(ledger: &Path) -> Result<PathBuf, RunnerError> {
+    let failed = |source| RunnerError::Io { what: "find", path: ledger.to_owned(), source };
+    match ledger.canonicalize() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !ledger.is_symlink() => {
+            let absolute = std::path::absolute(ledger).map_err(failed)?;
+            let folder = absolute.parent().and_then(|folder| folder.canonicalize().ok());
+            Ok(match (folder, absolute.file_name()) {
+                (Some(folder), Some(name)) => folder.join(name),
+                _ => absolute,
+            })
+        }
+        // Where it may not be looked for, opening it says so.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => std::path::absolute(ledger).map_err(failed),
+        found => found.map_err(failed),
+    }
 }
 
 /// The repository that goes with a ledger of another name: named after it, so that two ledgers never share one.

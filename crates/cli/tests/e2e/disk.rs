@@ -22,6 +22,12 @@ impl SmallDisk {
         Some(Self(at.to_owned()))
     }
 
+    /// Lets nobody write on it any more, root included.
+    pub(crate) fn make_read_only(&self) {
+        let said = run(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0));
+        assert_eq!(said.code, Some(0), "what could be mounted can be made read-only: {said}");
+    }
+
     /// Gives it more room.
     pub(crate) fn grow(&self, size: &str) {
         let said = run(Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(&self.0));

@@ -32,6 +32,7 @@ mod odd_repository;
 mod other_user;
 mod own_config;
 mod pausing;
+mod places;
 mod plants;
 mod releasing;
 mod routing;

@@ -10,6 +10,7 @@ mod copy;
 mod error;
 mod group;
 mod job;
+mod place;
 mod pragma;
 mod read;
 mod schema;
@@ -28,6 +29,7 @@ use self::batch::Done;
 use self::error::{not_openable, opening};
 use self::group::Writer;
 use self::job::{Job, PreparedCommit};
+use self::place::network_file_system;
 use self::read::Readers;
 use self::wait::Signal;
 
@@ -144,6 +146,10 @@ impl SqliteStore {
             return Err(not_openable(path, format!("SQLite {} is too old to be trusted", rusqlite::version())));
         }
         look(path, access)?;
+        if let Some(network) = network_file_system(path) {
+            let what = format!("it is on a network file system ({network}), where two machines cannot share it safely");
+            return Err(not_openable(path, what));
+        }
         let readers = Readers::new(path.to_owned(), durability);
         let writer = match access {
             Access::Existing | Access::Create => Some(Writer::new(connect(path, access, durability)?)),
