@@ -23,6 +23,7 @@ const KINDS: [Fault; 4] = [
 
 /// The same run, its one task in a real repository, again and again: each time another call fails.
 #[test]
+#[expect(clippy::print_stdout, reason = "who reads why a test failed must see what it drew")]
 fn the_nth_call_fails() {
     let calls = calls_of_a_run();
     let step = calls.div_ceil(rounds().div_ceil(4)).max(1);
@@ -65,7 +66,7 @@ fn with_one_fault(nth: u64, fault: Fault) -> bool {
     let runs = runs(&store);
     match runs.as_slice() {
         // It failed before the run was made: it is made now.
-        [] => run(&site, &store).map(drop).unwrap_or_else(|error| panic!("{told}, then {error}")),
+        [] => run(&site, &store).unwrap_or_else(|error| panic!("{told}, then {error}")),
         [(_, state)] if state.is_finished() => {}
         [(id, _)] => resume(&site, &store, *id).unwrap_or_else(|error| panic!("{told}, then {error}")),
         more => panic!("{told}, and then there were {more:?}"),

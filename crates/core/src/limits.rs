@@ -5,6 +5,9 @@ use crate::time::Span;
 /// A run has no more tasks: the most with which one was seen to begin, in some 12 GB of memory. Nobody reads a longer plan.
 pub const TASKS_MAX: usize = 1_000_000;
 
+/// A person's own key for a run has no more bytes: a name, and no content.
+pub const KEY_BYTES_MAX: usize = 200;
+
 /// How many tries a task has where the plan does not say.
 pub const ATTEMPTS_DEFAULT: u32 = 3;
 

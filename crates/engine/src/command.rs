@@ -215,6 +215,14 @@ pub enum Command {
 }
 
 impl Command {
+    /// The person's own key for the run that it makes, if it makes one and has one.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::CreateRun { spec, .. } | Self::SubmitPatch { spec, .. } => spec.key.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Its name.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 use tollhouse_core::entity::Run;
-use tollhouse_core::{Actor, Commit, Event, RecordId, RunId, Stream, Timestamp};
+use tollhouse_core::{Actor, Commit, Event, RecordId, RunId, Stream, Timestamp, body_digest};
 use tollhouse_state::{CommitError, Cursor, Order, Store, StoreError};
 
 use crate::command::{At, Command};
@@ -322,7 +322,11 @@ impl<S: Store> Engine<S> {
     /// The command is refused, and nothing changed; or the store fails, and then see above.
     pub fn execute(&mut self, command: &Command, actor: &Actor, at: At) -> Result<Vec<Event>, EngineError> {
         // Of what the caller gave, not of the time that the decision is made for: given again, it is the same.
-        let id = format!("{}-{:016x}", at.now.as_micros(), at.seed);
+        // A run with a key is made by the one commit that the key names, so that of two who make it at once one does.
+        let id = match command.key() {
+            Some(key) => format!("run-key-{}", body_digest(key)),
+            None => format!("{}-{:016x}", at.now.as_micros(), at.seed),
+        };
         for _ in 0..STALE_RETRIES_MAX {
             self.read_on()?;
             if self.unsure.get(&id) == Some(&Came::Already) {

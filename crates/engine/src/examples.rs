@@ -26,6 +26,7 @@ pub fn refusals() -> Vec<Refusal> {
         R::NotInTable(_) => [R::NotInTable(illegal.clone())],
         R::NotFound { .. } => [R::NotFound { id: run }],
         R::IdReused { .. } => [R::IdReused { id: run }],
+        R::KeyReused { .. } => [R::KeyReused { key: text("job-4711"), id: run }],
         R::AlreadyDriven { .. } => [R::AlreadyDriven { id: run, by: text("process 4711 on box") }],
         R::Landing { .. } => [R::Landing { id: patch }],
         R::RunRests { .. } => [R::RunRests { id: effect, state: "paused" }],

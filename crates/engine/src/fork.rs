@@ -46,7 +46,7 @@ pub fn fork_of(view: &View, id: RunId, from: Option<&str>) -> Result<(RunSpec, L
         return Err(Refusal::NothingLeft { id: id.into() });
     }
     let now = |task: &&Task| TaskSpec { needs: task.needs().map(str::to_owned).collect(), ..task.spec.clone() };
-    let spec = RunSpec { tasks: tasks.iter().map(now).collect(), workstreams, ..run.spec.clone() };
+    let spec = RunSpec { tasks: tasks.iter().map(now).collect(), workstreams, key: None, ..run.spec.clone() };
     let fork = Fork { source: id, from: from.map(str::to_owned) };
     Ok((spec, Legacy { fork, done }))
 }

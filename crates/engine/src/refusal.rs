@@ -41,6 +41,14 @@ pub enum Refusal {
         /// The id.
         id: RecordId,
     },
+    /// A person's own key for a run is that of another one.
+    #[error("the key {key:?} is that of {id}, which was asked for something else")]
+    KeyReused {
+        /// The key.
+        key: String,
+        /// The run that has it.
+        id: RecordId,
+    },
     /// Another program drives the run.
     #[error("{id} is driven by {by}")]
     AlreadyDriven {
@@ -241,6 +249,7 @@ impl Refusal {
             Self::NotInTable(_) => "not_in_table",
             Self::NotFound { .. } => "not_found",
             Self::IdReused { .. } => "id_reused",
+            Self::KeyReused { .. } => "key_reused",
             Self::AlreadyDriven { .. } => "already_driven",
             Self::Landing { .. } => "landing",
             Self::RunRests { .. } => "run_rests",
@@ -275,6 +284,7 @@ impl Refusal {
             Self::NotInTable(_) => "`toll explain ID` says why it is where it is, and what moves it",
             Self::NotFound { .. } => "`toll runs` and `toll task list` show what there is",
             Self::IdReused { .. } => "give it another id, or none",
+            Self::KeyReused { .. } => "give it another key; `toll status RUN` shows what that one was asked for",
             Self::AlreadyDriven { .. } => "`toll status` shows how far it is; `toll pause` or `toll cancel` ends that",
             Self::Landing { .. } => "wait a moment: `toll status` shows when it has landed",
             Self::RunRests { .. } => "`toll resume` lets a paused run go on",

@@ -49,6 +49,9 @@ struct CommonArgs {
     /// A label of your own for the run; may be given more than once
     #[arg(long, value_name = "K=V", value_parser = label)]
     label: Vec<(String, String)>,
+    /// A name of your own for the run: asked for the same under it again, it is the same run
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// Not supported yet
     #[arg(long, value_name = "USD", hide = true)]
     budget: Option<String>,
@@ -60,13 +63,14 @@ struct CommonArgs {
 impl CommonArgs {
     fn put_into(&self, defaults: &mut Defaults) {
         defaults.labels = self.label.iter().cloned().collect();
+        defaults.key.clone_from(&self.key);
         if self.hold {
             defaults.hold = LandMode::Hold;
         }
     }
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("KEY=VALUE is meant".to_owned()),
@@ -116,7 +120,9 @@ pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, 
     args.common.put_into(&mut defaults);
     let prompts = read_prompts(&plan.prompt_files(), path.parent().unwrap_or(&context.dir));
     let spec = resolve(&project, &plan, &prompts, &defaults).map_err(CliError::problems)?;
-    remark_unfinished(&site, &spec, context)?;
+    if spec.key.is_none() {
+        remark_unfinished(&site, &spec, context)?;
+    }
     let status = execute(&spec, None, &site, context)?;
     let strictness = if args.strict { Strictness::All } else { Strictness::Critical };
     tell(&status, strictness, context)

@@ -5,6 +5,7 @@ use tollhouse::entity::{Entity, Run};
 use tollhouse::report::{RunRow, ShortIds};
 use tollhouse::{Find, Kind, Order, Store};
 
+use super::execute::label;
 use crate::context::Context;
 use crate::document::{Document, Runs};
 use crate::error::{Answer, CliError};
@@ -21,6 +22,9 @@ pub(crate) struct RunsArgs {
     /// Only runs older than this one: where the last page ended
     #[arg(long, value_name = "RUN")]
     after: Option<String>,
+    /// Only runs with this label
+    #[arg(long, value_name = "K=V", value_parser = label)]
+    label: Option<(String, String)>,
 }
 
 pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Result<Answer, CliError> {
@@ -29,7 +33,8 @@ pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Result<Answer, CliE
     if let Some(store) = site.read_ledger()? {
         let after = args.after.as_ref().map(|text| find_one(&store, Kind::Run, text)).transpose()?.map(|run| run.id);
         let limit = Some(args.limit.saturating_add(1));
-        let find = Find { kind: Some(Kind::Run), order: Order::Newest, after, limit, ..Find::default() };
+        let key = args.label.as_ref().map(|(name, value)| (format!("label:{name}"), value.clone()));
+        let find = Find { kind: Some(Kind::Run), order: Order::Newest, after, limit, key, ..Find::default() };
         for record in store.find(&find)? {
             rows.push((&Run::from_record(&record).map_err(tollhouse::ViewError::from)?).into());
         }
@@ -40,13 +45,16 @@ pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Result<Answer, CliE
     let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
     if context.printer.json {
         context.printer.out(&Document::new(Runs { runs: rows, next }).to_json())?;
+    } else if rows.is_empty() && args.label.is_some() {
+        context.printer.note("no run has this label");
     } else if rows.is_empty() {
         context.printer.note("no runs yet: `toll do PROMPT` or `toll run PLAN` makes the first");
     } else {
         let text = show(&rows, &context.printer);
         context.printer.out(&text)?;
         if let Some(next) = next {
-            context.printer.note(&format!("older ones: toll runs --after {next}"));
+            let narrowed = args.label.as_ref().map(|(name, value)| format!(" --label {name}={value}"));
+            context.printer.note(&format!("older ones: toll runs --after {next}{}", narrowed.unwrap_or_default()));
         }
     }
     Ok(Answer::Yes)

@@ -25,6 +25,7 @@ mod hostile_agent;
 mod hostile_repository;
 mod init;
 mod json;
+mod keyed;
 mod killed;
 mod living;
 mod odd_paths;

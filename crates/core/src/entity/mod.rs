@@ -119,6 +119,11 @@ pub trait Entity: Clone + Serialize + DeserializeOwned {
     }
 }
 
+/// The declared keys by which a record with labels is found: `label:NAME`.
+fn label_keys(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (String, String)> {
+    labels.iter().map(|(name, value)| (format!("label:{name}"), value.clone()))
+}
+
 /// A record whose body cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("record {id} cannot be read: {what}")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Entity;
+use super::{Entity, label_keys};
 use crate::id::{Kind, RecordId, RunId};
 use crate::lifecycle::RunState;
 use crate::spec::RunSpec;
@@ -125,6 +125,8 @@ impl Entity for Run {
     }
 
     fn keys(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([("plan".to_owned(), self.spec.plan.clone())])
+        let own = [("plan", Some(&self.spec.plan)), ("key", self.spec.key.as_ref())];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.clone())));
+        own.chain(label_keys(&self.spec.labels)).collect()
     }
 }

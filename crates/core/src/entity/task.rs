@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, ErrorClass};
+use super::{Entity, ErrorClass, label_keys};
 use crate::id::{AttemptId, Kind, PatchId, RecordId, RunId, TaskId};
 use crate::lifecycle::TaskState;
 use crate::spec::TaskSpec;
@@ -163,6 +163,6 @@ impl Entity for Task {
     }
 
     fn keys(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([("name".to_owned(), self.spec.name.clone())])
+        std::iter::once(("name".to_owned(), self.spec.name.clone())).chain(label_keys(&self.spec.labels)).collect()
     }
 }

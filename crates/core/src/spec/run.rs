@@ -156,6 +156,9 @@ pub struct RunSpec {
     pub records: BTreeMap<String, TrackRecord>,
     /// The person's own words on it.
     pub labels: BTreeMap<String, String>,
+    /// The person's own name for it, which no other run of the ledger has: asked for again under it, it is the same run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// A run as it is where plan and configuration say nothing: without a plan, a project or branches.
@@ -184,6 +187,7 @@ impl Default for RunSpec {
             stall_timeout: STALL_TIMEOUT_DEFAULT,
             records: BTreeMap::new(),
             labels: BTreeMap::new(),
+            key: None,
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct Defaults {
     pub hold: LandMode,
     /// A person's own words on the run.
     pub labels: BTreeMap<String, String>,
+    /// A person's own name for the run.
+    pub key: Option<String>,
 }
 
 /// Makes a run of a plan.
@@ -108,6 +110,7 @@ pub(super) fn frame(project: &ProjectSpec, defaults: &Defaults, policy: Vec<Poli
         author: project.author.clone(),
         max_parallel: defaults.max_parallel.unwrap_or(MAX_PARALLEL_DEFAULT).max(1),
         labels: defaults.labels.clone(),
+        key: defaults.key.clone(),
         ..RunSpec::default()
     }
 }

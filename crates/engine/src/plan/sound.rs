@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::limits::TASKS_MAX;
+use tollhouse_core::limits::{KEY_BYTES_MAX, TASKS_MAX};
 use tollhouse_core::spec::RunSpec;
 
 use super::cycle::{cycles, show};
+use crate::secret::redact;
 
 /// Every problem of what a run is asked for, in words; none where it makes sense.
 pub(crate) fn spec_problems(spec: &RunSpec) -> Vec<String> {
@@ -15,6 +16,7 @@ pub(crate) fn spec_problems(spec: &RunSpec) -> Vec<String> {
 
 fn problems_of(spec: &RunSpec, tasks_max: usize) -> Vec<String> {
     let mut problems: Vec<String> = too_many(spec.tasks.len(), tasks_max).into_iter().collect();
+    problems.extend(spec.key.as_deref().and_then(unfit_key));
     let gates = spec.gates.iter().map(|gate| (gate.name.as_str(), gate.needs.as_slice()));
     let gates = Named::read("gate", &gates.collect::<Vec<_>>(), &mut problems);
     let streams = spec.workstreams.iter().map(|one| (one.name.as_str(), one.needs.as_slice()));
@@ -51,6 +53,19 @@ fn problems_of(spec: &RunSpec, tasks_max: usize) -> Vec<String> {
         }
     }
     problems
+}
+
+/// What speaks against a person's own key for a run, if anything.
+fn unfit_key(key: &str) -> Option<String> {
+    let is_fit = !key.is_empty() && key.len() <= KEY_BYTES_MAX && !key.chars().any(char::is_control);
+    // Redacted, two of them could be one.
+    let is_open = redact(key) == key;
+    let what = match (is_fit, is_open) {
+        (true, true) => return None,
+        (false, _) => format!("the key of a run has 1 to {KEY_BYTES_MAX} bytes, and no control character"),
+        (true, false) => "the key of a run is kept as it is, and this one looks like a secret".to_owned(),
+    };
+    Some(what)
 }
 
 /// What speaks against so many tasks in one run, if anything.

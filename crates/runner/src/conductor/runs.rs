@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicBool;
 use tollhouse_core::entity::{Effect, Run};
 use tollhouse_core::lifecycle::RunState;
 use tollhouse_core::spec::RunSpec;
-use tollhouse_core::{Actor, BudgetId, Event, Money, PatchId, RunId};
+use tollhouse_core::{Actor, BudgetId, Event, Kind, Money, PatchId, RunId};
 use tollhouse_engine::report::{RunStatus, run_status};
 use tollhouse_engine::{Command, Engine, EngineError, Legacy, NewPatch, Refusal, Submission, View};
-use tollhouse_state::Store;
+use tollhouse_state::{CommitError, Find, Store};
 
 use super::drive::{Drive, Stopped};
 use super::head::{Head, landing_head};
@@ -93,9 +93,12 @@ impl<'a> Conductor<'a> {
 
     /// Makes a run of what was asked for and drives it until it is over or rests. It takes over what `legacy` says.
     ///
+    /// Where a run has the key of this one, and was asked for the same, that one is the answer: it goes on, if it is not over
+    /// and does not rest.
+    ///
     /// # Errors
     /// The branches are not as they must be, a gate does not pass where work starts from, the ledger fails, or somebody
-    /// interrupts it.
+    /// interrupts it; or the key is that of a run that was asked for something else.
     pub fn run(
         &self,
         spec: &RunSpec,
@@ -104,13 +107,68 @@ impl<'a> Conductor<'a> {
     ) -> Result<RunStatus, RunnerError> {
         let project = self.site.project()?;
         let head = Self::head_for(&project, spec)?;
+        if let Some(known) = self.of_key(spec)? {
+            return self.again(known, spec, watch);
+        }
         let id = RunId::from_parts(clock::now(), clock::random_id_bits());
         let preflight =
             Preflight { site: self.site, store: self.store, person: &self.person, interrupted: self.interrupted };
         preflight.check(spec, &head, &mut |events, view| watch(&Progress { events, view, run: id }))?;
         let started_by = self.person.clone();
         let create = Command::CreateRun { run: id, spec: Box::new(spec.clone()), started_by, legacy };
-        self.begin(id, &project, &head, &create, watch)
+        match self.begin(id, &project, &head, &create, watch) {
+            Err(error) if is_taken(&error) => match self.of_key(spec)? {
+                // Somebody else was quicker.
+                Some(known) => self.again(known, spec, watch),
+                None => Err(error),
+            },
+            begun => begun,
+        }
+    }
+
+    /// The run that has the key of this one.
+    fn of_key(&self, spec: &RunSpec) -> Result<Option<RunId>, RunnerError> {
+        let Some(key) = &spec.key else { return Ok(None) };
+        let key = Some(("key".to_owned(), key.clone()));
+        let found = self.store.find(&Find { kind: Some(Kind::Run), key, limit: Some(1), ..Find::default() })?;
+        Ok(found.first().and_then(|record| record.run))
+    }
+
+    /// What was asked for again under its key: the run as it is, once there is nothing to be done in it.
+    fn again(&self, id: RunId, spec: &RunSpec, watch: &mut dyn FnMut(&Progress<'_>)) -> Result<RunStatus, RunnerError> {
+        let mut engine = Engine::open(self.store, id)?;
+        clock::not_before(engine.newest_at());
+        let not_found = || EngineError::from(Refusal::NotFound { id: id.into() });
+        let run = engine.view().get::<Run>(id).ok_or_else(not_found)?;
+        // How the agents had done was seen when it was made, and by whom it was asked for matters to nobody.
+        let (records, started_by) = (run.spec.records.clone(), run.started_by.clone());
+        let spec = Box::new(RunSpec { records, ..spec.clone() });
+        let key = spec.key.clone().unwrap_or_default();
+        let create = Command::CreateRun { run: id, spec, started_by, legacy: None };
+        let person = Actor::Person(self.person.clone());
+        match super::commit::carry_out(&mut engine, &create, &person, clock::at()) {
+            Err(EngineError::Refused(Refusal::IdReused { .. })) => {
+                return Err(EngineError::from(Refusal::KeyReused { key, id: id.into() }).into());
+            }
+            same => drop(same?),
+        }
+        let run = engine.view().get::<Run>(id).ok_or_else(not_found)?;
+        if run.state.is_finished() && !has_open_effects(engine.view(), id) || run.state == RunState::Paused {
+            let status = run_status(engine.view(), id, clock::now());
+            return Ok(status.ok_or_else(not_found)?);
+        }
+        self.drive(engine, id, watch, &mut |drive| self.start(drive, id))
+    }
+
+    /// Begins a run that was made, where whoever made it did not live to begin it.
+    fn start(&self, drive: &mut Drive<'_>, id: RunId) -> Result<(), RunnerError> {
+        if drive.state() != Some(RunState::Pending) {
+            return Ok(());
+        }
+        let run = drive.engine.view().get::<Run>(id).expect("it was just there");
+        let head = Self::head_for(&self.site.project()?, &run.spec)?;
+        let start = Command::StartRun { run: id, base: head.commit.to_string() };
+        Ok(drive.execute(&start, &Actor::Person(self.person.clone()), clock::at())?)
     }
 
     /// Makes a run of a change that no run made, and drives it until it is over or rests.
@@ -186,15 +244,7 @@ impl<'a> Conductor<'a> {
                     let command = Command::ResumeRun { run: id, reason: reason.to_owned() };
                     Ok(drive.execute(&command, &person, clock::at())?)
                 }
-                // It was made, and whoever made it did not live to begin it.
-                Some(RunState::Pending) => {
-                    let project = self.site.project()?;
-                    let run = drive.engine.view().get::<Run>(id).expect("it was just there");
-                    let head = Self::head_for(&project, &run.spec)?;
-                    let start = Command::StartRun { run: id, base: head.commit.to_string() };
-                    Ok(drive.execute(&start, &person, clock::at())?)
-                }
-                _ => Ok(()),
+                _ => self.start(drive, id),
             }
         })
     }
@@ -268,6 +318,11 @@ impl<'a> Conductor<'a> {
         let status = run_status(drive.engine.view(), id, clock::now());
         status.ok_or_else(|| EngineError::from(Refusal::NotFound { id: id.into() }).into())
     }
+}
+
+/// Whether the key of a run was taken since it was looked for.
+fn is_taken(error: &RunnerError) -> bool {
+    matches!(error, RunnerError::Engine(EngineError::Commit(CommitError::IdReused { .. })))
 }
 
 /// Whether something of a run is still to be done: of one that is over, what a person let in again.
