@@ -99,8 +99,13 @@ pub const OSCILLATION_AT: usize = 3;
 /// After so many stale candidates a patch goes first.
 pub const REBASES_BEFORE_FIRST: u32 = 3;
 
-/// How much of what a program printed is kept, in bytes: the first and the last half of it.
-pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// How much of what a program printed is kept, in bytes: the first and the last half of it. Few test suites print more, and a
+/// hundred programs at once still fit into memory.
+pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
+
+/// How much of what a program printed stands in its record where it ended well, in bytes: enough to see that it did. A record is
+/// written twice, as itself and in its event, and read whenever its run is; what is longer is a file of its own.
+pub const OUTPUT_INLINE_BYTES: usize = 2 * 1024;
 
 /// A patch that touches more files is no change that anybody reviews; it is refused with that reason.
 pub const PATCH_FILES_MAX: usize = 20_000;
@@ -111,5 +116,6 @@ pub const PROMPT_BYTES_MAX: usize = 1 << 20;
 /// How many of the things that a tree cannot hold are told.
 pub const UNREPRESENTABLE_TOLD_MAX: usize = 100;
 
-/// How much of a gate's output goes into the next attempt's feedback, in bytes: its end, where the failure stands.
+/// How much of a gate's output goes into the next attempt's feedback, in bytes: its end, where the failure stands. So much of it
+/// stands in its record where its program did not end well.
 pub const FEEDBACK_BYTES_MAX: usize = 8 * 1024;

@@ -5,6 +5,7 @@
 mod ailment;
 pub mod audit;
 pub mod backup;
+pub mod blobs;
 pub mod clock;
 pub mod conductor;
 pub mod detect;

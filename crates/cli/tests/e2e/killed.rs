@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::blobs::forgotten_content;
 use crate::harness::{Bench, Said, assert_same, run};
 use crate::watching::out_of_money;
 
@@ -48,6 +49,7 @@ case $1 in
   refused) mkdir -p secrets; echo no > secrets/key ;;
 esac
 echo \"$1\" > \"$1.txt\"
+head -c 5000 /dev/zero | tr '\\0' x
 ";
 
 const CONFIG: &str = "\
@@ -151,6 +153,7 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
         }
         Doing::Gc => {
             bench.plan(&plan(&["a"])).toll(RUN);
+            forgotten_content(bench);
             words(&["gc"])
         }
     }
@@ -378,6 +381,9 @@ points! {
     effect_apply: "effect.apply", Doing::Run;
     effect_gate: "effect.gate", Doing::Run;
     effect_land: "effect.land", Doing::Run;
+    blob_put: "blob.put", Doing::Run;
+    blob_place: "blob.place", Doing::Run;
+    blob_take: "blob.take", Doing::Gc;
     git_make_ledger_repo: "git.make_ledger_repo", Doing::Run;
     git_pin: "git.pin", Doing::Run;
     git_unpin: "git.unpin", Doing::Gc;
@@ -395,7 +401,7 @@ points! {
 
 #[test]
 fn every_point_is_tested() {
-    use tollhouse_runner::failpoint::{COMMITS, EFFECTS, GIT_WRITES};
-    let listed: BTreeSet<&str> = [COMMITS, EFFECTS, GIT_WRITES].concat().into_iter().collect();
+    use tollhouse_runner::failpoint::{BLOB_WRITES, COMMITS, EFFECTS, GIT_WRITES};
+    let listed: BTreeSet<&str> = [COMMITS, EFFECTS, BLOB_WRITES, GIT_WRITES].concat().into_iter().collect();
     assert_eq!(TESTED.iter().copied().collect::<BTreeSet<_>>(), listed);
 }

@@ -10,6 +10,7 @@ use tollhouse_engine::{AttemptFacts, NewPatch, Outcome};
 
 use super::desk::Desk;
 use super::{Hands, RunFacts, traceparent};
+use crate::blobs::{Blobs, only_end};
 use crate::conductor::head::head_in_run;
 use crate::environment::Environment;
 use crate::error::RunnerError;
@@ -63,11 +64,14 @@ pub(super) fn spawn(
             return Ok(Outcome::Failed { class, reason });
         }
     };
-    let facts = AttemptFacts {
-        base: Some(head.commit.to_string()),
-        exit: Some(ended.exit),
-        output: Some(ended.output),
-        ..AttemptFacts::default()
+    let facts = AttemptFacts { base: Some(head.commit.to_string()), exit: Some(ended.exit), ..AttemptFacts::default() };
+    let facts = match Blobs::of(hands.site).keep(&ended) {
+        Ok(output) => AttemptFacts { output: Some(output), ..facts },
+        // Its end is told all the same. What is not on record whole did not end well.
+        Err(error) => {
+            let trouble = Some(format!("what it printed cannot be kept: {error}"));
+            return Ok(Outcome::Spawned(AttemptFacts { output: Some(only_end(&ended)), trouble, ..facts }));
+        }
     };
     let read = Reading { repo: &repo, workspace: &workspace, excludes: &excludes, before, base: head.commit };
     Ok(Outcome::Spawned(match read.change(attempt) {
