@@ -22,9 +22,8 @@ pub use tollhouse_engine::simulator;
 pub use tollhouse_engine::{
     Addition, Apply, At, AttemptFacts, Claimant, Command, Decision, Engine, EngineError, Found, GateFacts, Legacy,
     Liveness, NewPatch, Newcomer, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View, ViewError, Viewed,
-    Witness, WorkerSeen, WorkerWish, analysis, blobs_of, decide, fork_of, gates_yet_to_pass, is_known_to_pass,
-    known_cost, leftovers, next_deadline, next_task, patch, plan, policy, report, secret, trace_of, track_records,
-    verify,
+    Witness, WorkerSeen, WorkerWish, analysis, decide, fork_of, gates_yet_to_pass, is_known_to_pass, known_cost,
+    leftovers, next_deadline, next_task, patch, plan, policy, report, secret, trace_of, track_records, verify,
 };
 #[cfg(feature = "testing")]
 pub use tollhouse_state::{Call, Fault, FaultStore, MemoryStore, Mishap, Moment, Told, conformance, conformance_tests};

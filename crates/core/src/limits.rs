@@ -103,9 +103,9 @@ pub const REBASES_BEFORE_FIRST: u32 = 3;
 /// hundred programs at once still fit into memory.
 pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
 
-/// How much of what a program printed stands in its record where it ended well, in bytes: enough to see that it did. A record is
-/// written twice, as itself and in its event, and read whenever its run is; what is longer is a file of its own.
-pub const OUTPUT_INLINE_BYTES: usize = 2 * 1024;
+/// How much of what a program printed stands in its record, in bytes: what the next attempt is told of it. A record is written
+/// twice, as itself and in its event, and read whenever its run is; what is longer is a file of its own.
+pub const OUTPUT_INLINE_BYTES_MAX: usize = FEEDBACK_BYTES_MAX;
 
 /// A patch that touches more files is no change that anybody reviews; it is refused with that reason.
 pub const PATCH_FILES_MAX: usize = 20_000;
@@ -116,6 +116,5 @@ pub const PROMPT_BYTES_MAX: usize = 1 << 20;
 /// How many of the things that a tree cannot hold are told.
 pub const UNREPRESENTABLE_TOLD_MAX: usize = 100;
 
-/// How much of a gate's output goes into the next attempt's feedback, in bytes: its end, where the failure stands. So much of it
-/// stands in its record where its program did not end well.
+/// How much of a gate's output goes into the next attempt's feedback, in bytes: its end, where the failure stands.
 pub const FEEDBACK_BYTES_MAX: usize = 8 * 1024;

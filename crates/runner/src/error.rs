@@ -201,7 +201,7 @@ impl RunnerError {
             Self::TargetRed(_) => Trouble::Refused,
             Self::Git(error) => error.trouble(),
             Self::Backup(problem) => problem.trouble(),
-            Self::Blob(problem) => problem.trouble(),
+            Self::Blob(_) => Trouble::Ledger,
             Self::NoStateHome | Self::Io { .. } | Self::TooMuch { .. } => Trouble::Machine,
             Self::Interrupted | Self::InterruptedBefore => Trouble::Interrupted,
         }

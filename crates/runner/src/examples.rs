@@ -218,15 +218,13 @@ fn digest() -> String {
     "0123456789abcdef".repeat(4)
 }
 
-/// One example of each reason for which a content beside the ledger cannot be read or kept.
+/// One example of each reason for which a content beside the ledger cannot be read.
 pub fn blob_problems() -> Vec<BlobProblem> {
     type E = BlobProblem;
     let file = path("/repo/.git/tollhouse/blobs/01/23456789abcdef");
-    let lock = path("/repo/.git/tollhouse/blobs/lock");
     examples!(E {
         E::Missing { .. } => [E::Missing { digest: digest() }],
-        E::Damaged { .. } => [E::Damaged { digest: digest(), path: file }],
-        E::Busy { .. } => [E::Busy { path: lock }],
+        E::Differs { .. } => [E::Differs { digest: digest(), path: file }],
     })
 }
 

@@ -20,5 +20,6 @@ pub mod handwork;
 pub mod leftovers;
 pub mod own_config;
 pub mod process;
+mod records;
 pub mod site;
 pub mod workspace;

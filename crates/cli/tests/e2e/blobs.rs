@@ -148,7 +148,8 @@ fn gc_takes_away_what_no_record_names() {
     assert_eq!((would["blobs"]["count"].as_u64(), would["blobs"]["bytes"].as_u64()), (Some(1), Some(10)), "{would}");
     assert_eq!(contents(&blobs(&bench)).len(), kept.len() + 1);
     let said = bench.toll(&["gc"]);
-    assert!(said.out.contains("gone   1 content, 10 bytes"), "{said}");
+    let gone = said.out.lines().find(|line| line.contains("1 content, 10 bytes"));
+    assert!(gone.is_some_and(|line| line.starts_with("gone ")), "{said}");
     assert!(said.out.contains(".tmp-blob-x"), "{said}");
     assert_eq!(contents(&blobs(&bench)), kept);
     assert!(!blobs(&bench).join(".tmp-blob-x").exists());
@@ -162,8 +163,10 @@ fn content_that_was_changed_or_is_gone_is_told_and_its_end_is_still_known() {
     let document = bench.toll(&["log", &id, "--output", "--json"]).json();
     let digest = document["blob"].as_str().expect("it is long").to_owned();
     let file = blobs(&bench).join(&digest[..2]).join(&digest[2..]);
-    for code in ["blob_damaged", "blob_missing"] {
-        if code == "blob_damaged" {
+    let sound = bench.toll(&["verify", "--json"]);
+    assert_eq!((sound.code, sound.json()["blobs"].as_u64()), (Some(0), Some(1)), "{sound}");
+    for code in ["blob_differs", "blob_missing"] {
+        if code == "blob_differs" {
             fs::write(&file, "something else").expect("it is ours");
         } else {
             fs::remove_file(&file).expect("it was there");
@@ -174,6 +177,14 @@ fn content_that_was_changed_or_is_gone_is_told_and_its_end_is_still_known() {
         assert!(shown.out.ends_with("line 39999 of what is printed\n") && shown.err.contains(&digest), "{}", shown.err);
         let said = bench.toll(&["backup", FILE, "--json"]);
         assert_eq!((said.code, said.error()["code"].as_str()), (Some(6), Some("ledger_damaged")), "{said}");
+        let found = bench.toll(&["verify", "--json"]);
+        let findings = found.json()["findings"].clone();
+        assert_eq!((found.code, findings.as_array().map(Vec::len)), (Some(1), Some(1)), "{found}");
+        assert_eq!((findings[0]["code"].as_str(), findings[0]["place"].as_str()), (Some(code), Some(digest.as_str())));
+        // The same was printed before a landing and after it; one of those who name it is told.
+        let naming = findings[0]["what"].as_str().and_then(|what| what.split_once(' ')).expect("it says who").0;
+        let shown = bench.toll(&["gate", "show", naming, "--json"]).json();
+        assert_eq!(shown["end"]["output"]["blob"].as_str(), Some(digest.as_str()), "{found}");
     }
 }
 
@@ -206,11 +217,11 @@ fn full_disk_leaves_no_half_of_what_was_printed() {
     let bench = Bench::new();
     let disk = bench.around().join("disk");
     let Some(disk_of) = SmallDisk::mount(&disk, "4m") else { return };
-    let gate = "head -c 3500000 /dev/zero | tr '\\0' x\n";
+    let gate = "head -c 4100000 /dev/zero | tr '\\0' x\n";
     bench.write("check.sh", gate).config(GATE).commit("Print");
     let ledger = disk.join("ledger.db");
     let toll = |args: &[&str]| run(bench.command(args).env("TOLLHOUSE_LEDGER", &ledger));
-    let said = toll(&["gate", "run", "check"]);
+    let said = toll(&["gate", "run", "check", "--json"]);
     assert_ne!(said.code, Some(0), "{said}");
     assert!(said.out.contains("No space left"), "{said}");
     assert_eq!(contents(&disk.join("ledger.db.blobs")), Vec::<PathBuf>::new());
@@ -218,4 +229,19 @@ fn full_disk_leaves_no_half_of_what_was_printed() {
     let said = toll(&["gate", "run", "check"]);
     assert_eq!(said.code, Some(0), "{said}");
     assert_eq!(contents(&disk.join("ledger.db.blobs")).len(), 1);
+}
+
+#[test]
+fn attempt_whose_output_cannot_be_kept_fails_with_the_reason_and_its_change_is_evidence() {
+    let bench = Bench::new();
+    bench.write(".git/tollhouse/blobs", "in the way");
+    bench.agent(&format!("echo x > x.txt\n{LONG}")).plan(&tasks(&["one"]));
+    let said = bench.toll(&["run", "../plan.toml"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    let explained = bench.toll(&["explain", "one"]);
+    assert!(explained.out.contains("what it printed cannot be kept"), "{explained}");
+    let end = bench.toll(&["log", "one", "--output"]).out;
+    assert!(end.trim_end().ends_with("line 39999 of what is printed"), "{end}");
+    let patches = bench.toll(&["patch", "list", "--json"]).json();
+    assert_eq!(patches["patches"].as_array().map(Vec::len), Some(1), "{patches}");
 }

@@ -49,7 +49,7 @@ case $1 in
   refused) mkdir -p secrets; echo no > secrets/key ;;
 esac
 echo \"$1\" > \"$1.txt\"
-head -c 5000 /dev/zero | tr '\\0' x
+head -c 9000 /dev/zero | tr '\\0' x
 ";
 
 const CONFIG: &str = "\

@@ -86,7 +86,7 @@ pub fn backup(site: &Site, store: &SqliteStore, to: &Path, interrupted: &AtomicB
 /// A content, if it is what the ledger says.
 fn content_of(site: &Site, blob: &str) -> Result<Vec<u8>, RunnerError> {
     Blobs::of(site).get(blob).map_err(|error| match error {
-        RunnerError::Blob(problem @ (BlobProblem::Missing { .. } | BlobProblem::Damaged { .. })) => {
+        RunnerError::Blob(problem @ (BlobProblem::Missing { .. } | BlobProblem::Differs { .. })) => {
             BackupProblem::Damaged { what: problem.to_string() }.into()
         }
         error => error,

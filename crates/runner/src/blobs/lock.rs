@@ -4,24 +4,15 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use rustix::io::retry_on_intr;
 
-use super::BlobProblem;
 use super::store::io_error;
 use crate::error::RunnerError;
 
 /// The file whose lock it is. It is never removed. Where it is, the folder's own name is on disk.
 const FILE: &str = "lock";
-
-/// It is held for a few writes; whoever holds it for longer was stopped.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// How often it is tried.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// How it is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +30,8 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock. A folder that is not there yet is made.
+    /// Waits for the lock, which nobody holds for longer than it takes to write one content or to take one away. A folder that
+    /// is not there yet is made.
     pub(super) fn take(dir: &Path, hold: Hold) -> Result<Self, RunnerError> {
         let path = dir.join(FILE);
         let file = match File::open(&path) {
@@ -47,18 +39,11 @@ impl Lock {
             opened => opened.map_err(|source| io_error("read", &path, source))?,
         };
         let operation = match hold {
-            Hold::Shared => FlockOperation::NonBlockingLockShared,
-            Hold::Alone => FlockOperation::NonBlockingLockExclusive,
+            Hold::Shared => FlockOperation::LockShared,
+            Hold::Alone => FlockOperation::LockExclusive,
         };
-        let began = Instant::now();
-        loop {
-            match flock(&file, operation) {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(Errno::WOULDBLOCK | Errno::INTR) if began.elapsed() < PATIENCE => thread::sleep(LOOK),
-                Err(Errno::WOULDBLOCK) => return Err(BlobProblem::Busy { path }.into()),
-                Err(error) => return Err(io_error("lock", &path, error.into())),
-            }
-        }
+        retry_on_intr(|| flock(&file, operation)).map_err(|error| io_error("lock", &path, error.into()))?;
+        Ok(Self { _file: file })
     }
 }
 

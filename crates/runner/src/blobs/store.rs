@@ -52,7 +52,7 @@ impl Blobs {
     /// away, so that there is time to commit what names it. One that is there already is not written again.
     ///
     /// # Errors
-    /// The machine fails: then nothing half-written is under the content's name. [`BlobProblem::Busy`].
+    /// The machine fails: then nothing half-written is under the content's name.
     pub fn put(&self, content: &[u8]) -> Result<String, RunnerError> {
         let digest = written(Sha256::digest(content).as_slice());
         around("blob.put", || self.write(&digest, content))?;
@@ -82,7 +82,7 @@ impl Blobs {
     /// A content.
     ///
     /// # Errors
-    /// [`BlobProblem::Missing`], [`BlobProblem::Damaged`], or the machine fails.
+    /// [`BlobProblem::Missing`], [`BlobProblem::Differs`], or the machine fails.
     pub fn get(&self, digest: &str) -> Result<Vec<u8>, RunnerError> {
         let mut content = Vec::new();
         self.read(digest, |piece| content.extend_from_slice(piece))?;
@@ -108,6 +108,10 @@ impl Blobs {
             io::ErrorKind::NotFound => missing().into(),
             _ => io_error("read", &path, source),
         };
+        // Of what is no file, reading may never end.
+        if !path.symlink_metadata().map_err(failed)?.is_file() {
+            return Err(BlobProblem::Differs { digest: digest.to_owned(), path }.into());
+        }
         let mut file = File::open(&path).map_err(failed)?;
         let (mut hash, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
         loop {
@@ -124,7 +128,7 @@ impl Blobs {
         if written(hash.finalize().as_slice()) == digest {
             return Ok(());
         }
-        Err(BlobProblem::Damaged { digest: digest.to_owned(), path }.into())
+        Err(BlobProblem::Differs { digest: digest.to_owned(), path }.into())
     }
 
     /// Where a content is, or would be.
@@ -141,8 +145,11 @@ pub(super) fn is_digest(name: &str) -> bool {
 
 /// Whether a file is there and holds this; what was damaged is written again.
 fn holds(path: &Path, content: &[u8]) -> Result<bool, RunnerError> {
-    match fs::read(path) {
-        Ok(found) => Ok(found == content),
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_file() && metadata.len() == content.len() as u64 => {
+            Ok(fs::read(path).map_err(|source| io_error("read", path, source))? == content)
+        }
+        Ok(_) => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(io_error("read", path, source)),
     }

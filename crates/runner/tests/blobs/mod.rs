@@ -185,7 +185,7 @@ fn content_that_was_changed_is_told_from_one_that_is_not_there() {
     for damaged in [&b"as it is."[..], b"as it", b""] {
         fs::write(bench.file(&digest), damaged).expect("it can be written");
         let error = bench.blobs.get(&digest).expect_err("it is something else");
-        assert_eq!((error.code(), error.trouble()), ("blob_damaged", Trouble::Ledger));
+        assert_eq!((error.code(), error.trouble()), ("blob_differs", Trouble::Ledger));
     }
     fs::remove_file(bench.file(&digest)).expect("it was there");
     assert_eq!(bench.blobs.get(&digest).expect_err("it is not there").code(), "blob_missing");
@@ -311,11 +311,55 @@ fn verification_finds_what_is_missing_and_what_differs() {
     fs::remove_file(bench.file(&digests[1])).expect("it was there");
     fs::write(bench.file(&digests[2]), "other").expect("it can be written");
     let mut verified = Verified::default();
-    verify_blobs(&store, &bench.blobs, &mut verified).expect("all can be read");
+    let count = verify_blobs(&store, &bench.blobs, &mut verified).expect("all can be read");
+    assert_eq!(count, 5);
     let found: Vec<_> = verified.findings.iter().map(|found| (found.code, found.place.as_str())).collect();
     let missing = FindingCode::BlobMissing;
     let expected =
         [(missing, digests[1].as_str()), (FindingCode::BlobDiffers, digests[2].as_str()), (missing, "../../secret")];
     assert_eq!(found, expected);
     assert!(verified.findings[0].what.starts_with("gate_"), "{:?}", verified.findings[0]);
+}
+
+/// What `verify` finds of the one content that a ledger names.
+fn found(store: &MemoryStore, blobs: &Blobs) -> Option<(FindingCode, String, String)> {
+    let mut verified = Verified::default();
+    verify_blobs(store, blobs, &mut verified).expect("all can be read");
+    assert!(verified.findings.len() <= 1, "{verified:?}");
+    verified.findings.pop().map(|finding| (finding.code, finding.place, finding.what))
+}
+
+#[test]
+fn every_changed_byte_and_every_cut_of_a_content_is_found_with_the_record_that_names_it() {
+    let (bench, store) = (Bench::new(), MemoryStore::new());
+    let whole: Vec<u8> = (0..=255).collect();
+    let digest = bench.blobs.put(&whole).expect("it can be kept");
+    let (file, record) = (bench.file(&digest), naming(7, None).id.to_string());
+    name(&store, 7, Some(&digest), 1);
+    let is_found = |code: FindingCode| {
+        let (found_code, place, what) = found(&store, &bench.blobs).expect("something was changed");
+        assert_eq!((found_code, &place), (code, &digest), "{what}");
+        assert!(what.starts_with(&record), "{what}");
+    };
+    for at in 0..whole.len() {
+        for by in [1, 0x80, 0xff] {
+            let mut changed = whole.clone();
+            changed[at] ^= by;
+            fs::write(&file, &changed).expect("it can be written");
+            is_found(FindingCode::BlobDiffers);
+        }
+        fs::write(&file, &whole[..at]).expect("it can be written");
+        is_found(FindingCode::BlobDiffers);
+    }
+    fs::write(&file, [&whole[..], b"x"].concat()).expect("it can be written");
+    is_found(FindingCode::BlobDiffers);
+    fs::remove_file(&file).expect("it was there");
+    is_found(FindingCode::BlobMissing);
+    // What is no file is not read: of a pipe, that would never end.
+    let pipe = std::process::Command::new("mkfifo").arg(&file).status().expect("it runs");
+    assert!(pipe.success());
+    is_found(FindingCode::BlobDiffers);
+    fs::remove_file(&file).expect("it was there");
+    fs::write(&file, &whole).expect("it can be written");
+    assert_eq!(found(&store, &bench.blobs), None);
 }

@@ -141,7 +141,7 @@ fn judge(
                 How::Killed => Some("it was stopped".to_owned()),
             };
             let exit = Some(ended.exit);
-            Ok(GateFacts { exit, output: Some(Blobs::of(site).keep(&ended)?), trouble })
+            Ok(GateFacts { exit, output: Some(Blobs::of(site).keep(&ended.output)?), trouble })
         }
     }
 }
