@@ -160,6 +160,7 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
     }
     if let Some(trouble) = &facts.trouble {
         let reason = with_tail(trouble, facts.output.as_ref());
+        drop_evidence(draft, patch, "its attempt did not end well")?;
         return attempt_failed(draft, id, end, (class_of(facts), &reason), Some(facts));
     }
     match facts.exit {

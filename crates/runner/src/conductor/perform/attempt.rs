@@ -64,14 +64,17 @@ pub(super) fn spawn(
             return Ok(Outcome::Failed { class, reason });
         }
     };
-    let facts = AttemptFacts { base: Some(head.commit.to_string()), exit: Some(ended.exit), ..AttemptFacts::default() };
-    let facts = match Blobs::of(hands.site).keep(&ended) {
-        Ok(output) => AttemptFacts { output: Some(output), ..facts },
+    let (output, trouble) = match Blobs::of(hands.site).keep(&ended.output) {
+        Ok(output) => (output, None),
         // Its end is told all the same. What is not on record whole did not end well.
-        Err(error) => {
-            let trouble = Some(format!("what it printed cannot be kept: {error}"));
-            return Ok(Outcome::Spawned(AttemptFacts { output: Some(only_end(&ended)), trouble, ..facts }));
-        }
+        Err(error) => (only_end(&ended.output), Some(format!("what it printed cannot be kept: {error}"))),
+    };
+    let facts = AttemptFacts {
+        base: Some(head.commit.to_string()),
+        exit: Some(ended.exit),
+        output: Some(output),
+        trouble,
+        ..AttemptFacts::default()
     };
     let read = Reading { repo: &repo, workspace: &workspace, excludes: &excludes, before, base: head.commit };
     Ok(Outcome::Spawned(match read.change(attempt) {
