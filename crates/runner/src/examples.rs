@@ -210,7 +210,7 @@ pub fn backup_problems() -> Vec<BackupProblem> {
         E::Damaged { .. } => [E::Damaged { what: text("the text of patch_0 is not there") }],
         E::NotABackup { .. } => [E::NotABackup { path: file(), what: text("it is no tar file") }],
         E::Corrupt { .. } => [E::Corrupt { path: file(), what: text("ledger.db has another hash") }],
-        E::Newer { .. } => [E::Newer { path: file(), found: 2, known: 1 }],
+        E::Newer { .. } => [E::Newer { path: file(), found: 3, known: 2 }],
     })
 }
 

@@ -11,7 +11,7 @@ use crate::document::Document;
 use crate::error::{Answer, CliError};
 use crate::printer::Look;
 
-/// Show that the ledger was not edited: hash chains, records, what was printed, what landed
+/// Show that the ledger was not edited: hash chains, records, what landed
 ///
 /// Hashes all of history anew, folds each record from its events and compares it with what is stored, hashes what agents and
 /// gates printed where it lies beside the ledger, and compares what landed with the ledger. Changes nothing; others may go on
