@@ -13,7 +13,7 @@ const FILE: &str = "../ledger.tar";
 const LONG: &str = "i=0; while [ $i -lt 40000 ]; do echo \"line $i of what is printed\"; i=$((i + 1)); done\n";
 
 fn long() -> String {
-    (0..40_000).map(|number| format!("line {number} of what is printed\n")).collect()
+    (0..40_000).map(|number| format!("line {number} of what is printed\n")).collect::<Vec<_>>().concat()
 }
 
 /// A project whose gate has printed much.
@@ -46,7 +46,7 @@ fn contents(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn make_old(path: &Path) {
-    let then = SystemTime::now() - Duration::from_secs(2 * 60 * 60);
+    let then = SystemTime::now() - Duration::from_hours(2);
     File::open(path).and_then(|file| file.set_modified(then)).expect("it is ours");
 }
 
@@ -130,7 +130,9 @@ fn backup_with_a_content_that_is_not_what_its_name_says_is_refused() {
 fn gc_keeps_what_a_record_names_however_old_it_is() {
     let bench = printed();
     let id = gate_run(&bench);
-    contents(&blobs(&bench)).iter().for_each(|path| make_old(path));
+    for path in contents(&blobs(&bench)) {
+        make_old(&path);
+    }
     let said = bench.toll(&["gc", "--json"]);
     assert_eq!((said.code, said.json()["blobs"]["count"].as_u64()), (Some(0), Some(0)), "{said}");
     assert!(bench.toll(&["log", &id, "--output"]).out == long());

@@ -195,6 +195,8 @@ pub(crate) fn survives(doing: Doing, point: &str) {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let before = bench.of_the_person();
     killed(&bench, &args, point);
+    let found = bench.toll(&["verify"]);
+    assert!(matches!(found.code, Some(0 | 4)), "what it names is there, wherever it was killed: {found}");
     go_on(&bench, &args);
     let status = match doing {
         Doing::Checkout => {

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn of_more_the_record_has_the_end_and_all_of_it_is_found_again() {
         let (_scratch, blobs) = blobs();
-        let text: String = (0..10_000).map(|number| format!("line {number}\n")).collect();
+        let text = (0..10_000).map(|number| format!("line {number}\n")).collect::<Vec<_>>().concat();
         let kept = blobs.keep(&printed(&text)).unwrap();
         let length = kept.text.len();
         assert!(length <= OUTPUT_INLINE_BYTES_MAX && length > OUTPUT_INLINE_BYTES_MAX * 3 / 4, "{length}");

@@ -63,7 +63,9 @@ pub fn sweep<S: Store + ?Sized>(store: &S, blobs: &Blobs, how: Sweep) -> Result<
         }
         each_naming(store, Err, |record| {
             let named = blobs_of(record).map_err(|error| EngineError::from(ViewError::from(error)))?;
-            named.iter().for_each(|digest| drop(found.remove(digest)));
+            for digest in named {
+                found.remove(&digest);
+            }
             Ok(())
         })?;
         for (digest, old) in std::mem::take(&mut found) {
@@ -127,4 +129,23 @@ fn take(blobs: &Blobs, digest: &str, old: &Old, swept: &mut Swept) -> Result<boo
 fn is_old(changed: SystemTime) -> bool {
     let age = SystemTime::now().duration_since(changed).unwrap_or(Duration::ZERO);
     fate_of(Owner::Nobody { age: Span::from_secs(age.as_secs()) }).0 == Fate::Goes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_again_since_it_was_looked_at_stays() {
+        let scratch = tempfile::tempdir().unwrap();
+        let blobs = Blobs::at(scratch.path());
+        let digest = blobs.put(b"unnamed").unwrap();
+        let now = blobs.path(&digest).metadata().unwrap().modified().unwrap();
+        let mut swept = Swept::default();
+        let looked_at = |changed| Old { changed, bytes: 7 };
+        assert!(!take(&blobs, &digest, &looked_at(now - Duration::from_hours(2)), &mut swept).unwrap());
+        blobs.check(&digest).unwrap();
+        assert!(take(&blobs, &digest, &looked_at(now), &mut swept).unwrap());
+        blobs.check(&digest).unwrap_err();
+    }
 }
