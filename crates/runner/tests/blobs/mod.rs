@@ -291,7 +291,9 @@ fn what_is_about_to_be_named_is_never_taken_away() {
         let kept: Vec<_> = puts.into_iter().map(thread::ScopedJoinHandle::join).collect();
         done.store(true, Ordering::Relaxed);
         let taken: u64 = sweeps.into_iter().map(|sweep| sweep.join().expect("no panic")).sum();
-        kept.into_iter().for_each(|kept| kept.expect("what is named is there"));
+        for kept in kept {
+            kept.expect("what is named is there");
+        }
         taken
     });
     assert!(taken > 0, "nothing was ever taken away, so nothing was tried");
