@@ -33,7 +33,7 @@ pub use tollhouse_state::{SqliteSnapshot, SqliteStore};
 
 #[cfg(feature = "runner")]
 pub use tollhouse_runner::{
-    audit, backup, clock,
+    audit, backup, blobs, clock,
     conductor::{Conductor, DoneByHand, GatesByHand, HandedIn, Progress, carry_out, landing_head, look_at_conductor},
     detect, doctor,
     error::{RedTarget, RunnerError, Trouble},

@@ -102,8 +102,13 @@ pub const OSCILLATION_AT: usize = 3;
 /// After so many stale candidates a patch goes first.
 pub const REBASES_BEFORE_FIRST: u32 = 3;
 
-/// How much of what a program printed is kept, in bytes: the first and the last half of it.
-pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// How much of what a program printed is kept, in bytes: the first and the last half of it. Few test suites print more, and a
+/// hundred programs at once still fit into memory.
+pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
+
+/// How much of what a program printed stands in its record, in bytes: what the next attempt is told of it. A record is written
+/// twice, as itself and in its event, and read whenever its run is; what is longer is a file of its own.
+pub const OUTPUT_INLINE_BYTES_MAX: usize = FEEDBACK_BYTES_MAX;
 
 /// A patch that touches more files is no change that anybody reviews; it is refused with that reason.
 pub const PATCH_FILES_MAX: usize = 20_000;

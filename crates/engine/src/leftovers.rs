@@ -25,6 +25,8 @@ pub enum LeftoverKind {
     Lock,
     /// A file that was on its way to another name.
     Scratch,
+    /// A content beside the ledger that no record names.
+    Blob,
 }
 
 /// Whose it is, as far as the ledger knows.

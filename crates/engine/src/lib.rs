@@ -67,6 +67,7 @@
 
 pub mod analysis;
 mod apply;
+mod blobs;
 mod command;
 mod decide;
 mod engine;
@@ -94,6 +95,7 @@ mod view;
 mod workstream;
 
 pub use apply::Apply;
+pub use blobs::{blobs_of, names_blobs};
 pub use command::{
     Addition, At, Claimant, Command, Legacy, Liveness, Newcomer, PatchWish, Seen, Submission, TaskWish, Witness,
     WorkerSeen, WorkerWish, WorkstreamWish,

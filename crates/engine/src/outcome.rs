@@ -105,7 +105,7 @@ pub struct AttemptFacts {
     pub output: Option<Output>,
     /// What it changed; none where nothing changed.
     pub change: Option<NewPatch>,
-    /// Why what it changed cannot be read, where it cannot.
+    /// Why what it changed cannot be read, or what it printed not be kept, where that is so: then it did not end well.
     pub trouble: Option<String>,
     /// What it cost; absent where nothing is known of that.
     pub cost: Option<Cost>,

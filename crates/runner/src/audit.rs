@@ -1,4 +1,5 @@
-//! `toll verify`: history, records, and what landed. The engine hashes and folds; what is in git is looked at here.
+//! `toll verify`: history, records, the contents beside the ledger, and what landed. The engine hashes and folds; what is in
+//! files and in git is looked at here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,20 +7,21 @@ use tollhouse_core::entity::{Entity, Patch, Run};
 use tollhouse_core::lifecycle::PatchState;
 use tollhouse_core::{Kind, PatchId, Record, RunId};
 use tollhouse_engine::verify::{self, Anchor, Finding, FindingCode, Verified, verify_anchor};
-use tollhouse_state::{Find, SqliteStore, Store, StoreError};
+use tollhouse_state::{SqliteStore, Store, StoreError};
 
+use crate::blobs::{Blobs, verify_blobs};
 use crate::error::RunnerError;
 use crate::git::{CommitFacts, LEDGER_TRAILER, Oid, PATCH_TRAILER, Project, RUN_TRAILER, trailer};
+use crate::records::each_record;
 use crate::site::Site;
-
-/// How many records are read at a time.
-const PAGE: u32 = 256;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audit {
     /// Of history and the records.
     pub ledger: Verified,
+    /// How many contents beside the ledger were looked at, of those that records name.
+    pub blobs: u64,
     /// How many commits that landed were compared with the ledger.
     pub landed: u64,
     /// How many commits on the same branches were landed with another ledger, or with one that this one took the place of.
@@ -27,7 +29,7 @@ pub struct Audit {
 }
 
 /// Verifies a ledger as its newest commit left it, whatever is committed and lands meanwhile: the events after a position (0:
-/// all), the records that they made, the file, and what landed.
+/// all), the records that they made, the file, every content that a record names, and what landed.
 ///
 /// # Errors
 /// The ledger or the repository cannot be read at all. What is damaged in the ledger is a finding.
@@ -36,12 +38,13 @@ pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, Runn
     // Before the ledger: what is on the branches by now is in it, and what lands from now on need not be.
     let tips = tips(&project, store)?;
     let snapshot = store.snapshot()?;
-    let mut audit = Audit { ledger: verify::verify(&snapshot, since)?, landed: 0, foreign: 0 };
+    let mut audit = Audit { ledger: verify::verify(&snapshot, since)?, blobs: 0, landed: 0, foreign: 0 };
     match store.check() {
         Ok(()) => {}
         Err(StoreError::Damaged { place, what }) => audit.ledger.find(FindingCode::Pages, place, what),
         Err(error) => return Err(error.into()),
     }
+    audit.blobs = verify_blobs(&snapshot, &Blobs::of(site), &mut audit.ledger)?;
     let ledger = verify::ledger_name(&snapshot)?;
     let (found, seen) = (BTreeMap::new(), BTreeSet::new());
     let mut landings = Landings { store: &snapshot, project: &project, ledger, audit, found, seen };
@@ -192,26 +195,15 @@ impl<S: Store> Landings<'_, S> {
     }
 }
 
-/// Every record of a kind that can be read, a page at a time. That others cannot is found where records are compared.
+/// Every record of a kind that can be read. That others cannot is found where records are compared.
 fn each<S: Store>(store: &S, kind: Kind, mut take: impl FnMut(&Record)) -> Result<(), RunnerError> {
-    let mut find = Find { kind: Some(kind), limit: Some(PAGE), ..Find::default() };
-    loop {
-        match store.find(&find) {
-            Ok(records) => {
-                let Some(last) = records.last().map(|record| record.id) else { return Ok(()) };
-                (find.after, find.limit) = (Some(last), Some(PAGE));
-                records.iter().for_each(&mut take);
-            }
-            // Somewhere on the page: ever smaller ones lead to it.
-            Err(StoreError::Damaged { .. }) if find.limit > Some(1) => find.limit = find.limit.map(|limit| limit / 2),
-            Err(StoreError::Damaged { place, .. }) => {
-                let id = place.strip_prefix("record ").and_then(|text| text.parse().ok());
-                match id.filter(|id| find.after != Some(*id)) {
-                    Some(id) => (find.after, find.limit) = (Some(id), Some(PAGE)),
-                    None => return Ok(()),
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    each_record(
+        store,
+        kind,
+        |_| Ok(()),
+        |record| {
+            take(record);
+            Ok(())
+        },
+    )
 }

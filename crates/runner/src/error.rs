@@ -10,6 +10,7 @@ use tollhouse_state::{CommitError, StoreError};
 
 use crate::ailment::Ailment;
 use crate::backup::BackupProblem;
+use crate::blobs::BlobProblem;
 use crate::git::GitError;
 
 /// What kind of trouble an error is: the doors turn it into an exit status or an exception class.
@@ -49,6 +50,9 @@ pub enum RunnerError {
     /// A backup.
     #[error(transparent)]
     Backup(#[from] BackupProblem),
+    /// A content beside the ledger.
+    #[error(transparent)]
+    Blob(#[from] BlobProblem),
     /// Neither `XDG_STATE_HOME` nor `HOME` says where workspaces may be made.
     #[error("neither XDG_STATE_HOME nor HOME says where workspaces may be made")]
     NoStateHome,
@@ -197,6 +201,7 @@ impl RunnerError {
             Self::TargetRed(_) => Trouble::Refused,
             Self::Git(error) => error.trouble(),
             Self::Backup(problem) => problem.trouble(),
+            Self::Blob(_) => Trouble::Ledger,
             Self::NoStateHome | Self::Io { .. } | Self::TooMuch { .. } => Trouble::Machine,
             Self::Interrupted | Self::InterruptedBefore => Trouble::Interrupted,
         }
@@ -209,6 +214,7 @@ impl RunnerError {
             Self::Store(error) => error.code(),
             Self::Git(error) => error.code(),
             Self::Backup(problem) => problem.code(),
+            Self::Blob(problem) => problem.code(),
             Self::NoStateHome => "no_state_home",
             Self::NoTarget { .. } => "no_target",
             Self::CheckedOut { .. } => "checked_out",
@@ -234,6 +240,7 @@ impl RunnerError {
             Self::InterruptedBefore => "nothing was begun; say it again".to_owned(),
             Self::Git(error) => error.hint(),
             Self::Backup(problem) => problem.hint().to_owned(),
+            Self::Blob(problem) => problem.hint().to_owned(),
             Self::Io { source, .. } => Ailment::of_io(source)
                 .map_or("see what is there; `toll doctor` looks at the folders that are used", Ailment::hint)
                 .to_owned(),

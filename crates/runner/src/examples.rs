@@ -10,6 +10,7 @@ use tollhouse_engine::patch::PatchProblem;
 use tollhouse_state::StoreError;
 
 use crate::backup::BackupProblem;
+use crate::blobs::BlobProblem;
 use crate::error::{RedTarget, RunnerError};
 use crate::git::{
     CheckoutProblem, Conflict, DiffProblem, GitError, LandProblem, LedgerRepoProblem, ProjectProblem, SnapshotProblem,
@@ -38,8 +39,8 @@ fn oid(digit: char) -> Oid {
     Oid::from_str(&digit.to_string().repeat(40)).expect("forty hexadecimal digits are an id")
 }
 
-/// One example of each error of the runner; those of git and of backups are among them, those of the engine and the ledger are
-/// the examples of their crates.
+/// One example of each error of the runner; those of git, of backups and of contents are among them, those of the
+/// engine and the ledger are the examples of their crates.
 pub fn runner_errors() -> Vec<RunnerError> {
     type E = RunnerError;
     let (at, branch, land_on) = (Timestamp::from_micros(0), || text("toll/main"), text("toll/main"));
@@ -56,6 +57,7 @@ pub fn runner_errors() -> Vec<RunnerError> {
         E::Store(_) => [E::Store(StoreError::Busy { op: "read" })],
         E::Git(_) => [E::Git(GitError::Git(odd()))],
         E::Backup(_) => [E::Backup(BackupProblem::Damaged { what: text("the text of patch_0 is not there") })],
+        E::Blob(_) => [E::Blob(BlobProblem::Missing { digest: digest() })],
         E::NoStateHome => [E::NoStateHome],
         E::NoTarget { .. } => [E::NoTarget { branch: text("main") }],
         E::CheckedOut { .. } => [E::CheckedOut { branch: branch(), worktree: path("/repo") }],
@@ -78,6 +80,7 @@ pub fn runner_errors() -> Vec<RunnerError> {
     });
     examples.extend(git_errors().into_iter().map(E::Git));
     examples.extend(backup_problems().into_iter().map(E::Backup));
+    examples.extend(blob_problems().into_iter().map(E::Blob));
     examples
 }
 
@@ -207,7 +210,21 @@ pub fn backup_problems() -> Vec<BackupProblem> {
         E::Damaged { .. } => [E::Damaged { what: text("the text of patch_0 is not there") }],
         E::NotABackup { .. } => [E::NotABackup { path: file(), what: text("it is no tar file") }],
         E::Corrupt { .. } => [E::Corrupt { path: file(), what: text("ledger.db has another hash") }],
-        E::Newer { .. } => [E::Newer { path: file(), found: 2, known: 1 }],
+        E::Newer { .. } => [E::Newer { path: file(), found: 3, known: 2 }],
+    })
+}
+
+fn digest() -> String {
+    "0123456789abcdef".repeat(4)
+}
+
+/// One example of each reason for which a content beside the ledger cannot be read.
+pub fn blob_problems() -> Vec<BlobProblem> {
+    type E = BlobProblem;
+    let file = path("/repo/.git/tollhouse/blobs/01/23456789abcdef");
+    examples!(E {
+        E::Missing { .. } => [E::Missing { digest: digest() }],
+        E::Differs { .. } => [E::Differs { digest: digest(), path: file }],
     })
 }
 

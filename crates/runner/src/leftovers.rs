@@ -276,7 +276,8 @@ impl Search<'_> {
             let owner = Owner::Nobody { age: age(path) };
             self.add(LeftoverKind::Scratch, path.display().to_string(), owner, Hold::Folder(path.clone()));
         }
-        for path in files_below(&self.site.repo).into_iter().chain(beside) {
+        let kept = children(&self.site.blobs).into_iter();
+        for path in files_below(&self.site.repo).into_iter().chain(beside).chain(kept) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let is_scratch = [".tmp", "tmp_obj", "tmp_pack", ".toll-"].iter().any(|start| name.starts_with(start));
             if is_scratch && path.is_file() {

@@ -5,6 +5,7 @@
 mod ailment;
 pub mod audit;
 pub mod backup;
+pub mod blobs;
 pub mod clock;
 pub mod conductor;
 pub mod detect;
@@ -19,5 +20,6 @@ pub mod handwork;
 pub mod leftovers;
 pub mod own_config;
 pub mod process;
+mod records;
 pub mod site;
 pub mod workspace;

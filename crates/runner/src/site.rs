@@ -29,6 +29,8 @@ pub struct Site {
     pub ledger: PathBuf,
     /// The ledger's own repository.
     pub repo: PathBuf,
+    /// The folder of the contents that the ledger names.
+    pub blobs: PathBuf,
     /// Where workspaces and gate checkouts are made.
     pub workspaces: PathBuf,
     /// How durable what is written to the ledger is. Whoever discovers a site takes it from the configuration.
@@ -46,10 +48,11 @@ impl Site {
         let own = common_dir.join(LEDGER_DIR);
         let usual = own.join("ledger.db");
         let ledger = place_of(ledger.unwrap_or(&usual))?;
-        let repo = if ledger == usual { own.join("repo.git") } else { beside(&ledger) };
+        let place = |name: &str| if ledger == usual { own.join(name) } else { beside(&ledger, name) };
+        let (repo, blobs) = (place("repo.git"), place("blobs"));
         let workspaces = state_home()?.join("tollhouse").join(folder_name(&common_dir));
         let (root, durability) = (project.root().to_owned(), Durability::default());
-        Ok(Self { root, common_dir, ledger, repo, workspaces, durability })
+        Ok(Self { root, common_dir, ledger, repo, blobs, workspaces, durability })
     }
 
     /// The maintainer's repository.
@@ -173,11 +176,12 @@ fn place_of(ledger: &Path) -> Result<PathBuf, RunnerError> {
     }
 }
 
-/// The repository that goes with a ledger of another name: named after it, so that two ledgers never share one.
-fn beside(ledger: &Path) -> PathBuf {
-    let mut name = ledger.file_name().unwrap_or_default().to_owned();
-    name.push(".repo.git");
-    ledger.with_file_name(name)
+/// What goes with a ledger of another name: named after it, so that two ledgers never share one.
+fn beside(ledger: &Path, name: &str) -> PathBuf {
+    let mut full = ledger.file_name().unwrap_or_default().to_owned();
+    full.push(".");
+    full.push(name);
+    ledger.with_file_name(full)
 }
 
 /// `$XDG_STATE_HOME`, or where it is where nobody says.

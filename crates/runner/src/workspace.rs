@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Component, Path};
 
-use tollhouse_core::entity::ExitStatus;
+use tollhouse_core::entity::{ExitStatus, end_of};
 use tollhouse_core::limits;
 use tollhouse_core::spec::WorkspaceSpec;
 
@@ -70,7 +70,7 @@ pub fn prepare(
             let tree = workspace.snapshot(repo, &excludes)?.tree;
             Ok(Prepared::Ready { excludes, tree })
         }
-        (How::ByItself, exit) => failed(format!("{exit}\n{}", ended.output.text.trim_end())),
+        (How::ByItself, exit) => failed(format!("{exit}\n{}", end_of(&ended.output.text, limits::FEEDBACK_BYTES_MAX))),
         (How::TimedOut, _) => failed(format!("it took longer than {}", limits::GATE_TIMEOUT_DEFAULT)),
         (How::Killed, _) => failed("it was stopped".to_owned()),
     }

@@ -14,8 +14,8 @@ use crate::signals::Signals;
 
 /// Write the ledger, with the texts of all patches, to one file
 ///
-/// The file is a plain tar. It holds what the ledger alone has, and not what your repository has anyway: `toll restore` takes
-/// it back into a clone of the same project. Runs may go on meanwhile.
+/// The file is a plain tar. It holds what the ledger alone has, what agents and gates printed too, and not what your repository
+/// has anyway: `toll restore` takes it back into a clone of the same project. Runs may go on meanwhile.
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
     /// Where to; must not be there yet
@@ -33,6 +33,8 @@ pub(crate) struct BackupReport {
     pub(crate) events: u64,
     /// How many patches it holds.
     pub(crate) patches: u64,
+    /// How many contents beside the ledger it holds: what agents and gates printed at length.
+    pub(crate) blobs: u64,
 }
 
 pub(crate) fn run(args: &BackupArgs, context: &mut Context) -> Result<Answer, CliError> {
@@ -44,7 +46,8 @@ pub(crate) fn run(args: &BackupArgs, context: &mut Context) -> Result<Answer, Cl
     let done = backup::backup(&site, &store, &to, signals.interrupted()).map_err(|error| signals.name(error))?;
     let file = args.file.display().to_string();
     if context.printer.json {
-        let report = BackupReport { file, bytes: done.bytes, events: done.events, patches: done.patches };
+        let (events, patches, blobs) = (done.events, done.patches, done.blobs);
+        let report = BackupReport { file, bytes: done.bytes, events, patches, blobs };
         context.printer.out(&Document::new(report).to_json())?;
     } else {
         let holds = format!("{} events, {} patches, {} bytes", done.events, done.patches, done.bytes);

@@ -7,7 +7,7 @@ use tollhouse::plan::gates_in_order;
 use tollhouse::process::KillSwitch;
 use tollhouse::report::GateRow;
 use tollhouse::spec::GateSpec;
-use tollhouse::{GatesByHand, Kind, RunnerError, Site, ViewError};
+use tollhouse::{GatesByHand, Kind, RunnerError, Site, ViewError, blobs::Blobs};
 
 use crate::context::{Context, person, project, read_ledger, require_person};
 use crate::document::{Document, GateRuns, Gates};
@@ -100,7 +100,14 @@ fn show(text: &str, context: &mut Context) -> Result<Answer, CliError> {
     let site: Site = context.site()?;
     let store = read_ledger(&site)?;
     let record = find_one(&store, Kind::GateRun, text)?;
-    let gate_run = GateRun::from_record(&record).map_err(ViewError::from)?;
+    let mut gate_run = GateRun::from_record(&record).map_err(ViewError::from)?;
+    if let Some(printed) = gate_run.end.as_mut().and_then(|end| end.output.as_mut()) {
+        match Blobs::of(&site).whole(printed.clone()) {
+            Ok(whole) => *printed = whole,
+            // The rest of the record is good, and the end of what was printed is in it.
+            Err(error) => context.printer.remark(&format!("only the end of what it printed is shown: {error}")),
+        }
+    }
     if context.printer.json {
         context.printer.out(&Document::new(gate_run).to_json())?;
         return Ok(Answer::Yes);

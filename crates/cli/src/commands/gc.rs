@@ -3,6 +3,7 @@
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tollhouse::blobs::{Blobs, Sweep, sweep};
 use tollhouse::leftovers::{Fate, LeftoverKind};
 use tollhouse::traces;
 
@@ -14,7 +15,8 @@ use crate::table::table;
 
 /// Take away what was left behind: workspaces whose work is safe, processes, refs, locks
 ///
-/// What a run that is not over may need stays, and so does what may hold work that is nowhere else.
+/// What a run that is not over may need stays, and so does what may hold work that is nowhere else. What agents and gates printed
+/// goes once no record names it.
 #[derive(Debug, Args)]
 pub(crate) struct GcArgs {
     /// Only say what would go
@@ -29,8 +31,19 @@ pub(crate) struct GcReport {
     pub(crate) dry_run: bool,
     /// What was found.
     pub(crate) found: Vec<GcRow>,
+    /// What was kept beside the ledger, such as what agents and gates printed, is named by no record, and is at least an hour old.
+    pub(crate) blobs: GcBlobs,
     /// How much of it could not be taken away.
     pub(crate) failed: u64,
+}
+
+/// Contents that no record names.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct GcBlobs {
+    /// How many went, or would go.
+    pub(crate) count: u64,
+    /// How many bytes that gives back.
+    pub(crate) bytes: u64,
 }
 
 /// One thing that was left.
@@ -55,12 +68,13 @@ pub(crate) fn run(args: &GcArgs, context: &mut Context) -> Result<Answer, CliErr
         traces::settle_gates(&store, &person())?;
     }
     let found = traces::find(&site, &store)?;
+    let swept = sweep(&store, &Blobs::of(&site), if args.dry_run { Sweep::Look } else { Sweep::Take })?;
     let failed = if args.dry_run { Vec::new() } else { traces::clear(&site, &found)? };
     let why = |place: &str, why: &str| {
         let failure = failed.iter().find(|(failed, _)| failed == place);
         failure.map_or_else(|| why.to_owned(), |(_, error)| format!("cannot be removed: {error}"))
     };
-    let rows = found
+    let mut rows: Vec<GcRow> = found
         .iter()
         .map(|left| GcRow {
             kind: left.kind,
@@ -69,7 +83,15 @@ pub(crate) fn run(args: &GcArgs, context: &mut Context) -> Result<Answer, CliErr
             why: why(&left.place, left.why),
         })
         .collect();
-    let report = GcReport { dry_run: args.dry_run, found: rows, failed: failed.len() as u64 };
+    rows.extend(swept.failed.iter().map(|(place, error)| GcRow {
+        kind: LeftoverKind::Blob,
+        place: place.clone(),
+        fate: Fate::Goes,
+        why: format!("cannot be removed: {error}"),
+    }));
+    let failed = (failed.len() + swept.failed.len()) as u64;
+    let blobs = GcBlobs { count: swept.count, bytes: swept.bytes };
+    let report = GcReport { dry_run: args.dry_run, found: rows, blobs, failed };
     let answer = if report.failed == 0 { Answer::Yes } else { Answer::No };
     if context.printer.json {
         context.printer.out(&Document::new(report).to_json())?;
@@ -80,7 +102,8 @@ pub(crate) fn run(args: &GcArgs, context: &mut Context) -> Result<Answer, CliErr
 }
 
 fn show(report: &GcReport) -> String {
-    if report.found.is_empty() {
+    let GcBlobs { count, bytes } = report.blobs;
+    if report.found.is_empty() && count == 0 {
         return "nothing was left".to_owned();
     }
     let fate = |row: &GcRow| match (row.fate, report.dry_run) {
@@ -88,7 +111,12 @@ fn show(report: &GcReport) -> String {
         (Fate::Goes, true) => "would go",
         (Fate::Goes, false) => "gone",
     };
-    let rows: Vec<Vec<String>> =
+    let mut rows: Vec<Vec<String>> =
         report.found.iter().map(|row| vec![fate(row).to_owned(), row.place.clone(), row.why.clone()]).collect();
+    if count > 0 {
+        let fate = if report.dry_run { "would go" } else { "gone" };
+        let what = if count == 1 { "1 content".to_owned() } else { format!("{count} contents") };
+        rows.push(vec![fate.to_owned(), format!("{what}, {bytes} bytes"), "no record names it".to_owned()]);
+    }
     table(&rows)
 }

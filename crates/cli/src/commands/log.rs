@@ -3,7 +3,7 @@
 use clap::Args;
 use tollhouse::entity::{Attempt, Entity, GateRun, Output};
 use tollhouse::report::EventRow;
-use tollhouse::{Cursor, Kind, Order, Record, Severity, Store, ViewError};
+use tollhouse::{Cursor, Kind, Order, Record, Severity, Site, Store, ViewError, blobs::Blobs};
 
 use crate::context::{Context, read_ledger};
 use crate::document::{Document, OutputDocument};
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &LogArgs, context: &mut Context) -> Result<Answer, CliEr
     let store = read_ledger(&site)?;
     let record = args.id.as_ref().map(|text| find_any(&store, text)).transpose()?;
     if let (true, Some(record)) = (args.output, &record) {
-        return output(&store, record, context);
+        return output(&site, &store, record, context);
     }
     let cursor = Cursor {
         after: args.since,
@@ -106,11 +106,11 @@ fn fact(row: &EventRow) -> Option<String> {
     }
 }
 
-fn output(store: &impl Store, record: &Record, context: &mut Context) -> Result<Answer, CliError> {
+fn output(site: &Site, store: &impl Store, record: &Record, context: &mut Context) -> Result<Answer, CliError> {
     let printed: Option<Output> = match record.kind() {
         Kind::Attempt => Attempt::from_record(record).map_err(ViewError::from)?.end.and_then(|end| end.output),
         Kind::GateRun => GateRun::from_record(record).map_err(ViewError::from)?.end.and_then(|end| end.output),
-        Kind::Task => return output_of_newest_attempt(store, record, context),
+        Kind::Task => return output_of_newest_attempt(site, store, record, context),
         other => {
             return Err(CliError::new(ErrorKind::Usage, "no_output", format!("a {other} prints nothing"))
                 .hint("name an attempt, a task or a gate run"));
@@ -120,6 +120,7 @@ fn output(store: &impl Store, record: &Record, context: &mut Context) -> Result<
         return Err(CliError::new(ErrorKind::NotFound, "no_output", format!("{} has printed nothing yet", record.id))
             .hint(format!("`toll explain {}` says where it is", record.id)));
     };
+    let printed = Blobs::of(site).whole(printed)?;
     if context.printer.json {
         context.printer.out(&Document::new(OutputDocument { id: record.id.to_string(), output: printed }).to_json())?;
     } else {
@@ -128,7 +129,12 @@ fn output(store: &impl Store, record: &Record, context: &mut Context) -> Result<
     Ok(Answer::Yes)
 }
 
-fn output_of_newest_attempt(store: &impl Store, task: &Record, context: &mut Context) -> Result<Answer, CliError> {
+fn output_of_newest_attempt(
+    site: &Site,
+    store: &impl Store,
+    task: &Record,
+    context: &mut Context,
+) -> Result<Answer, CliError> {
     let find = tollhouse::Find {
         kind: Some(Kind::Attempt),
         parent: Some(task.id),
@@ -137,7 +143,7 @@ fn output_of_newest_attempt(store: &impl Store, task: &Record, context: &mut Con
         ..tollhouse::Find::default()
     };
     match store.find(&find)?.pop() {
-        Some(attempt) => output(store, &attempt, context),
+        Some(attempt) => output(site, store, &attempt, context),
         None => Err(CliError::new(ErrorKind::NotFound, "no_output", format!("{} was not tried yet", task.id))
             .hint(format!("`toll explain {}` says what it waits for", task.id))),
     }

@@ -32,6 +32,8 @@ pub(crate) struct RestoreReport {
     pub(crate) events: u64,
     /// How many patches it holds.
     pub(crate) patches: u64,
+    /// How many contents beside the ledger it holds: what agents and gates printed at length.
+    pub(crate) blobs: u64,
 }
 
 pub(crate) fn run(args: &RestoreArgs, context: &mut Context) -> Result<Answer, CliError> {
@@ -46,7 +48,8 @@ pub(crate) fn run(args: &RestoreArgs, context: &mut Context) -> Result<Answer, C
     })?;
     let (file, ledger) = (args.file.display().to_string(), site.ledger.display().to_string());
     if context.printer.json {
-        let report = RestoreReport { file, ledger, events: done.events, patches: done.patches };
+        let (events, patches, blobs) = (done.events, done.patches, done.blobs);
+        let report = RestoreReport { file, ledger, events, patches, blobs };
         context.printer.out(&Document::new(report).to_json())?;
     } else {
         context.printer.out(&format!("restored {ledger} ({} events, {} patches)", done.events, done.patches))?;

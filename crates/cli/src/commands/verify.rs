@@ -13,11 +13,12 @@ use crate::printer::Look;
 
 /// Show that the ledger was not edited: hash chains, records, what landed
 ///
-/// Hashes all of history anew, folds each record from its events and compares it with what is stored, and compares what
-/// landed with the ledger. Changes nothing; others may go on meanwhile. Exit status 1 where anything was found.
+/// Hashes all of history anew, folds each record from its events and compares it with what is stored, hashes what agents and
+/// gates printed where it lies beside the ledger, and compares what landed with the ledger. Changes nothing; others may go on
+/// meanwhile. Exit status 1 where anything was found.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Only what happened after this position, the number at the beginning of a line of `toll log`
+    /// Only the history after this position, the number at the beginning of a line of `toll log`
     #[arg(long, value_name = "SEQ", default_value_t = 0)]
     since: u64,
 }
@@ -33,6 +34,8 @@ pub(crate) struct VerifyReport {
     pub(crate) records: u64,
     /// How many streams the events belong to: the runs, and the project.
     pub(crate) streams: u64,
+    /// How many contents beside the ledger were hashed anew: what agents and gates printed at length.
+    pub(crate) blobs: u64,
     /// How many commits that landed were compared with the ledger.
     pub(crate) landed: u64,
     /// How many commits on the same branches were landed with another ledger, or with one that this one took the place of.
@@ -48,7 +51,7 @@ pub(crate) struct VerifyReport {
 pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
     let store = read_ledger(&site)?;
-    let Audit { ledger, landed, foreign } = audit(&site, &store, args.since)?;
+    let Audit { ledger, blobs, landed, foreign } = audit(&site, &store, args.since)?;
     let sound = ledger.is_sound();
     let Verified { events, records, streams, findings_count, findings } = ledger;
     let report = VerifyReport {
@@ -56,6 +59,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, Cl
         events,
         records,
         streams,
+        blobs,
         landed,
         foreign,
         durability: site.durability.as_str(),
@@ -71,7 +75,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, Cl
 }
 
 fn show(report: &VerifyReport, context: &mut Context) -> Result<(), CliError> {
-    let VerifyReport { events, records, streams, landed, foreign, findings_count, .. } = report;
+    let VerifyReport { events, records, streams, blobs, landed, foreign, findings_count, .. } = report;
     let mut lines = Vec::new();
     for Finding { place, what, .. } in &report.findings {
         lines.push(format!("{}  {place}: {what}", context.printer.paint(Look::Bad, "found")));
@@ -80,7 +84,8 @@ fn show(report: &VerifyReport, context: &mut Context) -> Result<(), CliError> {
     if *findings_count > kept {
         lines.push(format!("and {} more", findings_count - kept));
     }
-    let read = format!("{events} events in {streams} streams, {records} records, {landed} landed commits");
+    let read =
+        format!("{events} events in {streams} streams, {records} records, {blobs} contents, {landed} landed commits");
     lines.push(if report.sound {
         format!("{}  {read}", context.printer.paint(Look::Good, "sound"))
     } else {

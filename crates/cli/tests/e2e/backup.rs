@@ -351,15 +351,26 @@ fn restore_that_was_killed_leaves_no_ledger_and_can_be_done_again() {
 fn backup_of_a_later_version_is_refused() {
     let bench = backed_up();
     forget(&bench);
-    tampered(&bench, &format!("sed -i 's/\"tollhouse_backup\": 1/\"tollhouse_backup\": 2/' backup.json; {SUMS}"));
+    tampered(&bench, &format!("sed -i 's/\"tollhouse_backup\": 2/\"tollhouse_backup\": 3/' backup.json; {SUMS}"));
     let said = refused(&bench);
     assert_says!(bench, said, @r"
     exit: 6
     --- stdout
     --- stderr
-    error: [AROUND]/repo/../ledger.tar has the backup format 2, and this program knows formats up to 1
+    error: [AROUND]/repo/../ledger.tar has the backup format 3, and this program knows formats up to 2
     hint: restore it with the version of `toll` that wrote it, or a later one
     ");
+}
+
+#[test]
+fn backup_of_before_there_were_contents_beside_the_ledger_is_restored() {
+    let bench = backed_up();
+    let before = told(&bench);
+    forget(&bench);
+    tampered(&bench, &format!("sed -i 's/\"tollhouse_backup\": 2/\"tollhouse_backup\": 1/' backup.json; {SUMS}"));
+    let said = bench.toll(&["restore", FILE]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(before, told(&bench));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn of_very_much_output_ends_are_kept_and_the_rest_is_counted() {
     let kept = printed["text"].as_str().expect("it is text").matches('x').count() as u64;
     assert_eq!(printed["bytes"], 200_000_000);
     assert_eq!(printed["omitted_bytes"], 200_000_000 - kept);
-    assert!((60_000..70_000).contains(&kept), "{kept} bytes were kept");
+    assert!((4_000_000..4_300_000).contains(&kept), "{kept} bytes were kept");
 }
 
 #[test]

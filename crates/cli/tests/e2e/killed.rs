@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::blobs::forgotten_content;
 use crate::harness::{Bench, Said, assert_same, run};
 use crate::watching::out_of_money;
 
@@ -48,6 +49,7 @@ case $1 in
   refused) mkdir -p secrets; echo no > secrets/key ;;
 esac
 echo \"$1\" > \"$1.txt\"
+head -c 9000 /dev/zero | tr '\\0' x
 ";
 
 const CONFIG: &str = "\
@@ -151,6 +153,7 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
         }
         Doing::Gc => {
             bench.plan(&plan(&["a"])).toll(RUN);
+            forgotten_content(bench);
             words(&["gc"])
         }
     }
@@ -192,6 +195,8 @@ pub(crate) fn survives(doing: Doing, point: &str) {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let before = bench.of_the_person();
     killed(&bench, &args, point);
+    let found = bench.toll(&["verify"]);
+    assert!(matches!(found.code, Some(0 | 4)), "what it names is there, wherever it was killed: {found}");
     go_on(&bench, &args);
     let status = match doing {
         Doing::Checkout => {
@@ -378,6 +383,9 @@ points! {
     effect_apply: "effect.apply", Doing::Run;
     effect_gate: "effect.gate", Doing::Run;
     effect_land: "effect.land", Doing::Run;
+    blob_put: "blob.put", Doing::Run;
+    blob_place: "blob.place", Doing::Run;
+    blob_take: "blob.take", Doing::Gc;
     git_make_ledger_repo: "git.make_ledger_repo", Doing::Run;
     git_pin: "git.pin", Doing::Run;
     git_unpin: "git.unpin", Doing::Gc;
@@ -395,7 +403,7 @@ points! {
 
 #[test]
 fn every_point_is_tested() {
-    use tollhouse_runner::failpoint::{COMMITS, EFFECTS, GIT_WRITES};
-    let listed: BTreeSet<&str> = [COMMITS, EFFECTS, GIT_WRITES].concat().into_iter().collect();
+    use tollhouse_runner::failpoint::{BLOB_WRITES, COMMITS, EFFECTS, GIT_WRITES};
+    let listed: BTreeSet<&str> = [COMMITS, EFFECTS, BLOB_WRITES, GIT_WRITES].concat().into_iter().collect();
     assert_eq!(TESTED.iter().copied().collect::<BTreeSet<_>>(), listed);
 }

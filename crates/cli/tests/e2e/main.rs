@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_ledger;
 mod bad_plan;
 mod bad_repository;
+mod blobs;
 mod by_hand;
 mod check;
 mod completions;

@@ -8,6 +8,7 @@ mod budget;
 mod cost_entry;
 mod effect;
 mod gate_run;
+mod output;
 mod patch;
 mod routing;
 mod run;
@@ -21,6 +22,7 @@ pub use budget::{Budget, BudgetScope};
 pub use cost_entry::{CostEntry, Evidence};
 pub use effect::{Effect, Work};
 pub use gate_run::{GateEnd, GateRun};
+pub use output::{Output, end_of};
 pub use patch::{Candidate, Patch, RuleOutcome, RuleVerdict};
 pub use routing::{CandidateOutcome, Figures, RoutingCandidate, RoutingDecision};
 pub use run::{Conductor, Fork, Process, Run, RunOutcome};
@@ -55,18 +57,6 @@ impl std::fmt::Display for ExitStatus {
             Self::Signal(signal) => write!(f, "killed by signal {signal}"),
         }
     }
-}
-
-/// What a program printed: standard output and standard error as they came, redacted, bytes that are not UTF-8
-/// replaced, the middle left out where it was too much.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Output {
-    /// The text that was kept.
-    pub text: String,
-    /// How many bytes were printed.
-    pub bytes: u64,
-    /// How many of them were left out.
-    pub omitted_bytes: u64,
 }
 
 /// What every kind of record can say of itself, so that it can be kept.

@@ -1,10 +1,12 @@
 //! Effects: claimed, reported, and what their outcomes mean.
 
-use tollhouse_core::entity::{Attempt, AttemptEnd, Effect, ErrorClass, ExitStatus, GateRun, Patch, Task, Work};
+use tollhouse_core::entity::{
+    Attempt, AttemptEnd, Effect, ErrorClass, ExitStatus, GateRun, Output, Patch, Task, Work, end_of,
+};
 use tollhouse_core::lifecycle::{
     AttemptEvent, EffectEvent, EffectState, GateRunEvent, PatchEvent, RunState, TaskEvent, TaskState,
 };
-use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp};
+use tollhouse_core::{AttemptId, EffectId, PatchId, RunId, Timestamp, limits};
 
 use super::draft::Draft;
 use super::{budget, conductor, ending, gate, patch, retry, task, worker};
@@ -158,6 +160,7 @@ fn attempt_ended(draft: &mut Draft<'_>, id: AttemptId, facts: &AttemptFacts) -> 
     }
     if let Some(trouble) = &facts.trouble {
         let reason = with_tail(trouble, facts.output.as_ref());
+        drop_evidence(draft, patch, "its attempt did not end well")?;
         return attempt_failed(draft, id, end, (class_of(facts), &reason), Some(facts));
     }
     match facts.exit {
@@ -269,13 +272,9 @@ fn landed(draft: &mut Draft<'_>, id: PatchId, commit: &str) -> Result<(), Refusa
 }
 
 /// A reason with the end of what was printed, where a failure stands.
-pub(super) fn with_tail(reason: &str, output: Option<&tollhouse_core::entity::Output>) -> String {
-    let Some(text) = output.map(|output| output.text.trim_end()).filter(|text| !text.is_empty()) else {
-        return reason.to_owned();
-    };
-    let mut from = text.len().saturating_sub(tollhouse_core::limits::FEEDBACK_BYTES_MAX);
-    while !text.is_char_boundary(from) {
-        from += 1;
+pub(super) fn with_tail(reason: &str, output: Option<&Output>) -> String {
+    match output.map(|output| end_of(&output.text, limits::FEEDBACK_BYTES_MAX)).filter(|end| !end.is_empty()) {
+        Some(end) => format!("{reason}\n{end}"),
+        None => reason.to_owned(),
     }
-    format!("{reason}\n{}", &text[from..])
 }

@@ -41,7 +41,7 @@ pub const FINDINGS_MAX: usize = 200;
 pub struct Finding {
     /// What kind of finding it is.
     pub code: FindingCode,
-    /// Where: an event by its position, a record or a patch by its id, a commit by its hash.
+    /// Where: an event by its position, a record or a patch by its id, a commit by its hash, a content by its digest.
     pub place: String,
     /// What was found, and what should be there.
     pub what: String,
@@ -75,6 +75,10 @@ pub enum FindingCode {
     AnchorMissing,
     /// What landed is not what the ledger says.
     LandedDiffers,
+    /// A content beside the ledger, which a record names, is not there.
+    BlobMissing,
+    /// A content beside the ledger, which a record names, is not what its name, a digest, says.
+    BlobDiffers,
     /// The file's pages do not hold together.
     Pages,
 }

@@ -9,6 +9,9 @@ pub(super) const LEDGER: &str = "ledger.db";
 /// The folder of the ledger's own repository.
 pub(super) const REPO: &str = "repo.git";
 
+/// The folder of the contents that the ledger names.
+pub(super) const BLOBS: &str = "blobs";
+
 /// Last: a line for each file before it, as `sha256sum --check` reads them. Where it is missing, the end is.
 pub(super) const CHECKSUMS: &str = "checksums.txt";
 
@@ -37,6 +40,18 @@ pub(super) fn part(path: &str) -> Option<Part> {
     }
 }
 
+/// The name of a content by its place in a backup.
+pub(super) fn blob(name: &str) -> Option<String> {
+    let (folder, name) = name.strip_prefix(BLOBS)?.strip_prefix('/')?.split_once('/')?;
+    (is_hex(folder, 2) && is_hex(name, 62)).then(|| format!("{folder}{name}"))
+}
+
+/// The place of a content in a backup.
+pub(super) fn place_of(blob: &str) -> String {
+    let (folder, name) = blob.split_at_checked(2).unwrap_or(("", blob));
+    format!("{BLOBS}/{folder}/{name}")
+}
+
 fn is_ref_part(part: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     !part.is_empty() && part.bytes().all(plain) && !part.starts_with('.') && part.strip_suffix(".lock").is_none()
@@ -54,6 +69,17 @@ fn is_hex(text: &str, length: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_content_has_one_place_in_a_backup() {
+        let digest = "0a".repeat(32);
+        assert_eq!(blob(&place_of(&digest)), Some(digest.clone()));
+        for path in ["blobs", "blobs/lock", "blobs/0a/../../x", "blobs/0a/0a", &place_of(&digest.to_uppercase())] {
+            assert_eq!(blob(path), None, "{path}");
+        }
+        assert_eq!(blob(&format!("blobs/{digest}")), None);
+        assert_eq!(blob(&format!("{}/x", place_of(&digest))), None);
+    }
 
     #[test]
     fn only_what_a_ledgers_repository_has_is_part_of_a_backup() {

@@ -1,37 +1,51 @@
-//! A ledger in one file, and back: its database, what its own repository holds, and a list of checksums.
+//! A ledger in one file, and back: its database, what its own repository holds, the contents that it names, and a list of
+//! checksums.
 //!
 //! The file is a plain tar, so that `tar`, `sqlite3`, `git` and `sha256sum` read all of it. It holds what the ledger alone
-//! has: the history, the texts of all patches, and the objects and refs of the ledger's own repository. It does not hold
-//! what that repository borrows from the maintainer's: their commits and files are theirs to keep, so a backup belongs into
-//! a clone of the same project. Nor does it hold workspaces.
+//! has: the history, the texts of all patches, what agents and gates printed, and the objects and refs of the ledger's own
+//! repository. It does not hold what that repository borrows from the maintainer's: their commits and files are theirs to
+//! keep, so a backup belongs into a clone of the same project. Nor does it hold workspaces.
 
 mod layout;
 mod problem;
 mod restore;
 mod write;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 use tollhouse_core::entity::{Entity, Patch};
+use tollhouse_engine::blobs_of;
 use tollhouse_state::{Cursor, Find, Order, SqliteStore, Store};
 
+use crate::blobs::each_naming;
 use crate::error::RunnerError;
 
 pub use problem::BackupProblem;
 pub use restore::{Restored, restore};
 pub use write::{Backup, backup};
 
-/// The version of the format. A program reads those up to its own.
-const FORMAT: u64 = 1;
+/// The version of the format. A program reads those up to its own. 1: without contents beside the ledger; 2: with them.
+const FORMAT: u64 = 2;
 
 /// Every patch of a ledger.
 fn patches(store: &SqliteStore) -> Result<Vec<Patch>, RunnerError> {
     let records = store.find(&Find { kind: Some(Patch::KIND), ..Find::default() })?;
     let read = |record| Patch::from_record(record).map_err(|error| BackupProblem::Damaged { what: error.to_string() });
     Ok(records.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Every content that a ledger names.
+fn blobs(store: &SqliteStore) -> Result<BTreeSet<String>, RunnerError> {
+    let mut named = BTreeSet::new();
+    each_naming(store, Err, |record| {
+        named.extend(blobs_of(record).map_err(|error| BackupProblem::Damaged { what: error.to_string() })?);
+        Ok(())
+    })?;
+    Ok(named)
 }
 
 /// How many events a ledger has.

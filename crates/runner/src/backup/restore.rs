@@ -1,8 +1,9 @@
 //! Taking a backup back, into a repository that has no ledger: all of it, or nothing.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -11,9 +12,9 @@ use tar::{Archive, Entry, EntryType};
 use tempfile::{TempDir, TempPath};
 use tollhouse_state::{SqliteStore, StoreError};
 
-use super::layout::{ABOUT, CHECKSUMS, LEDGER, Part, REPO, part};
+use super::layout::{ABOUT, BLOBS, CHECKSUMS, LEDGER, Part, REPO, blob, part, place_of};
 use super::write::text_of;
-use super::{BackupProblem, FORMAT, Hashing, events, go_on, patches};
+use super::{BackupProblem, FORMAT, Hashing, blobs, events, go_on, patches};
 use crate::error::RunnerError;
 use crate::git::LedgerRepo;
 use crate::site::Site;
@@ -28,6 +29,8 @@ pub struct Restored {
     pub events: u64,
     /// How many patches it holds, each with its text.
     pub patches: u64,
+    /// How many contents beside the ledger it holds.
+    pub blobs: u64,
 }
 
 /// Restores a backup as the ledger of a repository that has none.
@@ -52,7 +55,7 @@ fn expect_no_ledger(site: &Site) -> Result<(), BackupProblem> {
         Ok(mut entries) => entries.next().is_none(),
         Err(_) => path.symlink_metadata().is_err(),
     };
-    match [&site.ledger, &site.repo].into_iter().find(|path| !is_free(path)) {
+    match [&site.ledger, &site.repo, &site.blobs].into_iter().find(|path| !is_free(path)) {
         None => Ok(()),
         Some(path) => {
             let hint = "a backup never goes over a ledger: move it away, or name another place with --ledger";
@@ -126,7 +129,9 @@ impl<'a> Unpacking<'a> {
             }
             _ => return Err(not_a_backup(self.from, format!("{shown:?} in it is neither file nor folder"))),
         }
-        let is_known = [ABOUT, LEDGER, CHECKSUMS].contains(&shown.as_str()) || inner.and_then(part).is_some();
+        let is_known = [ABOUT, LEDGER, CHECKSUMS].contains(&shown.as_str())
+            || inner.and_then(part).is_some()
+            || blob(&shown).is_some();
         let is_part = is_known && std::str::from_utf8(&bytes).is_ok();
         if is_part { Ok(Some(shown)) } else { Err(not_a_backup(self.from, format!("{shown:?} has no place in one"))) }
     }
@@ -144,9 +149,13 @@ impl<'a> Unpacking<'a> {
         } else {
             let path = self.place.path().join(name);
             let folder = path.parent().unwrap_or(self.place.path());
-            fs::create_dir_all(folder).map_err(|source| io_error("make", folder, source))?;
+            // Contents are their owner's only, as they were written.
+            let (of_folder, of_file) = if blob(name).is_some() { (0o700, 0o600) } else { (0o777, 0o666) };
+            let made = DirBuilder::new().recursive(true).mode(of_folder).create(folder);
+            made.map_err(|source| io_error("make", folder, source))?;
             // A new one, always: a second one of the same name was refused.
-            let mut file = File::create_new(&path).map_err(|source| io_error("write", &path, source))?;
+            let file = OpenOptions::new().write(true).create_new(true).mode(of_file).open(&path);
+            let mut file = file.map_err(|source| io_error("write", &path, source))?;
             copy(&mut content, &mut file)
                 .map_err(|error| self.unreadable(&error))?
                 .map_err(|source| io_error("write", &path, source))?;
@@ -174,7 +183,10 @@ impl<'a> Unpacking<'a> {
         let names = found.keys().map(String::as_str).chain(listed.keys().copied());
         for name in names {
             let problem = match (found.get(name), listed.get(name)) {
-                (Some(hash), Some(expected)) if hash == expected => continue,
+                (Some(hash), Some(expected)) if hash == expected => match blob(name) {
+                    Some(digest) if digest != *hash => "is not what its name says",
+                    _ => continue,
+                },
                 (Some(_), Some(_)) => "is not what was written",
                 (Some(_), None) => "has no checksum",
                 (None, _) => "is not in it",
@@ -192,7 +204,12 @@ impl<'a> Unpacking<'a> {
         for patch in &patches {
             text_of(&self.repo, patch).map_err(|problem| self.corrupt(problem.to_string()))?;
         }
-        Ok(Restored { events, patches: patches.len() as u64 })
+        let named = blobs(&ledger)?;
+        // What is there is what its name says: that was compared.
+        match named.iter().find(|digest| !self.place.path().join(place_of(digest)).is_file()) {
+            Some(digest) => Err(self.corrupt(format!("{} is not in it", place_of(digest))).into()),
+            None => Ok(Restored { events, patches: patches.len() as u64, blobs: named.len() as u64 }),
+        }
     }
 
     fn put_on_disk(&self) -> Result<(), RunnerError> {
@@ -218,15 +235,25 @@ impl<'a> Unpacking<'a> {
         drop(repo);
         // Somebody may have begun a ledger meanwhile; theirs stays. A folder goes over an empty one only.
         expect_no_ledger(site)?;
-        fs::rename(place.path().join(REPO), &site.repo).map_err(|source| io_error("write", &site.repo, source))?;
-        let moved = TempPath::try_from_path(ledger)
-            .and_then(|ledger| ledger.persist_noclobber(&site.ledger).map_err(|error| error.error));
-        if let Err(source) = moved {
-            // Without a ledger, the repository is nobody's, and may go as it came.
+        let with_it = [(place.path().join(REPO), &site.repo), (place.path().join(BLOBS), &site.blobs)];
+        // Older backups have no contents, and short work has none.
+        let with_it: Vec<_> = with_it.into_iter().filter(|(from, _)| from.exists()).collect();
+        let moved = with_it
+            .iter()
+            .try_for_each(|(from, to)| fs::rename(from, to).map_err(|source| io_error("write", to, source)));
+        let moved = moved.and_then(|()| {
+            TempPath::try_from_path(ledger)
+                .and_then(|ledger| ledger.persist_noclobber(&site.ledger).map_err(|error| error.error))
+                .map_err(|source| io_error("write", &site.ledger, source))
+        });
+        if let Err(error) = moved {
+            // Without a ledger, the rest is nobody's, and may go as it came.
             if site.ledger.symlink_metadata().is_err() {
-                let _ = fs::rename(&site.repo, place.path().join(REPO));
+                for (from, to) in with_it.iter().filter(|(from, _)| !from.exists()) {
+                    let _ = fs::rename(to, from);
+                }
             }
-            return Err(io_error("write", &site.ledger, source));
+            return Err(error);
         }
         let folder = site.ledger.parent().unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io_error("write", folder, source))

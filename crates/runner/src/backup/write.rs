@@ -13,8 +13,9 @@ use tollhouse_core::entity::Patch;
 use tollhouse_engine::patch::content_hash;
 use tollhouse_state::SqliteStore;
 
-use super::layout::{ABOUT, CHECKSUMS, LEDGER, Part, REPO, part};
-use super::{BackupProblem, FORMAT, Hashing, events, go_on, patches};
+use super::layout::{ABOUT, CHECKSUMS, LEDGER, Part, REPO, part, place_of};
+use super::{BackupProblem, FORMAT, Hashing, blobs, events, go_on, patches};
+use crate::blobs::{BlobProblem, Blobs};
 use crate::clock;
 use crate::error::RunnerError;
 use crate::git::LedgerRepo;
@@ -29,6 +30,8 @@ pub struct Backup {
     pub events: u64,
     /// How many patches it holds, each with its text.
     pub patches: u64,
+    /// How many contents beside the ledger it holds: what agents and gates printed at length.
+    pub blobs: u64,
 }
 
 /// Writes a ledger to one file that must not be there yet. The file appears when all of it is on disk, or not at all.
@@ -43,19 +46,19 @@ pub fn backup(site: &Site, store: &SqliteStore, to: &Path, interrupted: &AtomicB
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |source| RunnerError::Io { what: "write", path: to.to_owned(), source };
     let scratch = tempfile::Builder::new().prefix(".toll-backup-").tempdir_in(folder).map_err(failed)?;
-    // The database first, then the repository: whatever the ledger names was in the repository before the ledger named it,
-    // and nothing leaves it. The other way round, a commit in between would name what was not copied.
+    // The database first, then the rest: whatever the ledger names was in its place before the ledger named it, and nothing
+    // leaves it. The other way round, a commit in between would name what was not copied.
     let copy = scratch.path().join(LEDGER);
     store.copy_to(&copy)?;
     let ledger = SqliteStore::open_read_only(&copy)?;
-    let (patches, events) = (patches(&ledger)?, events(&ledger)?);
+    let (patches, named, events) = (patches(&ledger)?, blobs(&ledger)?, events(&ledger)?);
     drop(ledger);
     let files = Files::look(site)?;
     let lent = lent_texts(site, &patches, &files, interrupted)?;
 
     let file = tempfile::NamedTempFile::new_in(scratch.path()).map_err(failed)?;
     let mut archive = Archive::new(file.as_file(), failed);
-    archive.text(ABOUT, &about(events, patches.len()))?;
+    archive.text(ABOUT, &about(events, patches.len(), named.len()))?;
     archive.file(LEDGER, &copy)?;
     for (name, content) in files.refs.iter().chain(&lent) {
         archive.text(&format!("{REPO}/{name}"), content)?;
@@ -63,6 +66,10 @@ pub fn backup(site: &Site, store: &SqliteStore, to: &Path, interrupted: &AtomicB
     for name in &files.objects {
         go_on(interrupted)?;
         archive.file(&format!("{REPO}/{name}"), &site.repo.join(name))?;
+    }
+    for blob in &named {
+        go_on(interrupted)?;
+        archive.text(&place_of(blob), &content_of(site, blob)?)?;
     }
     archive.finish()?;
 
@@ -73,16 +80,27 @@ pub fn backup(site: &Site, store: &SqliteStore, to: &Path, interrupted: &AtomicB
         _ => failed(error.error),
     })?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    Ok(Backup { bytes, events, patches: patches.len() as u64 })
+    Ok(Backup { bytes, events, patches: patches.len() as u64, blobs: named.len() as u64 })
 }
 
-fn about(events: u64, patches: usize) -> Vec<u8> {
+/// A content, if it is what the ledger says.
+fn content_of(site: &Site, blob: &str) -> Result<Vec<u8>, RunnerError> {
+    Blobs::of(site).get(blob).map_err(|error| match error {
+        RunnerError::Blob(problem @ (BlobProblem::Missing { .. } | BlobProblem::Differs { .. })) => {
+            BackupProblem::Damaged { what: problem.to_string() }.into()
+        }
+        error => error,
+    })
+}
+
+fn about(events: u64, patches: usize, blobs: usize) -> Vec<u8> {
     let about = serde_json::json!({
         "tollhouse_backup": FORMAT,
         "written_by": concat!("toll ", env!("CARGO_PKG_VERSION")),
         "written_at": clock::now(),
         "events": events,
         "patches": patches,
+        "blobs": blobs,
     });
     format!("{about:#}\n").into_bytes()
 }

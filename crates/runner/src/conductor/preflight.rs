@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use tollhouse_core::entity::{Entity, GateRun, Output};
+use tollhouse_core::entity::{Entity, GateRun, end_of};
 use tollhouse_core::lifecycle::GateRunState;
 use tollhouse_core::spec::RunSpec;
 use tollhouse_core::{Event, Kind};
@@ -128,18 +128,9 @@ fn red(gate_run: &GateRun, branch: &str) -> RunnerError {
         gate: gate_run.gate.name.clone(),
         gate_run: gate_run.id,
         ended: format!("{said}: {reason}"),
-        output: end.and_then(|end| end.output.as_ref()).map(tail).unwrap_or_default(),
+        output: end
+            .and_then(|end| end.output.as_ref())
+            .map(|output| end_of(&output.text, TAIL_BYTES_MAX).to_owned())
+            .unwrap_or_default(),
     }))
-}
-
-/// The end of what a program printed, from the beginning of a line where that can be.
-fn tail(output: &Output) -> String {
-    let text = output.text.trim_end();
-    let mut from = text.len().saturating_sub(TAIL_BYTES_MAX);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    let end = &text[from..];
-    let whole = if from == 0 { end } else { end.split_once('\n').map_or(end, |(_, rest)| rest) };
-    whole.to_owned()
 }

@@ -1,4 +1,5 @@
-//! Named points at which a test may end the process: before and after every commit, every effect and every write to git.
+//! Named points at which a test may end the process: before and after every commit, every effect and every write to git or to a
+//! content beside the ledger.
 //!
 //! In a build without the feature `failpoints`, which only tests switch on, nothing is here but the call.
 
@@ -8,7 +9,7 @@ mod points;
 
 #[cfg(feature = "failpoints")]
 pub use active::clock_shift;
-pub use points::{COMMITS, EFFECTS, GIT_WRITES};
+pub use points::{BLOB_WRITES, COMMITS, EFFECTS, GIT_WRITES};
 
 /// On which side of what a point names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,6 +38,9 @@ pub const COMMITS: &[&str] = &[
 /// Around the effects.
 pub const EFFECTS: &[&str] = &["effect.spawn", "effect.kill", "effect.apply", "effect.gate", "effect.land"];
 
+/// Around what is written to the contents beside the ledger: all that keeps one, giving it its name, and taking it away.
+pub const BLOB_WRITES: &[&str] = &["blob.put", "blob.place", "blob.take"];
+
 /// Around what is written to a repository.
 pub const GIT_WRITES: &[&str] = &[
     "git.make_ledger_repo",

@@ -42,7 +42,7 @@ impl Capture {
             text = format!("{text}\n… {omitted} bytes left out …\n");
         }
         text.push_str(&String::from_utf8_lossy(self.tail.make_contiguous()));
-        Output { text: redact(&text).into_owned(), bytes: self.total, omitted_bytes: omitted }
+        Output { text: redact(&text).into_owned(), bytes: self.total, omitted_bytes: omitted, blob: None }
     }
 }
 
@@ -56,7 +56,10 @@ mod tests {
         for piece in ["one ", "two ", "three"] {
             capture.push(piece.as_bytes());
         }
-        assert_eq!(capture.finish(), Output { text: "one two three".to_owned(), bytes: 13, omitted_bytes: 0 });
+        assert_eq!(
+            capture.finish(),
+            Output { text: "one two three".to_owned(), bytes: 13, omitted_bytes: 0, blob: None }
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tollhouse_runner::failpoint::{COMMITS, EFFECTS, GIT_WRITES};
+use tollhouse_runner::failpoint::{BLOB_WRITES, COMMITS, EFFECTS, GIT_WRITES};
 
 /// What writes to a repository: calls of libgit2, and those of files in its folders.
 const WRITES: &[&str] = &[
@@ -92,6 +92,31 @@ fn every_write_to_a_repository_lies_between_two_points() {
     assert!(unused.is_empty(), "{unused:?} are not there any more");
 }
 
+/// What writes to the folder of contents.
+const BLOB_CALLS: &[&str] =
+    &[".persist(", ".set_modified(", "write_all(", "remove_file(", "DirBuilder::", "OpenOptions::", "fs::rename("];
+
+/// The functions of that folder that write outside of the points around a content: they give no content a name.
+const BLOB_INNER: &[&str] = &["lock.rs: make", "lock.rs: make_folder"];
+
+#[test]
+fn every_write_to_a_content_lies_between_two_points() {
+    let mut bare = Vec::new();
+    for path in rust_files(&source().join("blobs")) {
+        let file = path.file_name().and_then(|name| name.to_str()).expect("a plain name").to_owned();
+        for (name, body) in functions(&fs::read_to_string(&path).expect("it can be read")) {
+            let place = format!("{file}: {name}");
+            let writes = BLOB_CALLS.iter().any(|write| body.contains(write));
+            if writes && !body.contains("around(\"blob.") && !BLOB_INNER.contains(&place.as_str()) {
+                bare.push(place);
+            }
+        }
+    }
+    assert!(bare.is_empty(), "{bare:#?} write outside of any point");
+    let store = fs::read_to_string(source().join("blobs/store.rs")).expect("it can be read");
+    assert_eq!(store.matches("self.write(").count(), 1, "a content is written in `put` alone");
+}
+
 #[test]
 fn every_point_in_the_source_is_listed_and_every_listed_one_is_there() {
     let mut named = BTreeSet::new();
@@ -101,11 +126,13 @@ fn every_point_in_the_source_is_listed_and_every_listed_one_is_there() {
         }
         let text = fs::read_to_string(&path).expect("it can be read");
         named.extend(
-            text.split('"').filter(|word| word.starts_with("git.") || word.starts_with("effect.")).map(str::to_owned),
+            text.split('"')
+                .filter(|word| ["git.", "effect.", "blob."].iter().any(|start| word.starts_with(start)))
+                .map(str::to_owned),
         );
     }
     named.retain(|name| name.len() > 4 && name != "effect.none" && !name.contains(' '));
-    let listed: BTreeSet<String> = [EFFECTS, GIT_WRITES].concat().into_iter().map(str::to_owned).collect();
+    let listed: BTreeSet<String> = [BLOB_WRITES, EFFECTS, GIT_WRITES].concat().into_iter().map(str::to_owned).collect();
     assert_eq!(named, listed);
 }
 

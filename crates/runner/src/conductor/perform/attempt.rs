@@ -10,6 +10,7 @@ use tollhouse_engine::{AttemptFacts, NewPatch, Outcome};
 
 use super::desk::Desk;
 use super::{Hands, RunFacts, traceparent};
+use crate::blobs::{Blobs, only_end};
 use crate::conductor::head::head_in_run;
 use crate::environment::Environment;
 use crate::error::RunnerError;
@@ -63,10 +64,16 @@ pub(super) fn spawn(
             return Ok(Outcome::Failed { class, reason });
         }
     };
+    let (output, trouble) = match Blobs::of(hands.site).keep(&ended.output) {
+        Ok(output) => (output, None),
+        // Its end is told all the same. What is not on record whole did not end well.
+        Err(error) => (only_end(&ended.output), Some(format!("what it printed cannot be kept: {error}"))),
+    };
     let facts = AttemptFacts {
         base: Some(head.commit.to_string()),
         exit: Some(ended.exit),
-        output: Some(ended.output),
+        output: Some(output),
+        trouble,
         ..AttemptFacts::default()
     };
     let read = Reading { repo: &repo, workspace: &workspace, excludes: &excludes, before, base: head.commit };

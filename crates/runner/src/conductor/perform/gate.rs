@@ -9,6 +9,7 @@ use tollhouse_engine::patch::parse;
 use tollhouse_engine::{GateFacts, Outcome};
 
 use super::{Hands, RunFacts, traceparent};
+use crate::blobs::Blobs;
 use crate::environment::Environment;
 use crate::error::RunnerError;
 use crate::git::{GitError, LedgerRepo, Oid, Workspace, diff_text};
@@ -70,7 +71,7 @@ pub(crate) fn run_gate(
         Prepared::Failed { reason } => Ok(GateFacts { trouble: Some(reason), ..GateFacts::default() }),
         Prepared::Ready { tree: prepared, .. } => Ok(match touched_by_setup(&repo, tree, prepared)? {
             Some(trouble) => GateFacts { trouble: Some(trouble), ..GateFacts::default() },
-            None => judge(gate_run, &dir, &environment, switch),
+            None => judge(place.site, gate_run, &dir, &environment, switch)?,
         }),
     });
     end_strays(&dir, GRACE);
@@ -114,26 +115,33 @@ fn touched_by_setup(repo: &LedgerRepo, judged: Oid, prepared: Oid) -> Result<Opt
     Ok((!touched.is_empty()).then(told))
 }
 
-fn judge(gate_run: &GateRun, checkout: &Path, environment: &Environment, switch: &KillSwitch) -> GateFacts {
+fn judge(
+    site: &Site,
+    gate_run: &GateRun,
+    checkout: &Path,
+    environment: &Environment,
+    switch: &KillSwitch,
+) -> Result<GateFacts, RunnerError> {
     let gate = &gate_run.gate;
     let dir = gate.cwd.as_ref().map_or_else(|| checkout.to_owned(), |cwd| checkout.join(cwd));
     // Resolved, so that a link that a patch brought does not lead the gate out of its checkout.
     let inside = dir.canonicalize().is_ok_and(|dir| checkout.canonicalize().is_ok_and(|root| dir.starts_with(root)));
     if !inside || !dir.is_dir() {
         let trouble = format!("its folder {} is not in the tree", gate.cwd.as_deref().unwrap_or("."));
-        return GateFacts { trouble: Some(trouble), ..GateFacts::default() };
+        return Ok(GateFacts { trouble: Some(trouble), ..GateFacts::default() });
     }
     let timeout = Some(gate.timeout.as_duration());
     let job = Job { argv: argv(&gate.run), dir: &dir, environment, stdin: Vec::new(), timeout };
     match job.run(switch) {
-        Err(error) => GateFacts { trouble: Some(error.to_string()), ..GateFacts::default() },
+        Err(error) => Ok(GateFacts { trouble: Some(error.to_string()), ..GateFacts::default() }),
         Ok(ended) => {
             let trouble = match ended.how {
                 How::ByItself => None,
                 How::TimedOut => Some(format!("it took longer than its {}", gate.timeout)),
                 How::Killed => Some("it was stopped".to_owned()),
             };
-            GateFacts { exit: Some(ended.exit), output: Some(ended.output), trouble }
+            let exit = Some(ended.exit);
+            Ok(GateFacts { exit, output: Some(Blobs::of(site).keep(&ended.output)?), trouble })
         }
     }
 }
