@@ -152,6 +152,19 @@ proptest! {
         prop_assert_eq!(verified.is_sound(), !edited_it, "{} of {} {}: {:?}", column, table, row, verified);
     }
 
+    /// A record under the id of another time, before it or after it.
+    #[test]
+    fn a_record_under_another_id_is_found(row in any::<Index>(), is_earlier: bool) {
+        let row = row.index(rows("record"));
+        let (_folder, store) = edited(|connection| {
+            let ulid = if is_earlier { "00000000000000000000000001" } else { "7ZZZZZZZZZZZZZZZZZZZZZZZZZ" };
+            let sql = "UPDATE record SET id = substr(id, 1, instr(id, '_')) || ?1
+                       WHERE id = (SELECT id FROM record ORDER BY id LIMIT 1 OFFSET ?2)";
+            assert_eq!(connection.execute(sql, (ulid, row)).unwrap(), 1);
+        });
+        prop_assert!(!read(&store).is_sound());
+    }
+
     /// Any events, next to each other or not, with what was kept of their commits left as it is.
     #[test]
     fn removed_events_are_found(from in any::<Index>(), count in 1_usize..5) {

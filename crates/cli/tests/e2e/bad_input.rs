@@ -179,7 +179,7 @@ fn file_that_is_no_ledger_is_not_openable() {
     exit: 6
     --- stdout
     --- stderr
-    error: [AROUND]/repo/../other.db cannot be opened as a ledger: it is not a database
+    error: [AROUND]/other.db cannot be opened as a ledger: it is not a database
     hint: if a newer `toll` wrote it, use that one; else `--ledger PATH` names another ledger, and `toll restore FILE --ledger PATH` makes one from a backup
     ");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollhouse_core::{Record, RecordId};
+use tollhouse_core::{Record, RecordId, Timestamp};
 use tollhouse_state::{Cursor, Find, Store, StoreError};
 
 use super::part::Part;
@@ -92,11 +92,11 @@ impl<'a, S: Store + ?Sized> Records<'a, S> {
             Err(StoreError::Damaged { .. }) if find.limit > Some(1) => find.limit = find.limit.map(|limit| limit / 2),
             Err(StoreError::Damaged { place, what }) => {
                 let id = place.strip_prefix("record ").and_then(|text| text.parse::<RecordId>().ok());
-                if let Some(id) = id.filter(|id| find.after != Some(*id)) {
-                    (find.after, find.limit) = (Some(id), Some(PAGE));
-                } else {
-                    // Nobody knows what comes after it; what events tell of is looked up.
-                    (self.next, self.is_whole) = (None, false);
+                // Its id may be what is damaged: reading goes on from there, and never back. What was passed over is looked up.
+                self.is_whole = false;
+                match id.filter(|id| find.after.is_none_or(|after| order(&after) < order(id))) {
+                    Some(id) => (find.after, find.limit) = (Some(id), Some(PAGE)),
+                    None => self.next = None,
                 }
                 if self.tells {
                     verified.find(FindingCode::Unreadable, place, what);
@@ -133,4 +133,9 @@ impl<'a, S: Store + ?Sized> Records<'a, S> {
         }
         Ok(())
     }
+}
+
+/// What a store orders records by.
+fn order(id: &RecordId) -> (Timestamp, String, &'static str) {
+    (id.made_at(), id.random_part(), id.kind().as_str())
 }
