@@ -27,7 +27,7 @@ pub use tollhouse_engine::{
 };
 #[cfg(feature = "testing")]
 pub use tollhouse_state::{Call, Fault, FaultStore, MemoryStore, Mishap, Moment, Told, conformance, conformance_tests};
-pub use tollhouse_state::{CommitError, Committed, Cursor, Durability, Find, Novelty, Order, Store, StoreError};
+pub use tollhouse_state::{CommitError, Committed, Cursor, Durability, Find, Novelty, Order, Store, StoreError, Tally};
 #[cfg(feature = "sqlite")]
 pub use tollhouse_state::{SqliteSnapshot, SqliteStore};
 

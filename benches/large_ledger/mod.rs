@@ -10,7 +10,7 @@ use std::time::Duration;
 use tollhouse::simulator::{Until, drive_smoothly};
 use tollhouse::{
     Change, Commit, CommitError, Committed, Cursor, Event, Find, MemoryStore, Record, RecordId, RunId, Span, Store,
-    StoreError, Timestamp,
+    StoreError, Tally, Timestamp,
 };
 
 /// How many runs are put into the store at the same time.
@@ -127,6 +127,10 @@ impl Store for Recorder {
 
     fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError> {
         self.inner.find(find)
+    }
+
+    fn tally(&self, find: &Find) -> Result<Vec<Tally>, StoreError> {
+        self.inner.tally(find)
     }
 
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {

@@ -97,6 +97,7 @@ fn flip(connection: &Connection, table: &str, column: &str, row: usize, (at, by)
     let key = match table {
         "commit_log" => "id",
         "record_key" => "record",
+        "record_tally" => "run || kind || state",
         _ => "rowid",
     };
     let (id, before): (Value, Value) = connection
@@ -116,7 +117,7 @@ fn flip(connection: &Connection, table: &str, column: &str, row: usize, (at, by)
 
 fn is_edited(connection: &Connection) -> bool {
     connection.execute("ATTACH ?1 AS before", [original().to_str().unwrap()]).unwrap();
-    ["event", "record", "record_key", "commit_log"].iter().any(|table| {
+    ["event", "record", "record_key", "record_tally", "commit_log"].iter().any(|table| {
         let differ = |left: &str, right: &str| {
             let sql = format!("SELECT EXISTS (SELECT * FROM {left}.{table} EXCEPT SELECT * FROM {right}.{table})");
             connection.query_row(&sql, [], |row| row.get::<_, bool>(0)).unwrap()
@@ -136,7 +137,7 @@ proptest! {
     /// Any byte of any column of any row.
     #[test]
     fn a_changed_byte_is_found(
-        table in proptest::sample::select(vec!["event", "event", "record", "record", "record_key", "commit_log"]),
+        table in proptest::sample::select(vec!["event", "event", "record", "record", "record_key", "record_tally", "commit_log"]),
         (column, row, at) in (any::<Index>(), any::<Index>(), any::<Index>()),
         by in 1_u8..=255,
     ) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
 
-use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError};
+use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError, Tally};
 
 /// A call of a [`Store`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,8 @@ pub enum Call {
     Get,
     /// [`Store::find`].
     Find,
+    /// [`Store::tally`].
+    Tally,
     /// [`Store::events`].
     Events,
     /// [`Store::wait_for`].
@@ -32,8 +34,8 @@ pub enum Call {
 
 impl Call {
     /// Every call.
-    pub const ALL: [Self; 7] =
-        [Self::Commit, Self::Get, Self::Find, Self::Events, Self::WaitFor, Self::Pulse, Self::LastPulse];
+    pub const ALL: [Self; 8] =
+        [Self::Commit, Self::Get, Self::Find, Self::Tally, Self::Events, Self::WaitFor, Self::Pulse, Self::LastPulse];
 
     /// Its name, as an error says it.
     pub const fn as_str(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Call {
             Self::Commit => "commit",
             Self::Get => "get",
             Self::Find => "find",
+            Self::Tally => "tally",
             Self::Events => "events",
             Self::WaitFor => "wait_for",
             Self::Pulse => "pulse",
@@ -244,6 +247,10 @@ impl<S: Store> Store for FaultStore<S> {
 
     fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError> {
         self.answer(Call::Find, |store| store.find(find))
+    }
+
+    fn tally(&self, find: &Find) -> Result<Vec<Tally>, StoreError> {
+        self.answer(Call::Tally, |store| store.tally(find))
     }
 
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {

@@ -12,7 +12,7 @@ use tollhouse_core::{
 };
 
 use crate::check;
-use crate::store::{CommitError, Committed, Cursor, Find, Novelty, Order, Store, StoreError};
+use crate::store::{CommitError, Committed, Cursor, Find, Novelty, Order, Store, StoreError, Tally};
 
 /// A [`Store`] that forgets everything when it is dropped.
 ///
@@ -82,6 +82,16 @@ impl Store for MemoryStore {
         }
         found.truncate(size(find.limit));
         Ok(found)
+    }
+
+    fn tally(&self, find: &Find) -> Result<Vec<Tally>, StoreError> {
+        let mut tallies: BTreeMap<(&'static str, String), Tally> = BTreeMap::new();
+        for Record { id, state, .. } in self.find(find)? {
+            let kind = id.kind();
+            let tally = tallies.entry((kind.as_str(), state.clone())).or_insert(Tally { kind, state, records: 0 });
+            tally.records += 1;
+        }
+        Ok(tallies.into_values().collect())
     }
 
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {

@@ -40,6 +40,13 @@ pub trait Store: Send + Sync {
     /// A backend that cannot read, or a record that is damaged.
     fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError>;
 
+    /// How many of the records that [`Self::find`] would give are of each kind in each state: by the names of the kind and then of
+    /// the state, and only of those that there are. No record is read for it.
+    ///
+    /// # Errors
+    /// A backend that cannot read, or a kind or state that is damaged.
+    fn tally(&self, find: &Find) -> Result<Vec<Tally>, StoreError>;
+
     /// The events that match, by position. No event ever appears behind a position that was already given out.
     ///
     /// # Errors
@@ -120,6 +127,17 @@ pub struct Find {
     pub after: Option<RecordId>,
     /// At most so many; `None`: all.
     pub limit: Option<u32>,
+}
+
+/// How many records there are of one kind in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The kind.
+    pub kind: Kind,
+    /// The state.
+    pub state: String,
+    /// How many; never 0.
+    pub records: u64,
 }
 
 /// In which order records come: by the text of their ULID (time, then random bits), then by kind name.
@@ -332,6 +350,10 @@ impl<S: Store + ?Sized> Store for &S {
 
     fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError> {
         (**self).find(find)
+    }
+
+    fn tally(&self, find: &Find) -> Result<Vec<Tally>, StoreError> {
+        (**self).tally(find)
     }
 
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {

@@ -10,7 +10,7 @@ use tollhouse_core::lifecycle::{AttemptState, EffectState, RunState, TaskState, 
 use tollhouse_core::spec::{BudgetSpec, RunSpec, TaskSpec, WorkstreamSpec};
 use tollhouse_core::{Actor, Commit, Event, Money, Record, RecordId, RunId, Stream, Timestamp, WorkerId};
 use tollhouse_engine::{Command, Engine, EngineError, Liveness, View, WorkerSeen, WorkerWish, decide};
-use tollhouse_state::{CommitError, Committed, Cursor, Find, Store, StoreError};
+use tollhouse_state::{CommitError, Committed, Cursor, Find, Store, StoreError, Tally};
 
 use crate::world::task;
 use crate::yard::{Ledger, Yard, done, newcomer, own, shared};
@@ -148,6 +148,9 @@ impl Store for &Racing {
     }
     fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError> {
         self.store.find(find)
+    }
+    fn tally(&self, find: &Find) -> Result<Vec<Tally>, StoreError> {
+        self.store.tally(find)
     }
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {
         self.store.events(cursor)

@@ -126,6 +126,11 @@ macro_rules! conformance_tests {
                 keys_are_those_of_the_last_change
                 ids_of_one_moment_are_ordered_by_randomness_then_kind
             }
+            counting {
+                a_tally_counts_what_is_found
+                a_tally_follows_each_change
+                tallies_are_ordered_by_the_names_of_kind_and_state
+            }
             feed {
                 positions_have_no_gaps
                 each_criterion_and_all_together

@@ -33,6 +33,7 @@ pub mod checks {
     pub mod atomicity;
     pub mod chain;
     pub mod contents;
+    pub mod counting;
     pub mod feed;
     pub mod finding;
     pub mod malformed;

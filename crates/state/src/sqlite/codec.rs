@@ -10,7 +10,7 @@ use tollhouse_core::{Digests, Event, Happening, Kind, Record, RecordId, Severity
 
 use super::error::damaged;
 use crate::check;
-use crate::store::StoreError;
+use crate::store::{StoreError, Tally};
 
 /// What [`record`] reads, in this order.
 pub(super) const RECORD_COLUMNS: &str = "id, run, parent, state, version, keys, body, kind, ulid_order, random";
@@ -46,6 +46,16 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, StoreError> {
     columns.same_order(&record.id)?;
     columns.state(record.kind(), &record.state)?;
     Ok(record)
+}
+
+/// The kind, the state and how many, of a row that counts records.
+pub(super) fn tally(row: &Row<'_>) -> Result<Tally, StoreError> {
+    let mut columns = Columns::of(row, "records of kind");
+    let name = columns.text()?;
+    let kind = Kind::from_name(name).ok_or_else(|| columns.damaged(format!("{name:?} is no kind")))?;
+    let tally = Tally { kind, state: columns.value()?, records: columns.value()? };
+    columns.state(kind, &tally.state)?;
+    Ok(tally)
 }
 
 /// The declared keys of a record, as its row keeps them.

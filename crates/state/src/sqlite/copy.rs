@@ -32,7 +32,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// Each names the first place where two tables do not say the same.
-const KEPT_TWICE: [(&str, &str); 5] = [
+const KEPT_TWICE: [(&str, &str); 6] = [
     ("SELECT 'record ' || id FROM record WHERE NOT json_valid(keys) LIMIT 1", "its keys are not JSON"),
     (
         "SELECT 'record ' || record_key.record FROM record_key LEFT JOIN record ON record.id = record_key.record
@@ -45,6 +45,14 @@ const KEPT_TWICE: [(&str, &str); 5] = [
          WHERE NOT EXISTS (SELECT 1 FROM record_key
                            WHERE record = record.id AND name = own.key AND value = own.value) LIMIT 1",
         "it is not found by a key that it has",
+    ),
+    (
+        "SELECT 'the tally of records' FROM
+          (SELECT run, kind, state, records FROM record_tally WHERE records <> 0
+           UNION ALL
+           SELECT run, kind, state, -count(*) FROM record WHERE run IS NOT NULL GROUP BY run, kind, state)
+         GROUP BY run, kind, state HAVING sum(records) <> 0 LIMIT 1",
+        "it is not that of the records that there are",
     ),
     (
         "SELECT 'event ' || position FROM event LEFT JOIN commit_log ON commit_log.id = event.commit_id

@@ -34,7 +34,7 @@ use self::read::Readers;
 use self::wait::Signal;
 
 pub use self::snapshot::SqliteSnapshot;
-use crate::store::{CommitError, Committed, Cursor, Durability, Find, Store, StoreError};
+use crate::store::{CommitError, Committed, Cursor, Durability, Find, Store, StoreError, Tally};
 
 /// The oldest SQLite that is trusted: before it, a checkpoint that met a certain race could lose a commit.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -177,6 +177,10 @@ impl Store for SqliteStore {
 
     fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError> {
         self.readers.snapshot(|connection| read::find(connection, find))
+    }
+
+    fn tally(&self, find: &Find) -> Result<Vec<Tally>, StoreError> {
+        self.readers.snapshot(|connection| read::tally(connection, find))
     }
 
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../migrations/sqlite/0002_workers_and_money.sql"),
     include_str!("../../migrations/sqlite/0003_digests.sql"),
+    include_str!("../../migrations/sqlite/0004_tallies.sql"),
 ];
 
 /// What a file is.

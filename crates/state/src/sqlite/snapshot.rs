@@ -8,7 +8,7 @@ use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
 
 use super::error::failed;
 use super::read;
-use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError};
+use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError, Tally};
 
 /// A [`Store`] that shows one moment of a ledger, and takes nothing. While it lives, what is committed stays in the
 /// write-ahead log: let it go.
@@ -43,6 +43,10 @@ impl Store for SqliteSnapshot {
 
     fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError> {
         read::find(&self.connection(), find)
+    }
+
+    fn tally(&self, find: &Find) -> Result<Vec<Tally>, StoreError> {
+        read::tally(&self.connection(), find)
     }
 
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {

@@ -42,6 +42,7 @@ fn make_call(store: &FaultStore<MemoryStore>, call: Call, number: u64) -> Result
         },
         Call::Get => store.get(&[record]).map(|_| ()),
         Call::Find => store.find(&Find::default()).map(|_| ()),
+        Call::Tally => store.tally(&Find::default()).map(|_| ()),
         Call::Events => store.events(&Cursor::default()).map(|_| ()),
         Call::WaitFor => store.wait_for(0, Duration::ZERO).map(|_| ()),
         Call::Pulse => store.pulse(&record, Timestamp::EPOCH),

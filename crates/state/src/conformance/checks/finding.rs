@@ -207,7 +207,7 @@ pub fn ids_of_one_moment_are_ordered_by_randomness_then_kind<F: Fixture>(fixture
 }
 
 /// Records that differ in everything that can be asked for.
-fn population<S: Store>(store: &S) -> Vec<Record> {
+pub(super) fn population<S: Store>(store: &S) -> Vec<Record> {
     let names = ["a", "ab", "a%", "b_c", "ä", "\u{10FFFF}", ""];
     let runs = [make::new(Kind::Run, 1), make::new(Kind::Run, 2)];
     let mut records = runs.to_vec();
@@ -234,7 +234,7 @@ fn population<S: Store>(store: &S) -> Vec<Record> {
 }
 
 /// Every combination of one or two values for each criterion, and none.
-fn questions(records: &[Record]) -> Vec<Find> {
+pub(super) fn questions(records: &[Record]) -> Vec<Find> {
     let pair = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
     let run: Option<RunId> = records[0].run;
     let parent = records.iter().find_map(|record| record.parent);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
 use tollhouse_state::conformance::Fixture;
-use tollhouse_state::{CommitError, Committed, Cursor, Find, MemoryStore, Novelty, Store, StoreError};
+use tollhouse_state::{CommitError, Committed, Cursor, Find, MemoryStore, Novelty, Store, StoreError, Tally};
 
 /// What is broken: the calls that do something else than the store below, and the checks that must notice.
 #[derive(Clone, Copy)]
@@ -17,6 +17,7 @@ pub(crate) struct Flaw {
     pub(crate) commit: fn(&Broken, &Commit) -> Result<Committed, CommitError>,
     pub(crate) get: fn(&Broken, &[RecordId]) -> Vec<Option<Record>>,
     pub(crate) find: fn(&Broken, &Find) -> Vec<Record>,
+    pub(crate) tally: fn(&Broken, &Find) -> Vec<Tally>,
     pub(crate) events: fn(&Broken, &Cursor) -> Vec<Event>,
     pub(crate) events_into: fn(&Broken, &Cursor, &mut Vec<Event>),
     pub(crate) wait_for: fn(&Broken, u64, Duration) -> u64,
@@ -32,6 +33,7 @@ pub(crate) const SOUND: Flaw = Flaw {
     commit: |store, commit| store.below.commit(commit),
     get: |store, ids| store.below.get(ids).unwrap(),
     find: |store, find| store.below.find(find).unwrap(),
+    tally: |store, find| store.below.tally(find).unwrap(),
     events: |store, cursor| store.below.events(cursor).unwrap(),
     events_into: |store, cursor, page| *page = (store.flaw.events)(store, cursor),
     wait_for: |store, position, timeout| store.below.wait_for(position, timeout).unwrap(),
@@ -170,6 +172,11 @@ impl Store for Broken {
     fn find(&self, find: &Find) -> Result<Vec<Record>, StoreError> {
         self.read();
         Ok((self.flaw.find)(self, find))
+    }
+
+    fn tally(&self, find: &Find) -> Result<Vec<Tally>, StoreError> {
+        self.read();
+        Ok((self.flaw.tally)(self, find))
     }
 
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {

@@ -64,6 +64,7 @@ pub(super) enum Op {
     Reopen,
     Get(Handle, Vec<u64>),
     Find(Handle, Find),
+    Tally(Handle, Find),
     Events(Handle, Cursor),
     WaitFor(Handle, u64),
 }
@@ -129,8 +130,12 @@ pub(super) fn find() -> impl Strategy<Value = Find> {
     let rarely = 0.25;
     let pair =
         || (0..NAMES.len(), 0..VALUES.len()).prop_map(|(name, value)| (NAMES[name].into(), VALUES[value].into()));
-    let states = proptest::collection::vec((0..Kind::ALL.len(), 0..3_usize), 1..4)
-        .prop_map(|states| states.into_iter().map(|(kind, state)| state_of(Kind::ALL[kind], state)).collect());
+    let state = (0..Kind::ALL.len(), 0..3_usize).prop_map(|(kind, state)| state_of(Kind::ALL[kind], state));
+    // One of them is mostly asked for twice.
+    let states = proptest::collection::vec(state, 1..4).prop_map(|mut states| {
+        states.extend((states.len() > 1).then(|| states[0].clone()));
+        states
+    });
     let random = (record_number(), 0..17_usize)
         .prop_map(|(number, length)| original(number).id.random_part()[..length.min(16)].to_owned());
     let criteria = (
@@ -173,6 +178,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Reopen),
         3 => (handle(), proptest::collection::vec(record_number(), 0..6)).prop_map(|(handle, ids)| Op::Get(handle, ids)),
         8 => (handle(), find()).prop_map(|(handle, find)| Op::Find(handle, find)),
+        4 => (handle(), find()).prop_map(|(handle, find)| Op::Tally(handle, find)),
         6 => (handle(), cursor()).prop_map(|(handle, cursor)| Op::Events(handle, cursor)),
         1 => (handle(), prop_oneof![0..60_u64, Just(u64::MAX)]).prop_map(|(handle, after)| Op::WaitFor(handle, after)),
     ]

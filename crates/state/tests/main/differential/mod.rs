@@ -85,6 +85,7 @@ fn asked<F: Handles>(question: &Op, model: &MemoryStore, store: &F::Store, fixtu
     let reader = match question {
         Op::Get(Handle::Reading, _)
         | Op::Find(Handle::Reading, _)
+        | Op::Tally(Handle::Reading, _)
         | Op::Events(Handle::Reading, _)
         | Op::WaitFor(Handle::Reading, _) => fixture.reader(store),
         _ => None,
@@ -96,6 +97,7 @@ fn asked<F: Handles>(question: &Op, model: &MemoryStore, store: &F::Store, fixtu
             prop_assert_eq!(store.get(&ids), model.get(&ids), "{:?}", ids);
         }
         Op::Find(_, find) => prop_assert_eq!(store.find(find), model.find(find), "{:?}", find),
+        Op::Tally(_, find) => prop_assert_eq!(store.tally(find), model.tally(find), "{:?}", find),
         Op::Events(_, cursor) => {
             prop_assert_eq!(store.events(cursor), model.events(cursor), "{:?}", cursor);
             // In a page that held something else.

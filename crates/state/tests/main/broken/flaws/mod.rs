@@ -3,6 +3,7 @@
 mod atomicity;
 mod chain;
 mod contents;
+mod counting;
 mod feed;
 mod finding;
 mod malformed;
@@ -15,7 +16,7 @@ mod waiting;
 use super::store::Flaw;
 
 pub(crate) fn all() -> impl Iterator<Item = Flaw> {
-    let groups: [&[Flaw]; 11] = [
+    let groups: [&[Flaw]; 12] = [
         atomicity::FLAWS,
         relying::FLAWS,
         skew::FLAWS,
@@ -23,6 +24,7 @@ pub(crate) fn all() -> impl Iterator<Item = Flaw> {
         repetition::FLAWS,
         chain::FLAWS,
         finding::FLAWS,
+        counting::FLAWS,
         feed::FLAWS,
         waiting::FLAWS,
         state::FLAWS,
