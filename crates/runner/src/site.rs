@@ -110,7 +110,11 @@ impl Site {
             }
             // Whatever else is wrong with it, opening it leaves it as it is and says the same.
             Err(error @ StoreError::NotOpenable { .. }) => match SqliteStore::open(&self.ledger) {
-                Ok(_) => SqliteStore::open_read_only(&self.ledger),
+                Ok(store) => {
+                    // The last to close carries the log over into the file, and only who may write can.
+                    drop(store);
+                    SqliteStore::open_read_only(&self.ledger)
+                }
                 Err(_) => Err(error),
             },
             opened => opened,
