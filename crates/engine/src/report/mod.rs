@@ -4,6 +4,7 @@ mod check;
 mod doctor;
 mod explanation;
 mod lists;
+mod outline;
 mod progress;
 mod short_ids;
 mod status;
@@ -16,6 +17,7 @@ pub use check::{
 pub use doctor::{Check, CheckState, Finding};
 pub use explanation::{Explanation, explain};
 pub use lists::{EventRow, GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow};
+pub use outline::{RunOutline, SHOWN_FIRST, Stillness};
 pub use progress::{
     AgentProgress, AttemptCounts, BreakerProgress, BudgetProgress, Eta, EtaOmission, EtaUnknown, FailureCount,
     FinishRange, ProgressFacts, Quiet, Rates, RemainingPath, RunProgress, TaskCounts, TimeRange, WaitCounts, WaitsFor,

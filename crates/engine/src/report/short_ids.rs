@@ -3,7 +3,7 @@
 use tollhouse_core::RecordId;
 
 /// How many characters of an id are shown at least.
-const SHORT_CHARS_MIN: usize = 6;
+pub(super) const SHORT_CHARS_MIN: usize = 6;
 
 /// What names each of some ids among the others.
 ///

@@ -9,6 +9,7 @@ use tollhouse_core::{RunId, Span, Timestamp};
 
 use super::RunProgress;
 use super::lists::{GateRow, PatchRow, RunRow, TaskRow, WorkstreamRow};
+use crate::command::{Liveness, Seen};
 use crate::decide::waits_for_word;
 use crate::view::View;
 
@@ -98,6 +99,11 @@ impl RunStatus {
         let rests = self.run.state.is_finished() || matches!(self.run.state, RunState::Paused);
         !rests && self.driven_by.is_none()
     }
+}
+
+/// Whether it was seen that the program that drove a run is gone.
+pub(super) fn is_gone(seen: Option<Seen>) -> bool {
+    seen.is_some_and(|seen| seen.liveness == Liveness::Gone)
 }
 
 /// Whether a run that paused has no money to go on with.

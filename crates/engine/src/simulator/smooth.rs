@@ -13,8 +13,8 @@ use crate::outcome::{AttemptFacts, GateFacts, Outcome};
 /// How far a run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// Its tasks are made, and none is begun.
-    Made,
+    /// The store has so many events.
+    Events(u64),
     /// All of them landed.
     Done,
 }
@@ -29,42 +29,43 @@ pub enum Until {
 /// ```
 pub fn smooth_run(tasks: usize) -> MemoryStore {
     let store = MemoryStore::new();
-    drive_smoothly(&store, tasks, Until::Done);
+    drive_smoothly(&store, tasks, Until::Done, Timestamp::from_micros(1_700_000_000_000_000));
     store
 }
 
-/// Drives a run of so many tasks in an empty store.
+/// Drives a new run of so many tasks in a store, and begins at this time.
 ///
 /// # Panics
-/// Where the store is not empty, or fails.
-pub fn drive_smoothly<S: Store>(store: &S, tasks: usize, until: Until) {
-    let (mut now, mut seed) = (Timestamp::from_micros(1_700_000_000_000_000), 0);
+/// Where the store has a run that began so, or fails.
+pub fn drive_smoothly<S: Store>(store: &S, tasks: usize, until: Until, from: Timestamp) {
+    let (mut now, mut seed, mut newest) = (from, 0, 0);
     let run = RunId::from_parts(now, 1);
     let mut engine = Engine::open(store, run).expect("the store can be read");
     let mut say = |engine: &mut Engine<&S>, command: &Command| {
         (now, seed) = (now.after(Span::from_millis(5)), seed + 1);
-        engine.execute(command, &Actor::Worker("runner".into()), At { now, seed }).expect("nothing is refused");
-        now
+        let made = engine.execute(command, &Actor::Worker("runner".into()), At { now, seed });
+        let made = made.expect("nothing is refused");
+        newest = made.last().map_or(newest, |event| event.position);
+        (now, newest)
     };
     let names: Vec<String> = (0..tasks).map(|number| format!("task-{number:06}")).collect();
     let plan = Box::new(spec(names.iter().map(|name| task(name, &[])).collect(), 8));
     say(&mut engine, &Command::CreateRun { run, spec: plan, started_by: "ada".into(), legacy: None });
-    if until == Until::Made {
-        return;
-    }
     say(&mut engine, &Command::Drive { run, process: process(1), seen: None });
-    let mut now = say(&mut engine, &Command::StartRun { run, base: "c0ffee".into() });
+    let (mut now, mut newest) = say(&mut engine, &Command::StartRun { run, base: "c0ffee".into() });
     while engine.view().get::<Run>(run).is_some_and(|run| run.state == RunState::Running) {
-        let asked = |effect: &&Effect| effect.state == EffectState::Requested;
-        let Some(effect) = engine.view().all::<Effect>().find(asked).cloned() else {
-            now = say(&mut engine, &Command::Tick { run });
+        if matches!(until, Until::Events(most) if newest >= most) {
+            return;
+        }
+        let Some(effect) = engine.view().in_states::<Effect>(run, &[EffectState::Requested]).next().cloned() else {
+            (now, newest) = say(&mut engine, &Command::Tick { run });
             continue;
         };
         let (id, until) = (effect.id, now.after(Span::from_secs(600)));
         say(&mut engine, &Command::Claim { effect: id, by: claimant(1), until });
         let epoch = engine.view().get::<Effect>(id).map_or(0, |effect| effect.epoch);
         let outcome = Box::new(well_done(&effect.work));
-        now = say(&mut engine, &Command::Report { effect: id, epoch, outcome });
+        (now, newest) = say(&mut engine, &Command::Report { effect: id, epoch, outcome });
     }
     say(&mut engine, &Command::StepDown { run, epoch: 1 });
 }

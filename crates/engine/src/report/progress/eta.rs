@@ -137,7 +137,7 @@ impl Eta {
 }
 
 /// What the state of the run says against an estimate.
-fn state_reason(scene: &Scene<'_>) -> Option<(EtaUnknown, String)> {
+pub(super) fn state_reason(scene: &Scene<'_>) -> Option<(EtaUnknown, String)> {
     let run = scene.run;
     let said = |unknown, because: &str| Some((unknown, because.to_owned()));
     let causes = scene.view.schedule(run.id).and_then(|tasks| tasks.causes().next());
@@ -161,8 +161,8 @@ fn wait_reason(scene: &Scene<'_>, remaining: &Remaining<'_>, waits: &WaitCounts)
     let spent = scene.view.budget(scene.run.id).filter(|budget| {
         budget.state == BudgetState::Exhausted && budget.on_exhausted != OnExhausted::Warn && waits.all() > 0
     });
-    if waits.person > 0 {
-        return Some((EtaUnknown::WaitsForPerson, format!("{} wait for a person", tasks(waits.person))));
+    if let Some(reason) = person_reason(waits.person) {
+        return Some(reason);
     }
     if !scene.knows_workers() {
         return Some((EtaUnknown::WorkersUnknown, "its workers are not known here".to_owned()));
@@ -177,6 +177,11 @@ fn wait_reason(scene: &Scene<'_>, remaining: &Remaining<'_>, waits: &WaitCounts)
         return Some((EtaUnknown::NoMoney, "its budget is used up".to_owned()));
     }
     remaining.tasks.is_empty().then(|| (EtaUnknown::NoTasks, "what is left of it are no tasks".to_owned()))
+}
+
+/// What so many tasks that wait for a person say against an estimate.
+pub(super) fn person_reason(waiting: u64) -> Option<(EtaUnknown, String)> {
+    (waiting > 0).then(|| (EtaUnknown::WaitsForPerson, format!("{} wait for a person", tasks(waiting))))
 }
 
 fn tasks(count: u64) -> String {

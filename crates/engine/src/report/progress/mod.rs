@@ -113,6 +113,19 @@ pub fn run_progress(view: &View, id: RunId, now: Timestamp, facts: &ProgressFact
     })
 }
 
+/// What a run may spend and has spent.
+pub(super) fn budget_of(view: &View, id: RunId, now: Timestamp) -> Option<BudgetProgress> {
+    budget::of(&Scene::new(view, id, now, None)?)
+}
+
+/// Why nobody can say how long a run may still take, where its own state says so or as many tasks wait for a person; the view need
+/// not hold all of it.
+pub(super) fn why_unknown(view: &View, id: RunId, now: Timestamp, waiting: u64) -> Option<String> {
+    let scene = Scene::new(view, id, now, None)?;
+    let reason = eta::state_reason(&scene).or_else(|| eta::person_reason(waiting));
+    reason.filter(|_| !scene.run.state.is_finished()).map(|(_, because)| because)
+}
+
 fn plus(one: Span, other: Span) -> Span {
     Span::from_millis(one.as_millis().saturating_add(other.as_millis()))
 }

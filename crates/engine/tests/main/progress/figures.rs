@@ -19,7 +19,7 @@ use crate::world::{ALL_LUCK, Luck, World, spec, task};
 use crate::yard::{Yard, done, newcomer, shared};
 
 /// Four tasks of two agents in two workstreams and in none, some of which spend more than anybody knows.
-fn plan(budget: Option<i64>) -> RunSpec {
+pub(super) fn plan(budget: Option<i64>) -> RunSpec {
     let stream = |name: &str, needs: &[&str]| WorkstreamSpec {
         name: name.to_owned(),
         needs: needs.iter().map(|need| (*need).to_owned()).collect(),
@@ -42,11 +42,16 @@ fn plan(budget: Option<i64>) -> RunSpec {
 }
 
 /// A day on which each task meets this luck at its tries.
-fn day(luck: &[[usize; 2]; 4], chaos: u64, budget: Option<i64>, seed: u64) -> World {
+pub(super) fn day(luck: &[[usize; 2]; 4], chaos: u64, budget: Option<i64>, seed: u64) -> World {
+    day_of(&plan(budget), luck, chaos, seed)
+}
+
+/// The same of a plan of tasks with these names.
+pub(super) fn day_of(plan: &RunSpec, luck: &[[usize; 2]; 4], chaos: u64, seed: u64) -> World {
     let luck = luck.map(|tries| tries.map(|at| ALL_LUCK[at % ALL_LUCK.len()]));
     let luck: Vec<(&str, &[Luck])> =
         ["a", "b", "c", "d"].into_iter().zip(luck.iter().map(|tries| &tries[..])).collect();
-    let mut world = World::new(&plan(budget), &luck, seed);
+    let mut world = World::new(plan, &luck, seed);
     world.chaos = chaos;
     let costs = [("a", vec![Some(3), Some(4)]), ("b", vec![None]), ("c", vec![Some(1)])];
     world.hands.costs = costs.into_iter().map(|(name, costs)| (name.to_owned(), costs)).collect();

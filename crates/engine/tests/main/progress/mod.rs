@@ -1,6 +1,7 @@
 //! How far a run is: figures, what keeps it, and how long it may still take.
 
 mod figures;
+mod outline;
 mod outlook;
 
 use tollhouse_engine::report::{ProgressFacts, RunProgress, run_progress};
