@@ -1,9 +1,11 @@
 //! `toll log`: what happened, and what was printed.
 
+use std::time::Duration;
+
 use clap::Args;
 use tollhouse::entity::{Attempt, Entity, GateRun, Output};
 use tollhouse::report::EventRow;
-use tollhouse::{Cursor, Kind, Order, Record, Severity, Site, Store, ViewError, blobs::Blobs};
+use tollhouse::{Cursor, Event, Kind, Order, Record, Severity, Site, Store, ViewError, blobs::Blobs};
 
 use crate::context::{Context, read_ledger};
 use crate::document::{Document, OutputDocument};
@@ -12,7 +14,14 @@ use crate::lookup::find_any;
 use crate::printer::{Look, Printer};
 use crate::table::brief;
 
+/// How many events are read at a time.
+const PAGE: u32 = 256;
+
 /// Show what happened, or what an agent or a gate printed
+///
+/// `toll log --json --limit 0 > events.jsonl` exports every event, one a line and the oldest first, however many there are. `--since`
+/// with the position of the last one goes on where an earlier export ended. No ledger is made of it again: `toll backup` is for
+/// that.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// Of what: a run, task, attempt, patch or gate run [default: everything]
@@ -52,14 +61,44 @@ pub(crate) fn run(args: &LogArgs, context: &mut Context) -> Result<Answer, CliEr
         record: record.as_ref().filter(|record| record.kind() != Kind::Run).map(|record| record.id),
         kind: args.kind,
         limit: (args.limit > 0).then_some(args.limit),
-        order: if args.since > 0 { Order::Oldest } else { Order::Newest },
+        order: if args.since > 0 || args.limit == 0 { Order::Oldest } else { Order::Newest },
     };
-    for event in store.events(&cursor)? {
-        let row = EventRow::from(&event);
-        let line = if context.printer.json { Document::new(row).to_json() } else { line(&row, &context.printer) };
-        context.printer.out(&line)?;
-    }
+    print(&store, cursor, context)?;
     Ok(Answer::Yes)
+}
+
+/// Prints what is on the ledger now: the newest events as one page, others page by page, so that never all of them are in memory.
+fn print(store: &impl Store, cursor: Cursor, context: &mut Context) -> Result<(), CliError> {
+    if cursor.order == Order::Newest {
+        return print_page(&store.events(&cursor)?, context);
+    }
+    let newest = store.wait_for(0, Duration::ZERO)?;
+    let mut left = cursor.limit.map_or(u64::MAX, u64::from);
+    let mut page = cursor;
+    while left > 0 {
+        page.limit = Some(u32::try_from(left).unwrap_or(PAGE).min(PAGE));
+        let mut events = store.events(&page)?;
+        // Who writes on and on does not keep it from its end.
+        events.retain(|event| event.position <= newest);
+        let Some(last) = events.last() else { break };
+        page.after = last.position;
+        left -= events.len() as u64;
+        print_page(&events, context)?;
+    }
+    Ok(())
+}
+
+fn print_page(events: &[Event], context: &mut Context) -> Result<(), CliError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let told = events
+        .iter()
+        .map(EventRow::from)
+        .map(|row| if context.printer.json { Document::new(row).to_json() } else { line(&row, &context.printer) });
+    let text = told.collect::<Vec<_>>().join("\n");
+    context.printer.out(&text)?;
+    Ok(())
 }
 
 /// One event on one line.

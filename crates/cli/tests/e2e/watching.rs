@@ -125,19 +125,51 @@ fn status_of_a_run_that_rests_says_since_when_and_for_whom() {
     ");
 }
 
-#[test]
-fn status_of_very_many_tasks_shows_those_to_which_something_happened() {
+/// A run of so many tasks, of which the first failed and the others were skipped.
+fn of_many(tasks: usize) -> Bench {
     let bench = Bench::new();
-    let behind = |at: u32| format!("[[task]]\nid = \"t{at}\"\nprompt = \"x\"\nneeds = [\"t0\"]\ncritical = false\n");
-    let behind: Vec<String> = (1..300).map(behind).collect();
+    let behind = |at| format!("[[task]]\nid = \"t{at}\"\nprompt = \"x\"\nneeds = [\"t0\"]\ncritical = false\n");
+    let behind: Vec<String> = (1..tasks).map(behind).collect();
     let first = "[[task]]\nid = \"t0\"\nprompt = \"x\"\nattempts = 1\ncritical = false\n";
     bench.agent("exit 3").plan(&format!("{first}{}", behind.concat()));
     assert_eq!(bench.toll(&["run", "../plan.toml"]).code, Some(0));
-    let said = bench.toll(&["status"]).out;
-    let rows: Vec<&str> = said.lines().filter(|line| line.starts_with("  ✗") || line.contains('…')).collect();
-    assert!(rows.len() == 2 && rows[0].contains("t0") && rows[1].contains("299 more: toll task list --run "), "{said}");
-    let list: Vec<&str> = rows[1].split_whitespace().skip_while(|word| *word != "task").collect();
-    assert_eq!(bench.toll(&list).out.lines().count(), 300);
+    bench
+}
+
+#[test]
+fn status_of_very_many_tasks_shows_those_to_which_something_happened() {
+    for tasks in [300, 1_100] {
+        let bench = of_many(tasks);
+        let said = bench.toll(&["status"]).out;
+        assert!(said.lines().next().is_some_and(|line| line.contains(&format!("0 of {tasks} tasks done"))), "{said}");
+        let rows: Vec<&str> = said.lines().filter(|line| line.starts_with("  ✗") || line.contains('…')).collect();
+        let more = format!("{} more: toll task list --run ", tasks - 1);
+        assert!(rows.len() == 2 && rows[0].contains("t0") && rows[1].contains(&more), "{said}");
+        let list: Vec<&str> = rows[1].split_whitespace().skip_while(|word| *word != "task").collect();
+        assert_eq!(bench.toll(&list).out.lines().count(), tasks);
+        assert_eq!(bench.status()["tasks"].as_array().map(Vec::len), Some(tasks), "a document has all of them");
+    }
+}
+
+#[test]
+fn log_has_every_event_once_and_goes_on_where_an_earlier_one_ended() {
+    let bench = of_many(300);
+    let positions = |words: &[&str]| -> Vec<u64> {
+        let events = bench.toll(&[&["log", "--json"], words].concat()).out;
+        let event = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        events.lines().map(|line| event(line)["position"].as_u64().unwrap()).collect()
+    };
+    let all = positions(&["--limit", "0"]);
+    let newest = all.len() as u64;
+    assert!(newest > 600, "more than a few pages: {newest}");
+    assert_eq!(all, (1..=newest).collect::<Vec<_>>());
+    assert_eq!(positions(&["--limit", "0", "--since", "300"]), all[300..]);
+    assert_eq!(positions(&["--limit", "290", "--since", "7"]), all[7..297]);
+    assert_eq!(positions(&["--limit", "3"]), all[all.len() - 3..]);
+    assert_eq!(positions(&[]), all[all.len() - 200..]);
+    assert_eq!(positions(&["--since", &newest.to_string()]), [0; 0]);
+    let of_kind = positions(&["--limit", "0", "--kind", "task"]);
+    assert!(of_kind.len() > 300 && of_kind.is_sorted(), "{of_kind:?}");
 }
 
 #[test]

@@ -1,7 +1,13 @@
 //! How far a run is and how long it may still take, in a few lines.
 
 use tollhouse::Span;
-use tollhouse::report::{Eta, Quiet, Rates, RunProgress, TaskCounts, WaitCounts, WaitsFor};
+use tollhouse::lifecycle::{RunState, TaskState};
+use tollhouse::report::{
+    BudgetProgress, Eta, Quiet, Rates, RunOutline, RunProgress, Stillness, TaskCounts, WaitCounts, WaitsFor,
+    WorkstreamRow,
+};
+
+use crate::table::brief;
 
 /// A rate of a shorter time says nothing to people.
 const WINDOW_MIN: Span = Span::from_secs(60);
@@ -17,14 +23,74 @@ pub(super) fn lines(progress: &RunProgress) -> Vec<String> {
         rows.extend(lately(&progress.rates).map(|text| ("lately", text)));
         rows.extend(progress.quiet.as_ref().map(|quiet| ("quiet", still(quiet))));
     }
-    rows.extend(progress.budget.as_ref().map(|budget| {
-        let aside = match budget.reserved.as_nanos() {
-            0 => String::new(),
-            _ => format!(", ${} set aside", budget.reserved),
+    rows.extend(progress.budget.as_ref().map(|budget| ("budget", spent(budget))));
+    laid_out(rows)
+}
+
+/// The same of a run that is too large to be read whole: nothing that takes all its tasks.
+pub(super) fn lines_of_outline(outline: &RunOutline) -> Vec<String> {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    if !outline.run.state.is_finished() {
+        rows.push(("progress", counted_by_state(outline)));
+        let id = outline.run.id.random_part();
+        let left = match &outline.unknown {
+            Some(because) => format!("unknown: {because}"),
+            None => format!("not worked out of so many tasks; `toll status {id} --json` does"),
         };
-        ("budget", format!("{}: ${} of ${} spent{aside}", budget.state, budget.spent, budget.limit))
-    }));
+        rows.push(("left", left));
+        rows.extend(outline.stillness.map(|stillness| ("quiet", nothing_stirs(stillness))));
+    }
+    rows.extend(outline.budget.as_ref().map(|budget| ("budget", spent(budget))));
+    laid_out(rows)
+}
+
+fn laid_out(rows: Vec<(&str, String)>) -> Vec<String> {
     rows.into_iter().map(|(what, text)| format!("  {what:<8}  {text}")).collect()
+}
+
+/// Where a workstream is, and how many of its tasks are done where that is known.
+pub(super) fn workstream(row: &WorkstreamRow, done: Option<String>) -> String {
+    let why = row.reason.as_deref().map(|why| format!(": {}", brief(why, 90))).unwrap_or_default();
+    let done = done.map(|done| format!(", {done}")).unwrap_or_default();
+    format!("  workstream {} is {}{done}{why}", row.name, row.state)
+}
+
+/// How many tasks are in which state.
+fn counted_by_state(outline: &RunOutline) -> String {
+    use TaskState as S;
+    let runs = outline.run.state == RunState::Running;
+    let named: [(&[S], &str); 10] = [
+        (&[S::Skipped], "skipped"),
+        (&[S::Failed], "failed"),
+        (&[S::Canceled], "canceled"),
+        (&[S::Running], "running"),
+        (&[S::Validating], "at the gate"),
+        (&[S::Waiting], "waiting for a person"),
+        (if runs { &[S::Pending, S::Blocked] } else { &[S::Blocked] }, "waiting for what they need"),
+        (&[S::Retrying], "before another try"),
+        (if runs { &[S::Queued] } else { &[] }, "queued"),
+        (if runs { &[] } else { &[S::Pending, S::Queued] }, "waiting for the run"),
+    ];
+    let counted = named.into_iter().map(|(states, what)| (outline.count(states), what)).filter(|(count, _)| *count > 0);
+    let done = format!("{} of {} tasks completed", outline.count(&[S::Completed]), outline.count(S::ALL));
+    std::iter::once(done).chain(counted.map(|(count, what)| format!("{count} {what}"))).collect::<Vec<_>>().join(", ")
+}
+
+fn nothing_stirs(stillness: Stillness) -> String {
+    let what = match stillness.waits_for {
+        Some(WaitsFor::Person) => ": it waits for a person",
+        Some(WaitsFor::Conductor) => ": nothing drives it",
+        _ => "",
+    };
+    format!("nothing is alive, and nothing of it was recorded for {}{what}", stillness.time)
+}
+
+fn spent(budget: &BudgetProgress) -> String {
+    let aside = match budget.reserved.as_nanos() {
+        0 => String::new(),
+        _ => format!(", ${} set aside", budget.reserved),
+    };
+    format!("{}: ${} of ${} spent{aside}", budget.state, budget.spent, budget.limit)
 }
 
 /// How many tasks of a group are done, and what of the rest.
