@@ -16,6 +16,9 @@ use tollhouse::{
 /// How many runs are put into the store at the same time.
 const WRITERS: u64 = 64;
 
+/// A run is put to so many seconds after the one before it.
+const BETWEEN_SECS: u64 = 600;
+
 /// What a run commits, in order.
 pub(crate) struct Tape {
     commits: Vec<Commit>,
@@ -25,12 +28,8 @@ pub(crate) struct Tape {
 impl Tape {
     /// A run of so many tasks, each of which lands at its first try.
     pub(crate) fn of_a_run(tasks: usize) -> Self {
-        Self::of(tasks, Until::Done)
-    }
-
-    fn of(tasks: usize, until: Until) -> Self {
         let recorder = Recorder { inner: MemoryStore::new(), commits: Mutex::default() };
-        drive_smoothly(&recorder, tasks, until);
+        drive_smoothly(&recorder, tasks, Until::Done, began(0));
         let commits = recorder.commits.into_inner().expect("nobody panicked");
         Self { events: commits.iter().map(|commit| commit.changes.len()).sum(), commits }
     }
@@ -51,6 +50,11 @@ impl Tape {
             }
         });
     }
+}
+
+/// When the run with this number began.
+pub(crate) fn began(number: u64) -> Timestamp {
+    Timestamp::from_micros(1_700_000_000_000_000).after(Span::from_secs(number * BETWEEN_SECS))
 }
 
 /// The ids of a commit moved by a number; what it relied on is not asked again.
@@ -76,7 +80,7 @@ fn renamed(commit: &Commit, number: u64) -> Commit {
 
 fn moved(id: RecordId, number: u64) -> RecordId {
     let random: u128 = id.random_part().bytes().fold(0, |random, byte| random * 37 + u128::from(byte));
-    let at = id.made_at().after(Span::from_secs(number * 600));
+    let at = id.made_at().after(Span::from_secs(number * BETWEEN_SECS));
     RecordId::from_parts(
         id.kind(),
         at,
