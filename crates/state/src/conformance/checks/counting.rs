@@ -11,7 +11,7 @@ pub fn a_tally_counts_what_is_found<F: Fixture>(fixture: &F) {
     let records = population(&store);
     for find in questions(&records) {
         for (limit, after) in [(None, None), (None, Some(records[20].id)), (Some(7), None), (Some(0), None)] {
-            let find = Find { limit, after, ..find.clone() };
+            let find = Find { after, limit, ..find.clone() };
             let found = store.find(&find).expect("a read");
             assert_eq!(store.tally(&find), Ok(counted(&found)), "{find:?}");
         }
