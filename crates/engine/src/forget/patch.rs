@@ -23,5 +23,7 @@ impl Forget for Patch {
 }
 
 fn details_gone(verdicts: &mut [RuleVerdict]) {
-    verdicts.iter_mut().for_each(|verdict| gone(&mut verdict.detail));
+    for verdict in verdicts {
+        gone(&mut verdict.detail);
+    }
 }

@@ -1,4 +1,5 @@
 //! What is forgotten at a person's word: texts and nothing else, and history still holds.
+#![expect(clippy::unwrap_used, reason = "what the tests share is a test too")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -87,7 +87,7 @@ impl Purging<'_> {
         for effect in self.unfinished()? {
             let mut engine = Engine::open_project_with(self.store, &[effect.id.into()])?;
             if effect.state.as_str() != "requested" {
-                let Some(liveness) = self.gone(&effect) else { continue };
+                let Some(liveness) = gone(&effect) else { continue };
                 let found = Found::NotDone { reason: "its program is gone".to_owned() };
                 self.tell(&mut engine, &Command::Settle { effect: effect.id, by: Witness::Anybody(liveness), found })?;
             }
@@ -96,13 +96,6 @@ impl Purging<'_> {
             count += 1;
         }
         Ok(count)
-    }
-
-    /// What is seen of a program that does not purge any more; nothing where it does.
-    fn gone(&self, effect: &Effect) -> Option<Liveness> {
-        // This one does one thing at a time, so what it began before it gave up.
-        let is_own = effect.process.as_ref() == Some(&this_process());
-        if is_own { Some(Liveness::Gone) } else { over_for(effect) }
     }
 
     /// Notes on the ledger what is to be forgotten, and why.
@@ -162,4 +155,11 @@ impl Purging<'_> {
         carry_out(engine, command, &Actor::Person(self.person.clone()), at)?;
         Ok(())
     }
+}
+
+/// What is seen of a program that does not purge any more; nothing where it does.
+fn gone(effect: &Effect) -> Option<Liveness> {
+    // This one does one thing at a time, so what it began before it gave up.
+    let is_own = effect.process.as_ref() == Some(&this_process());
+    if is_own { Some(Liveness::Gone) } else { over_for(effect) }
 }
