@@ -85,6 +85,8 @@ pub(crate) fn bench() -> Bench {
     bench
 }
 
+const PURGE: &[&str] = &["purge", "@", "--reason", "a key"];
+
 const RUN: &[&str] = &["run", "../plan.toml"];
 
 /// Calls `toll`, which must be killed at a point.
@@ -157,11 +159,10 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
         }
         Doing::Purge | Doing::PurgeAgain => {
             bench.agent("seq 1 200000; echo $1 > $1.txt").plan(&plan(&["a"])).toll(RUN);
-            let purge = ["purge", "@", "--reason", "a key"];
             if doing == Doing::PurgeAgain {
-                killed(bench, &purge, "effect.purge:before");
+                killed(bench, PURGE, "effect.purge:before");
             }
-            words(&purge)
+            words(PURGE)
         }
         Doing::Gc => {
             bench.plan(&plan(&["a"])).toll(RUN);
