@@ -22,12 +22,15 @@ pub use tollhouse_engine::simulator;
 pub use tollhouse_engine::{
     Addition, Apply, At, AttemptFacts, Claimant, Command, Decision, Engine, EngineError, Found, GateFacts, Legacy,
     Liveness, NewPatch, Newcomer, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View, ViewError, Viewed,
-    Witness, WorkerSeen, WorkerWish, analysis, decide, fork_of, gates_yet_to_pass, is_known_to_pass, known_cost,
-    leftovers, next_deadline, next_task, patch, plan, policy, report, secret, trace_of, track_records, verify,
+    Witness, WorkerSeen, WorkerWish, analysis, decide, forget, fork_of, gates_yet_to_pass, is_known_to_pass,
+    known_cost, leftovers, next_deadline, next_task, patch, plan, policy, report, secret, trace_of, track_records,
+    verify,
 };
 #[cfg(feature = "testing")]
 pub use tollhouse_state::{Call, Fault, FaultStore, MemoryStore, Mishap, Moment, Told, conformance, conformance_tests};
-pub use tollhouse_state::{CommitError, Committed, Cursor, Durability, Find, Novelty, Order, Store, StoreError, Tally};
+pub use tollhouse_state::{
+    CommitError, Committed, Cursor, Durability, Find, Novelty, Order, Rewrite, Store, StoreError, Tally,
+};
 #[cfg(feature = "sqlite")]
 pub use tollhouse_state::{SqliteSnapshot, SqliteStore};
 
@@ -37,7 +40,7 @@ pub use tollhouse_runner::{
     conductor::{Conductor, DoneByHand, GatesByHand, HandedIn, Progress, carry_out, landing_head, look_at_conductor},
     detect, doctor,
     error::{RedTarget, RunnerError, Trouble},
-    git, handwork, leftovers as traces, own_config, process,
+    git, handwork, leftovers as traces, own_config, process, purge,
     site::Site,
     workspace,
 };

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tollhouse::simulator::{Until, drive_smoothly};
 use tollhouse::{
-    Change, Commit, CommitError, Committed, Cursor, Event, Find, MemoryStore, Record, RecordId, RunId, Span, Store,
-    StoreError, Tally, Timestamp,
+    Change, Commit, CommitError, Committed, Cursor, Event, Find, MemoryStore, Record, RecordId, Rewrite, RunId, Span,
+    Store, StoreError, Tally, Timestamp,
 };
 
 /// How many runs are put into the store at the same time.
@@ -151,5 +151,9 @@ impl Store for Recorder {
 
     fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
         self.inner.last_pulse(id)
+    }
+
+    fn rewrite(&self, rewrite: &Rewrite) -> Result<(), StoreError> {
+        self.inner.rewrite(rewrite)
     }
 }

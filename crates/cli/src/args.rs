@@ -76,6 +76,7 @@ pub(crate) enum Command {
     Pause(commands::pause::PauseArgs),
     Cancel(commands::cancel::CancelArgs),
     Fork(commands::fork::ForkArgs),
+    Purge(commands::purge::PurgeArgs),
     Gc(commands::gc::GcArgs),
     Verify(commands::verify::VerifyArgs),
     Doctor(commands::doctor::DoctorArgs),

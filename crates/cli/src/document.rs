@@ -16,6 +16,7 @@ use crate::commands::doctor::DoctorReport;
 use crate::commands::gc::GcReport;
 use crate::commands::init::InitReport;
 use crate::commands::patch::CheckoutReport;
+use crate::commands::purge::PurgeReport;
 use crate::commands::restore::RestoreReport;
 use crate::commands::sync::SyncReport;
 use crate::commands::verify::VerifyReport;
@@ -114,7 +115,7 @@ named! {
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
     CheckReport => "check_report", InitReport => "init_report", SyncReport => "sync_report",
     CheckoutReport => "checkout_report", DemoReport => "demo_report", DoctorReport => "doctor_report",
-    GcReport => "gc_report", VerifyReport => "verify_report",
+    GcReport => "gc_report", PurgeReport => "purge_report", VerifyReport => "verify_report",
     BackupReport => "backup_report", RestoreReport => "restore_report", ErrorBody => "error",
 }
 
@@ -154,6 +155,7 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<DemoReport>(),
         entry::<DoctorReport>(),
         entry::<GcReport>(),
+        entry::<PurgeReport>(),
         entry::<VerifyReport>(),
         entry::<BackupReport>(),
         entry::<RestoreReport>(),

@@ -19,7 +19,7 @@ pub(crate) const CLOSED_PIPE: &str = "closed_pipe";
 const OUTPUT: &str = "output";
 
 /// What is promised and not built yet: refused in so many words, never taken for a slip.
-const NOT_YET: &[&str] = &["vet", "undo", "watch", "cost", "replay", "purge", "start", "--yes", "--follow"];
+const NOT_YET: &[&str] = &["vet", "undo", "watch", "cost", "replay", "start", "--yes", "--follow"];
 
 /// What a command that was carried out says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 use tollhouse_core::entity::{Attempt, Entity, GateRun, Output, UnreadableRecord};
 use tollhouse_core::{Kind, Record};
 
+use crate::forget::PURGED;
+
 /// Whether records of a kind may name contents beside the ledger: the others need not be read to find out.
 pub const fn names_blobs(kind: Kind) -> bool {
     match kind {
@@ -30,7 +32,9 @@ pub fn blobs_of(record: &Record) -> Result<Vec<String>, UnreadableRecord> {
         Kind::GateRun => GateRun::from_record(record)?.end.and_then(|end| end.output),
         _ => None,
     };
-    Ok(printed.and_then(|printed| printed.blob).into_iter().collect())
+    // What was purged is gone; the digest only says what it was.
+    let kept = printed.filter(|printed| printed.text != PURGED);
+    Ok(kept.and_then(|printed| printed.blob).into_iter().collect())
 }
 
 #[cfg(test)]

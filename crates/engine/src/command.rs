@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::entity::{Fork, Process};
 use tollhouse_core::spec::{GateSpec, RunSpec, TaskSpec};
-use tollhouse_core::{BudgetId, EffectId, GateRunId, Money, PatchId, RunId, TaskId, Timestamp, WorkerId, WorkstreamId};
+use tollhouse_core::{
+    BudgetId, EffectId, GateRunId, Money, PatchId, RecordId, RunId, TaskId, Timestamp, WorkerId, WorkstreamId,
+};
 
 use crate::outcome::{Found, NewPatch, Outcome};
 
@@ -146,6 +148,14 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Forget what a record and all that hangs on it say. Nothing is removed by this: it asks for that, and says why.
+    /// Said again while that is asked for, nothing changes.
+    Purge {
+        /// Which record: a run, or a task, an attempt, a patch or a gate run.
+        record: RecordId,
+        /// Why.
+        reason: String,
+    },
     /// Run a gate by hand, on a tree of one's choice.
     CreateGateRun {
         /// The id it gets.
@@ -241,6 +251,7 @@ impl Command {
             Self::OverrideTask { .. } => "override_task",
             Self::OverridePatch { .. } => "override_patch",
             Self::OverrideWorkstream { .. } => "override_workstream",
+            Self::Purge { .. } => "purge",
             Self::CreateGateRun { .. } => "create_gate_run",
             Self::RegisterWorker { .. } => "register_worker",
             Self::LookAtWorker { .. } => "look_at_worker",

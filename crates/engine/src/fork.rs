@@ -8,6 +8,7 @@ use tollhouse_core::spec::{RunSpec, TaskSpec, WorkstreamSpec};
 use tollhouse_core::{RunId, TaskId};
 
 use crate::command::Legacy;
+use crate::forget::PURGED;
 use crate::refusal::Refusal;
 use crate::view::View;
 
@@ -23,6 +24,9 @@ pub fn fork_of(view: &View, id: RunId, from: Option<&str>) -> Result<(RunSpec, L
     }
     let mut tasks: Vec<&Task> = view.all::<Task>().filter(|task| task.run == id).collect();
     tasks.sort_by_key(|task| task.place);
+    if let Some(task) = tasks.iter().find(|task| task.spec.prompt == PURGED) {
+        return Err(Refusal::Purged { id: task.id.into() });
+    }
     if let Some(from) = from
         && tasks.iter().all(|task| task.spec.name != from)
     {

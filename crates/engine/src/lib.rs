@@ -52,6 +52,7 @@
 //!         Work::Gate { .. } => Outcome::Gated(GateFacts { exit: Some(ExitStatus::Code(0)), ..GateFacts::default() }),
 //!         Work::Land { patch } => Outcome::Landed { commit: format!("commit of {patch}") },
 //!         Work::Kill { .. } => Outcome::Killed,
+//!         Work::Purge { .. } => Outcome::Purged,
 //!     };
 //!     let epoch = engine.view().get::<Effect>(id).map_or(0, |effect| effect.epoch);
 //!     now = say(&mut engine, &Command::Report { effect: id, epoch, outcome: Box::new(outcome) })?;
@@ -74,6 +75,7 @@ mod engine;
 #[cfg(feature = "testing")]
 pub mod examples;
 mod fleet;
+pub mod forget;
 mod fork;
 mod gate_memory;
 mod guard;

@@ -55,6 +55,8 @@ pub enum Outcome {
         /// What was found, in words.
         reason: String,
     },
+    /// Of `purge`: nothing of it is left.
+    Purged,
     /// Of `spawn`, seen later: its runner is gone, what was left of the agent was ended.
     Vanished {
         /// What was found of it.

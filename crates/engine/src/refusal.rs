@@ -141,6 +141,24 @@ pub enum Refusal {
         /// Where it is.
         state: &'static str,
     },
+    /// What it said was forgotten, so nothing can be made of it any more.
+    #[error("{id} was purged: what it said is gone")]
+    Purged {
+        /// Which record.
+        id: RecordId,
+    },
+    /// Another program is at it.
+    #[error("{id} is being purged by another program")]
+    PurgeUnderWay {
+        /// Which record.
+        id: RecordId,
+    },
+    /// It holds no text of its own.
+    #[error("{id} holds nothing that could be purged")]
+    NothingToPurge {
+        /// Which record.
+        id: RecordId,
+    },
     /// All of a run's tasks are done, or it has none.
     #[error("{id} has no task that is left to be done")]
     NothingLeft {
@@ -261,6 +279,9 @@ impl Refusal {
             Self::RunEnds { .. } => "run_ends",
             Self::BudgetSpent { .. } => "budget_spent",
             Self::NotOver { .. } => "not_over",
+            Self::Purged { .. } => "purged",
+            Self::PurgeUnderWay { .. } => "purge_under_way",
+            Self::NothingToPurge { .. } => "nothing_to_purge",
             Self::NothingLeft { .. } => "nothing_left",
             Self::NoSuchTask { .. } => "no_such_task",
             Self::NotWaivable { .. } => "not_waivable",
@@ -302,6 +323,13 @@ impl Refusal {
             Self::RunOver { .. } | Self::RunEnds { .. } => "`toll fork` goes on from it in a new run",
             Self::BudgetSpent { .. } => "`toll resume RUN --budget USD --reason TEXT` lets it spend more, and go on",
             Self::NotOver { .. } => "`toll resume` lets it go on; `toll cancel` ends it",
+            Self::Purged { .. } => {
+                "`toll run PLAN` or `toll do PROMPT` has it done anew; the ledger keeps only its hashes"
+            }
+            Self::PurgeUnderWay { .. } => "wait a moment, and say it again: nothing is done twice",
+            Self::NothingToPurge { .. } => {
+                "a run, a task, an attempt, a patch or a gate run can be purged: `toll explain ID` says what it belongs to"
+            }
             Self::NothingLeft { .. } => "`toll fork --from TASK` does a task again, with all that comes after it",
             Self::NoSuchTask { .. } => "`toll task list` shows the tasks of a run",
             Self::NotWaivable { .. } => {

@@ -119,7 +119,7 @@ fn gates_of_no_run(store: &dyn Store) -> Result<Vec<(Effect, GateRunId)>, Runner
 
 /// What is seen of the program of an effect that will not end any more; `None` where it may. However long it takes, one that is
 /// seen to run is at it: its time says nothing of how long the setup before it takes.
-fn over_for(effect: &Effect) -> Option<Liveness> {
+pub(crate) fn over_for(effect: &Effect) -> Option<Liveness> {
     let seen = effect.process.as_ref().map(liveness_of);
     let is_late = effect.until.is_some_and(|until| until < clock::now());
     match seen {

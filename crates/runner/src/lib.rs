@@ -20,6 +20,7 @@ pub mod handwork;
 pub mod leftovers;
 pub mod own_config;
 pub mod process;
+pub mod purge;
 mod records;
 pub mod site;
 pub mod workspace;

@@ -9,7 +9,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tollhouse_core::{Commit, Event, Kind, Record, RecordId, Version};
 
-use crate::store::CommitError;
+use crate::store::{CommitError, Rewrite, StoreError};
 
 /// How many bytes the body of a record or an event may have: more is content, and belongs in git or in a file.
 pub const BODY_BYTES_MAX: usize = 16 << 20;
@@ -106,15 +106,31 @@ fn words(record: &Record, event_body: &str) -> Result<(), CommitError> {
     if !known_state(id.kind(), state) {
         return Err(malformed(format!("{state:?} is no state of a {}", id.kind())));
     }
-    for (what, text) in [("body", body.as_str()), ("event", event_body)] {
-        if text.len() > BODY_BYTES_MAX {
-            return Err(malformed(format!("the {what} of {id} has {} bytes, more than {BODY_BYTES_MAX}", text.len())));
-        }
-        if let Err(error) = serde_json::from_str::<AnyJson>(text) {
-            return Err(malformed(format!("the {what} of {id} is not JSON: {error}")));
-        }
+    [("body", body.as_str()), ("event", event_body)].into_iter().try_for_each(|(what, text)| content(what, *id, text))
+}
+
+/// Refuses a content that is too long or no JSON.
+fn content(what: &str, id: RecordId, text: &str) -> Result<(), CommitError> {
+    if text.len() > BODY_BYTES_MAX {
+        return Err(malformed(format!("the {what} of {id} has {} bytes, more than {BODY_BYTES_MAX}", text.len())));
     }
-    Ok(())
+    match serde_json::from_str::<AnyJson>(text) {
+        Ok(AnyJson) => Ok(()),
+        Err(error) => Err(malformed(format!("the {what} of {id} is not JSON: {error}"))),
+    }
+}
+
+/// Refuses a rewrite that no ledger could take.
+pub(crate) fn rewrite(rewrite: &Rewrite) -> Result<(), StoreError> {
+    let records = rewrite.records.iter().map(|record| ("body", record.id, record.body.as_str()));
+    let events = rewrite.events.iter().map(|event| ("event", event.record, event.body.as_str()));
+    let checked = records.chain(events).try_for_each(|(what, id, text)| content(what, id, text));
+    checked.map_err(|error| not_rewritten(error.to_string()))
+}
+
+/// A rewrite that was not made.
+pub(crate) fn not_rewritten(what: impl Into<String>) -> StoreError {
+    StoreError::Failed { op: "rewrite", what: what.into() }
 }
 
 /// Any JSON that `serde_json::Value` takes, its depth bounded as there; nothing of it is kept.

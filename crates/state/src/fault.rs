@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
 
-use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError, Tally};
+use crate::store::{CommitError, Committed, Cursor, Find, Rewrite, Store, StoreError, Tally};
 
 /// A call of a [`Store`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,12 +30,23 @@ pub enum Call {
     Pulse,
     /// [`Store::last_pulse`].
     LastPulse,
+    /// [`Store::rewrite`].
+    Rewrite,
 }
 
 impl Call {
     /// Every call.
-    pub const ALL: [Self; 8] =
-        [Self::Commit, Self::Get, Self::Find, Self::Tally, Self::Events, Self::WaitFor, Self::Pulse, Self::LastPulse];
+    pub const ALL: [Self; 9] = [
+        Self::Commit,
+        Self::Get,
+        Self::Find,
+        Self::Tally,
+        Self::Events,
+        Self::WaitFor,
+        Self::Pulse,
+        Self::LastPulse,
+        Self::Rewrite,
+    ];
 
     /// Its name, as an error says it.
     pub const fn as_str(self) -> &'static str {
@@ -48,6 +59,7 @@ impl Call {
             Self::WaitFor => "wait_for",
             Self::Pulse => "pulse",
             Self::LastPulse => "last_pulse",
+            Self::Rewrite => "rewrite",
         }
     }
 }
@@ -271,5 +283,9 @@ impl<S: Store> Store for FaultStore<S> {
 
     fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
         self.answer(Call::LastPulse, |store| store.last_pulse(id))
+    }
+
+    fn rewrite(&self, rewrite: &Rewrite) -> Result<(), StoreError> {
+        self.answer(Call::Rewrite, |store| store.rewrite(rewrite))
     }
 }

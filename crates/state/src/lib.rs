@@ -71,4 +71,7 @@ pub use fault::{Call, Fault, FaultStore, Mishap, Moment, Told};
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteSnapshot, SqliteStore};
-pub use store::{CommitError, Committed, Cursor, Durability, Find, Novelty, Order, Store, StoreError, Tally};
+pub use store::{
+    CommitError, Committed, Cursor, Durability, EventContent, Find, Novelty, Order, RecordContent, Rewrite, Store,
+    StoreError, Tally,
+};

@@ -1,5 +1,6 @@
 //! The trait that every ledger implements, and what crosses it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -82,6 +83,51 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// A backend that cannot read.
     fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Forgets contents: puts others in the place of the bodies of events, and of the bodies and declared keys of records, all of
+    /// them or none. Nothing else changes: digests and hashes go on to say what the contents were. It is no commit: whoever
+    /// calls it has put on the ledger before what it forgets, and why.
+    ///
+    /// Once it returned `Ok`, what was replaced is in none of the files that the backend keeps. After an error it may be, and
+    /// the same may be asked again, whether the contents were replaced or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] where an event is not there or not of its record, a record is not there or not in its version,
+    /// or a body is not JSON; others where the backend fails, or others still read what was replaced ([`StoreError::Busy`]).
+    fn rewrite(&self, rewrite: &Rewrite) -> Result<(), StoreError>;
+}
+
+/// Contents that take the place of others. See [`Store::rewrite`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rewrite {
+    /// Those of records.
+    pub records: Vec<RecordContent>,
+    /// Those of events.
+    pub events: Vec<EventContent>,
+}
+
+/// What a record holds from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordContent {
+    /// Which record.
+    pub id: RecordId,
+    /// The version that it is in.
+    pub version: Version,
+    /// What it can be found by.
+    pub keys: BTreeMap<String, String>,
+    /// All of it, as JSON.
+    pub body: String,
+}
+
+/// What an event holds from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventContent {
+    /// Where it stands in the ledger.
+    pub position: u64,
+    /// What it happened to.
+    pub record: RecordId,
+    /// All of it, as JSON.
+    pub body: String,
 }
 
 /// Where a commit's events ended up.
@@ -374,5 +420,9 @@ impl<S: Store + ?Sized> Store for &S {
 
     fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
         (**self).last_pulse(id)
+    }
+
+    fn rewrite(&self, rewrite: &Rewrite) -> Result<(), StoreError> {
+        (**self).rewrite(rewrite)
     }
 }

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse::blobs::{Blobs, Sweep, sweep};
 use tollhouse::leftovers::{Fate, LeftoverKind};
+use tollhouse::purge::Purging;
 use tollhouse::traces;
 
 use super::driving::open;
@@ -66,6 +67,7 @@ pub(crate) fn run(args: &GcArgs, context: &mut Context) -> Result<Answer, CliErr
     let (site, store) = open(context)?;
     if !args.dry_run {
         traces::settle_gates(&store, &person())?;
+        Purging { site: &site, store: &store, person: person() }.finish()?;
     }
     let found = traces::find(&site, &store)?;
     let swept = sweep(&store, &Blobs::of(&site), if args.dry_run { Sweep::Look } else { Sweep::Take })?;

@@ -17,6 +17,7 @@ pub(crate) mod land;
 pub(crate) mod log;
 pub(crate) mod patch;
 pub(crate) mod pause;
+pub(crate) mod purge;
 pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod runs;
@@ -57,6 +58,7 @@ pub(crate) fn run(cli: &Cli, context: &mut Context) -> Result<Answer, CliError> 
         Some(Command::Pause(args)) => pause::run(args, context),
         Some(Command::Cancel(args)) => cancel::run(args, context),
         Some(Command::Fork(args)) => fork::run(args, context),
+        Some(Command::Purge(args)) => purge::run(args, context),
         Some(Command::Gc(args)) => gc::run(args, context),
         Some(Command::Verify(args)) => verify::run(args, context),
         Some(Command::Doctor(args)) => doctor::run(args, context),

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse::entity::{Entity, Patch, RuleOutcome};
+use tollhouse::forget::PURGED;
 use tollhouse::lifecycle::{PatchState, RunState};
 use tollhouse::report::{PatchRow, ShortIds};
 use tollhouse::{Command, Find, Kind, Order, PatchId, PatchWish, RunId, ViewError};
@@ -140,7 +141,11 @@ fn show_diff(text: &str, context: &mut Context) -> Result<(), CliError> {
             .hint("put it back where `toll doctor` looks for it, or `toll restore FILE --ledger PATH` makes both from a backup")
     };
     let repo = context.site()?.read_repo()?.ok_or_else(gone)?;
-    let bytes = repo.blob(&patch.blob).map_err(tollhouse::RunnerError::from)?;
+    let bytes = if patch.title == PURGED {
+        format!("{PURGED}\n").into_bytes()
+    } else {
+        repo.blob(&patch.blob).map_err(tollhouse::RunnerError::from)?
+    };
     if context.printer.json {
         let diff = Some(String::from_utf8_lossy(&bytes).into_owned());
         context.printer.out(&Document::new(PatchDocument { patch, diff }).to_json())?;

@@ -45,6 +45,7 @@ const COMMANDS: &[&str] = &[
     "pause",
     "cancel",
     "fork",
+    "purge",
     "gc",
     "verify",
     "doctor",

@@ -39,6 +39,7 @@ const ORDERS: &[&str] = &[
     "patch release 0 --allow x --reason x",
     "patch drop 0 --reason x",
     "gc",
+    "purge @ --reason x",
     "restore x",
 ];
 

@@ -37,6 +37,10 @@ pub(crate) enum Doing {
     PauseWorker,
     /// `toll land` of what a run held.
     Land,
+    /// `toll purge` of a run that is over.
+    Purge,
+    /// The same, of one that was killed while it was purged.
+    PurgeAgain,
     /// `toll patch checkout` of what was refused.
     Checkout,
     /// `toll gc` after a run.
@@ -80,6 +84,8 @@ pub(crate) fn bench() -> Bench {
     bench.agent(AGENT).config(CONFIG).commit("Configure");
     bench
 }
+
+const PURGE: &[&str] = &["purge", "@", "--reason", "a key"];
 
 const RUN: &[&str] = &["run", "../plan.toml"];
 
@@ -151,6 +157,13 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
             let id = patches["patches"][0]["id"].as_str().expect("there is a patch").to_owned();
             words(&["patch", "checkout", &id])
         }
+        Doing::Purge | Doing::PurgeAgain => {
+            bench.agent("seq 1 200000; echo $1 > $1.txt").plan(&plan(&["a"])).toll(RUN);
+            if doing == Doing::PurgeAgain {
+                killed(bench, PURGE, "effect.purge:before");
+            }
+            words(PURGE)
+        }
         Doing::Gc => {
             bench.plan(&plan(&["a"])).toll(RUN);
             forgotten_content(bench);
@@ -206,6 +219,12 @@ pub(crate) fn survives(doing: Doing, point: &str) {
             bench.git(&["update-ref", "-d", &branch_of_patch(&bench)]);
             None
         }
+        Doing::Purge | Doing::PurgeAgain => {
+            let again = bench.toll(&args);
+            assert_eq!(again.code, Some(0), "{again}");
+            assert_purged(&bench);
+            None
+        }
         Doing::Gc => {
             let again = bench.toll(&args);
             assert_eq!(again.code, Some(0), "{again}");
@@ -229,6 +248,20 @@ pub(crate) fn survives(doing: Doing, point: &str) {
     }
     assert_landed_once(&bench);
     assert_nothing_left(&bench);
+}
+
+/// Nothing says any more what was to be done, and what is left of history holds.
+fn assert_purged(bench: &Bench) {
+    let folder = bench.path(".git/tollhouse");
+    for path in bench.photograph(&folder).into_keys() {
+        let bytes = std::fs::read(bench.path("").join(&path)).unwrap_or_default();
+        let is_there = bytes.windows(4).any(|window| window == b"Do a");
+        assert!(!is_there, "{}", path.display());
+    }
+    let said = bench.toll(&["verify"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let effects = bench.toll(&["log", "--kind", "effect"]);
+    assert!(effects.out.contains("a key"), "{effects}");
 }
 
 fn branch_of_patch(bench: &Bench) -> String {
@@ -362,6 +395,14 @@ points! {
     commit_override_task: "commit.override_task", Doing::Skip;
     commit_override_patch: "commit.override_patch", Doing::Land;
     commit_override_worker: "commit.override_worker", Doing::PauseWorker;
+    commit_purge: "commit.purge", Doing::Purge;
+    commit_claim_purge: "commit.claim.purge", Doing::Purge;
+    commit_report_purge: "commit.report.purge", Doing::Purge;
+    commit_settle_purge: "commit.settle.purge", Doing::PurgeAgain;
+    effect_purge: "effect.purge", Doing::Purge;
+    effect_rewrite: "effect.rewrite", Doing::Purge;
+    blob_forget: "blob.forget", Doing::Purge;
+    git_forget: "git.forget", Doing::Purge;
     commit_create_gate_run: "commit.create_gate_run", Doing::Run;
     commit_claim_spawn: "commit.claim.spawn", Doing::Run;
     commit_claim_kill: "commit.claim.kill", Doing::Run;

@@ -36,6 +36,7 @@ mod own_config;
 mod pausing;
 mod places;
 mod plants;
+mod purging;
 mod releasing;
 mod routing;
 mod safety;

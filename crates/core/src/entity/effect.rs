@@ -39,6 +39,13 @@ pub enum Work {
         /// Of this patch.
         patch: PatchId,
     },
+    /// Forget what a record and all that hangs on it say.
+    Purge {
+        /// Which record.
+        record: RecordId,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Work {
@@ -48,6 +55,7 @@ impl Work {
             Self::Spawn { attempt } | Self::Kill { attempt } => attempt.into(),
             Self::Apply { patch } | Self::Land { patch } => patch.into(),
             Self::Gate { gate_run } => gate_run.into(),
+            Self::Purge { record, .. } => record,
         }
     }
 
@@ -59,6 +67,15 @@ impl Work {
             Self::Apply { .. } => "apply",
             Self::Gate { .. } => "gate",
             Self::Land { .. } => "land",
+            Self::Purge { .. } => "purge",
+        }
+    }
+
+    /// Why a person asked for it, where one did.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Purge { reason, .. } => Some(reason),
+            _ => None,
         }
     }
 }

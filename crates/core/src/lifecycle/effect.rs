@@ -89,6 +89,7 @@ impl EffectEvent {
             Self::Withdraw { reason } | Self::Fail { reason } | Self::Lose { reason } | Self::Retry { reason } => {
                 Some(reason)
             }
+            Self::Created { effect } => effect.work.reason(),
             _ => None,
         }
     }

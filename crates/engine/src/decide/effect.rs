@@ -112,6 +112,8 @@ fn follow(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(
         }
         (Work::Gate { gate_run }, Outcome::Gated(facts)) => gate::ended(draft, *gate_run, facts),
         (Work::Gate { gate_run }, Outcome::Failed { reason, .. }) => gate::broken(draft, *gate_run, reason),
+        // Where it could not be done, what was not removed is still there.
+        (Work::Purge { .. }, Outcome::Purged | Outcome::Failed { .. }) => Ok(()),
         (Work::Land { patch }, Outcome::Landed { commit }) => landed(draft, *patch, commit),
         (Work::Land { patch }, Outcome::Lost { reason }) => {
             draft.emit::<Patch>(*patch, &PatchEvent::Rebase { reason: reason.clone() })
@@ -132,6 +134,7 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Gated(_) => "gated",
         Outcome::Landed { .. } => "landed",
         Outcome::Lost { .. } => "lost",
+        Outcome::Purged => "purged",
         Outcome::Vanished { .. } => "vanished",
         Outcome::Stopped { .. } => "stopped",
         Outcome::Failed { .. } => "failed",

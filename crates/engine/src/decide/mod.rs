@@ -15,6 +15,7 @@ mod lease;
 mod needs;
 mod patch;
 mod person;
+mod purge;
 mod recovery;
 mod redaction;
 mod retry;
@@ -116,6 +117,7 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
         Command::OverrideWorkstream { workstream, wish, reason } => {
             workstream::person(draft, *workstream, *wish, reason).map(Some)
         }
+        Command::Purge { record, reason } => purge::ask(draft, *record, reason).map(|()| None),
         Command::CreateGateRun { gate_run, gate, tree, parent } => {
             gate::create_by_hand(draft, *gate_run, gate, tree, parent).map(|()| None)
         }

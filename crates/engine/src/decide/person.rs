@@ -7,6 +7,7 @@ use tollhouse_core::{PatchId, RecordId, RunId, TaskId};
 use super::draft::Draft;
 use super::{hold, patch, task, workstream};
 use crate::command::{PatchWish, TaskWish};
+use crate::forget::PURGED;
 use crate::guard::{Guard, lets, stops};
 use crate::policy::{RULES, Waiver, glob_problem};
 use crate::refusal::Refusal;
@@ -202,6 +203,9 @@ fn release(
         let (id, state) = (run.id.into(), run.state.as_str());
         let is_over = run.state == RunState::Quarantined;
         return Err(if is_over { Refusal::RunOver { id, state } } else { Refusal::NotOver { id, state } });
+    }
+    if patch.title == PURGED {
+        return Err(Refusal::Purged { id: patch.id.into() });
     }
     let event = PatchEvent::Release { reason: reason.to_owned(), waive: waive.to_vec(), allow: allow.to_vec() };
     draft.emit::<Patch>(patch.id, &event)

@@ -33,6 +33,7 @@ pub(super) fn redacted(command: &Command) -> Command {
         | Command::OverrideTask { reason, .. }
         | Command::OverridePatch { reason, .. }
         | Command::OverrideWorker { reason, .. }
+        | Command::Purge { reason, .. }
         | Command::OverrideWorkstream { reason, .. }
         | Command::Settle { found: Found::NotDone { reason }, .. } => text(reason),
         Command::StartRun { .. }
@@ -81,7 +82,7 @@ fn outcome(outcome: &mut Outcome) {
         }
         Outcome::Conflicted { files, .. } => files.iter_mut().for_each(|(_, why)| text(why)),
         Outcome::Lost { reason } | Outcome::Failed { reason, .. } | Outcome::Stopped { reason } => text(reason),
-        Outcome::Killed | Outcome::Applied { .. } | Outcome::Landed { .. } => {}
+        Outcome::Killed | Outcome::Purged | Outcome::Applied { .. } | Outcome::Landed { .. } => {}
     }
 }
 

@@ -46,6 +46,7 @@ pub struct Job {
 enum What {
     Spawn { attempt: AttemptId, base: String, cost: Option<Cost> },
     Kill,
+    Purge,
     Apply { patch: PatchId },
     Gate { name: String, of: Option<PatchId>, number: u32 },
     Land { patch: PatchId, candidate: Option<Candidate> },
@@ -82,6 +83,7 @@ impl Hands {
                     what: What::Gate { name: gate_run.gate.name.clone(), of: gate_run.patch, number: gate_run.number },
                 }
             }
+            Work::Purge { .. } => Job { luck: Luck::Good, what: What::Purge },
             Work::Land { patch } => {
                 let held = view.get::<Patch>(patch).expect("an effect has a subject");
                 let candidate = held.candidate.clone();
@@ -95,6 +97,7 @@ impl Hands {
         match &job.what {
             What::Spawn { attempt, base, cost } => self.spawned(job.luck, *attempt, base, *cost),
             What::Kill => Outcome::Killed,
+            What::Purge => Outcome::Purged,
             What::Apply { patch } => self.apply(job.luck, *patch),
             What::Gate { name, of, number } => Outcome::Gated(match job.luck {
                 Luck::GateFlickers if (of.is_none() || name == "unit") && *number == 1 => gate_facts(Some(1), None),
@@ -117,7 +120,7 @@ impl Hands {
                 Found::outcome(Outcome::Vanished { facts, reason })
             }
             Work::Kill { .. } => Found::outcome(Outcome::Killed),
-            Work::Apply { .. } => Found::NotDone { reason },
+            Work::Apply { .. } | Work::Purge { .. } => Found::NotDone { reason },
             Work::Gate { .. } => Found::outcome(Outcome::Stopped { reason }),
             Work::Land { patch } => match self.branch.commit_of(patch) {
                 Some(commit) => Found::outcome(Outcome::Landed { commit }),

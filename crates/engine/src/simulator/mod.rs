@@ -33,6 +33,6 @@ pub use hands::{Hands, Job, LeftBehind};
 pub use invariants::{Broken, hold};
 pub use luck::{Luck, SLOW_DOWN};
 pub use plan::{claimant, gate, new_patch, process, spec, task};
-pub use simulation::{Report, Violation, simulate};
+pub use simulation::{Report, Violation, history_of, simulate};
 pub use smooth::{Until, drive_smoothly, smooth_run};
 pub use world::World;

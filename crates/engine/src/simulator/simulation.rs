@@ -8,7 +8,7 @@ use tollhouse_core::entity::{Budget, Effect, GateRun, Patch, Run, Task, Worker};
 use tollhouse_core::lifecycle::RunState;
 use tollhouse_core::spec::{Crew, RunSpec};
 use tollhouse_core::{RunId, Timestamp};
-use tollhouse_state::MemoryStore;
+use tollhouse_state::{FaultStore, MemoryStore};
 
 use super::actor::{Acting, Bystander, Conductor, Machine, Outside, Overseer, Person, SharedWorker};
 use super::coverage::Coverage;
@@ -67,14 +67,28 @@ pub struct Violation {
 /// # Ok::<(), tollhouse_engine::simulator::Violation>(())
 /// ```
 pub fn simulate(seed: u64) -> Result<Report, Violation> {
+    simulate_on(&Ledger::new(MemoryStore::new()), seed)
+}
+
+/// What the ledger holds after the day of a seed, on which nothing goes wrong any more.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn history_of(seed: u64) -> Result<FaultStore<MemoryStore>, Violation> {
+    let store = Ledger::new(MemoryStore::new());
+    simulate_on(&store, seed)?;
+    store.heal();
+    Ok(store)
+}
+
+fn simulate_on(store: &Ledger, seed: u64) -> Result<Report, Violation> {
     let mut random = fastrand::Rng::with_seed(seed);
     let begin = Timestamp::from_micros(1_700_000_000_000_000);
-    let store = Ledger::new(MemoryStore::new());
     let mut plans = any_plans(&mut random);
     let mut hands = Hands::with_luck(any_luck(&mut random, &mut plans));
     hands.costs = any_costs(&mut random, &plans);
     hands.slow_downs = any_slow_downs(&mut random);
-    let mut stage = Stage::new(&store, random, hands, begin);
+    let mut stage = Stage::new(store, random, hands, begin);
     stage.runs =
         (0..).zip(&plans).map(|(place, _)| RunId::from_parts(begin, u128::from(seed) + (place << 64))).collect();
     let ended = live_through(&mut stage, plans).map_err(|broken| {

@@ -84,5 +84,6 @@ fn well_done(work: &Work) -> Outcome {
         Work::Gate { .. } => Outcome::Gated(GateFacts { exit: Some(ExitStatus::Code(0)), ..GateFacts::default() }),
         Work::Land { patch } => Outcome::Landed { commit: format!("commit of {patch}") },
         Work::Kill { .. } => Outcome::Killed,
+        Work::Purge { .. } => Outcome::Purged,
     }
 }

@@ -6,8 +6,10 @@ use tollhouse_core::{Event, GENESIS, Stream};
 
 use super::digest::{self, Hasher};
 use super::{FindingCode, Verified, stream_name};
+use crate::forget::{Purges, is_forgotten_event};
 
-pub(super) struct Chains {
+pub(super) struct Chains<'a> {
+    purges: &'a Purges,
     hasher: Hasher,
     /// The newest position that was read.
     position: u64,
@@ -21,9 +23,9 @@ struct Head {
     hash: String,
 }
 
-impl Chains {
-    pub(super) fn new(since: u64) -> Self {
-        Self { hasher: Hasher::default(), position: since, heads: BTreeMap::new(), is_whole: since == 0 }
+impl<'a> Chains<'a> {
+    pub(super) fn new(since: u64, purges: &'a Purges) -> Self {
+        Self { purges, hasher: Hasher::default(), position: since, heads: BTreeMap::new(), is_whole: since == 0 }
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -51,19 +53,27 @@ impl Chains {
 
     fn as_written(&mut self, event: &Event, verified: &mut Verified) {
         let hash = self.hasher.event(event);
-        if !digest::is_written(hash, &event.hash) {
+        // Where no digests stand for its body, the hash of one that was forgotten cannot be computed any more; that the next event
+        // names it still can be seen.
+        let is_hidden = || event.digests.is_none() && self.is_forgotten(event);
+        if !digest::is_written(hash, &event.hash) && !is_hidden() {
             let what =
                 format!("it has the hash {}, and what is stored of it has {}", event.hash, digest::written(hash));
             verified.find_at(FindingCode::EventEdited, event, what);
         }
         if let Some(digests) = &event.digests {
             let body = digest::content(event.event.body.as_bytes());
-            if !digest::is_written(body, &digests.body) {
+            if !digest::is_written(body, &digests.body) && !self.is_forgotten(event) {
                 let what =
                     format!("its content had the digest {}, and now has {}", digests.body, digest::written(body));
                 verified.find_at(FindingCode::ContentEdited, event, what);
             }
         }
+    }
+
+    /// Whether a person had its content forgotten, and nothing else was done to it.
+    fn is_forgotten(&self, event: &Event) -> bool {
+        self.purges.cover(&event.record, event.stream) && is_forgotten_event(event.record.kind(), &event.event.body)
     }
 
     fn follows(&mut self, event: &Event, verified: &mut Verified) {

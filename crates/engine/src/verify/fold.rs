@@ -10,6 +10,7 @@ use super::folded::{Folded, differences, folded};
 use super::part::Part;
 use super::records::Records;
 use super::{FindingCode, Verified};
+use crate::forget::{Purges, is_forgotten};
 
 /// How many records may be half folded before a part of them is put off. Each is a few KB.
 pub(super) const OPEN_MAX: usize = 1 << 15;
@@ -24,6 +25,7 @@ pub(super) struct Folds<'a, S: ?Sized> {
     aside: BTreeSet<RecordId>,
     records: Records<'a, S>,
     hasher: Hasher,
+    purges: &'a Purges,
     open_max: usize,
 }
 
@@ -36,7 +38,7 @@ struct Open {
 }
 
 impl<'a, S: Store + ?Sized> Folds<'a, S> {
-    pub(super) fn new(store: &'a S, part: Part, since: u64, open_max: usize) -> Self {
+    pub(super) fn new((store, purges): (&'a S, &'a Purges), part: Part, since: u64, open_max: usize) -> Self {
         Self {
             part,
             put_off: Vec::new(),
@@ -44,6 +46,7 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
             aside: BTreeSet::new(),
             records: if since == 0 { Records::all(store, part) } else { Records::some(store, part) },
             hasher: Hasher::default(),
+            purges,
             open_max,
         }
     }
@@ -122,7 +125,9 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
             self.set_aside(stored.id);
         } else if event.version == stored.version {
             verified.records += 1;
-            self.compare_digest(&stored, event, verified);
+            if !self.is_forgotten(&stored, event) {
+                self.compare_digest(&stored, event, verified);
+            }
         }
         Ok(())
     }
@@ -145,6 +150,14 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
     fn compare(&mut self, open: &Open, last: &Event, verified: &mut Verified) {
         let Open { folded, version, stored, .. } = open;
         let made = folded.record(*version);
+        // What is left of one that was forgotten is what is left of its events: those were compared with what forgetting leaves.
+        if self.is_forgotten(stored, last) {
+            if made != *stored && !folded.is_read_from(stored) {
+                let what = format!("differs from what is left of its events: {}", differences(&made, stored));
+                verified.find(FindingCode::RecordDiffers, stored.id.to_string(), what);
+            }
+            return;
+        }
         let is_as_digested = self.compare_digest(stored, last, verified);
         // What an earlier program wrote may lack what has a default today; its digest vouches for it.
         let is_same = made == *stored || (last.digests.is_some() && folded.is_read_from(stored));
@@ -155,6 +168,15 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
             let what = format!("differs from what its events made: {}", differences(&made, stored));
             verified.find(FindingCode::RecordDiffers, stored.id.to_string(), what);
         }
+    }
+
+    /// Whether a person had its contents forgotten, so that it is not what its last event left any more.
+    fn is_forgotten(&mut self, stored: &Record, last: &Event) -> bool {
+        let differs = match &last.digests {
+            Some(digests) => !digest::is_written(self.hasher.record(stored), &digests.record),
+            None => true,
+        };
+        differs && self.purges.cover(&stored.id, last.stream) && is_forgotten(stored)
     }
 
     fn compare_digest(&mut self, stored: &Record, last: &Event, verified: &mut Verified) -> bool {

@@ -7,6 +7,9 @@
 //! It needs memory for what it has begun to fold and not yet finished, up to a bound: beyond that, it puts a part of the
 //! records off and reads the events again for them. So memory grows with the number of streams alone, whose heads it keeps.
 //!
+//! What was forgotten at a person's word ([`Purges`]) differs from what it was the digest of, and is no finding as long as nothing
+//! but texts differs: where a record or an event is among it, and its digest is another, it must be as forgetting leaves it.
+//!
 //! It never stops at what it finds. Whoever has a head of history elsewhere ([`Anchor`]) also finds what was cut off its end.
 
 mod chain;
@@ -26,6 +29,7 @@ use tollhouse_state::{Cursor, Order, Store, StoreError};
 use self::chain::Chains;
 use self::fold::{Folds, OPEN_MAX};
 use self::part::Part;
+use crate::forget::Purges;
 
 /// How many events are read at a time: so many that asking costs little, and so few that a page stays in the cache.
 const PAGE: u32 = 256;
@@ -201,6 +205,7 @@ pub fn verify<S: Store + ?Sized>(store: &S, since: u64) -> Result<Verified, Stor
 
 /// As [`verify`], with so many records half folded at most.
 fn verify_within<S: Store + ?Sized>(store: &S, since: u64, open_max: usize) -> Result<Verified, StoreError> {
+    let purges = Purges::of(store)?;
     let mut verified = Verified::default();
     let mut parts = vec![Part::ALL];
     let mut is_first = true;
@@ -208,8 +213,8 @@ fn verify_within<S: Store + ?Sized>(store: &S, since: u64, open_max: usize) -> R
         let mut pass = Pass {
             store,
             since,
-            chains: Chains::new(since),
-            folds: Folds::new(store, part, since, open_max),
+            chains: Chains::new(since, &purges),
+            folds: Folds::new((store, &purges), part, since, open_max),
             is_first,
         };
         pass.read(&mut verified)?;
@@ -250,7 +255,7 @@ pub fn verify_anchor<S: Store + ?Sized>(
 struct Pass<'a, S: ?Sized> {
     store: &'a S,
     since: u64,
-    chains: Chains,
+    chains: Chains<'a>,
     folds: Folds<'a, S>,
     /// Whether the events themselves are looked at; in later ones, only what was put off is folded.
     is_first: bool,

@@ -10,7 +10,7 @@ use tollhouse_core::lifecycle::{AttemptState, EffectState, RunState, TaskState, 
 use tollhouse_core::spec::{BudgetSpec, RunSpec, TaskSpec, WorkstreamSpec};
 use tollhouse_core::{Actor, Commit, Event, Money, Record, RecordId, RunId, Stream, Timestamp, WorkerId};
 use tollhouse_engine::{Command, Engine, EngineError, Liveness, View, WorkerSeen, WorkerWish, decide};
-use tollhouse_state::{CommitError, Committed, Cursor, Find, Store, StoreError, Tally};
+use tollhouse_state::{CommitError, Committed, Cursor, Find, Rewrite, Store, StoreError, Tally};
 
 use crate::world::task;
 use crate::yard::{Ledger, Yard, done, newcomer, own, shared};
@@ -163,6 +163,10 @@ impl Store for &Racing {
     }
     fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
         self.store.last_pulse(id)
+    }
+
+    fn rewrite(&self, rewrite: &Rewrite) -> Result<(), StoreError> {
+        self.store.rewrite(rewrite)
     }
 }
 

@@ -11,6 +11,7 @@ mod explore;
 mod faults;
 mod flaky;
 mod fleets;
+mod forgetting;
 mod large_plans;
 mod plan_read;
 mod plan_resolve;

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sha2::{Digest, Sha256};
 use tollhouse_core::entity::{Entity, Patch};
 use tollhouse_engine::blobs_of;
+use tollhouse_engine::forget::PURGED;
 use tollhouse_state::{Cursor, Find, Order, SqliteStore, Store};
 
 use crate::blobs::each_naming;
@@ -32,10 +33,14 @@ pub use write::{Backup, backup};
 const FORMAT: u64 = 2;
 
 /// Every patch of a ledger.
+///
+/// Of those that were purged there is no text.
 fn patches(store: &SqliteStore) -> Result<Vec<Patch>, RunnerError> {
     let records = store.find(&Find { kind: Some(Patch::KIND), ..Find::default() })?;
     let read = |record| Patch::from_record(record).map_err(|error| BackupProblem::Damaged { what: error.to_string() });
-    Ok(records.iter().map(read).collect::<Result<_, _>>()?)
+    let mut patches: Vec<Patch> = records.iter().map(read).collect::<Result<_, _>>()?;
+    patches.retain(|patch| patch.title != PURGED);
+    Ok(patches)
 }
 
 /// Every content that a ledger names.

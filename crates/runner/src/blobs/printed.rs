@@ -2,6 +2,7 @@
 
 use tollhouse_core::entity::{Output, end_of};
 use tollhouse_core::limits::OUTPUT_INLINE_BYTES_MAX;
+use tollhouse_engine::forget::PURGED;
 
 use super::Blobs;
 use crate::error::RunnerError;
@@ -21,12 +22,12 @@ impl Blobs {
         Ok(Output { text, bytes: printed.bytes, omitted_bytes: printed.omitted_bytes, blob })
     }
 
-    /// What a program printed with all the text of it that was kept.
+    /// What a program printed with all the text of it that was kept; of what was purged, nothing is.
     ///
     /// # Errors
     /// As [`Self::get`].
     pub fn whole(&self, printed: Output) -> Result<Output, RunnerError> {
-        let Some(digest) = &printed.blob else { return Ok(printed) };
+        let Some(digest) = printed.blob.as_ref().filter(|_| printed.text != PURGED) else { return Ok(printed) };
         let text = String::from_utf8_lossy(&self.get(digest)?).into_owned();
         Ok(Output { text, ..printed })
     }

@@ -131,6 +131,28 @@ impl Blobs {
         Err(BlobProblem::Differs { digest: digest.to_owned(), path }.into())
     }
 
+    /// Takes a content away, unless somebody put it again since a time. One that is not there is passed over.
+    ///
+    /// # Errors
+    /// The machine fails.
+    pub(crate) fn forget(&self, digest: &str, since: SystemTime) -> Result<(), RunnerError> {
+        let path = self.path(digest);
+        if !is_digest(digest) || !path.is_file() {
+            return Ok(());
+        }
+        let _lock = Lock::take(&self.dir, Hold::Alone)?;
+        let changed = path.symlink_metadata().and_then(|metadata| metadata.modified());
+        let removed = match changed {
+            Ok(changed) if changed < since => around("blob.forget", || fs::remove_file(&path)),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &path, error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Where a content is, or would be.
     pub(super) fn path(&self, digest: &str) -> PathBuf {
         let (folder, name) = digest.split_at_checked(2).unwrap_or(("", digest));

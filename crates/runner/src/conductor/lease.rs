@@ -11,7 +11,7 @@ use crate::clock;
 use crate::process::{self, ProcessIdentity};
 
 /// This program, as the ledger knows it.
-pub(super) fn this_process() -> Process {
+pub(crate) fn this_process() -> Process {
     let ProcessIdentity { host, boot, pid, started } = ProcessIdentity::me();
     Process { host, boot, pid, started }
 }

@@ -19,6 +19,6 @@ pub(crate) use perform::new_patch;
 pub use by_hand::{DoneByHand, GatesByHand};
 pub use commit::carry_out;
 pub use head::{Head, landing_head};
-pub(crate) use lease::liveness_of;
 pub use lease::look_at_conductor;
+pub(crate) use lease::{liveness_of, this_process};
 pub use runs::{Conductor, HandedIn, Progress};

@@ -18,34 +18,40 @@ pub const COMMITS: &[&str] = &[
     "commit.override_patch",
     "commit.override_worker",
     "commit.create_gate_run",
+    "commit.purge",
     "commit.claim.spawn",
     "commit.claim.kill",
     "commit.claim.apply",
     "commit.claim.gate",
     "commit.claim.land",
+    "commit.claim.purge",
     "commit.report.spawn",
     "commit.report.kill",
     "commit.report.apply",
     "commit.report.gate",
     "commit.report.land",
+    "commit.report.purge",
     "commit.settle.spawn",
     "commit.settle.kill",
     "commit.settle.apply",
     "commit.settle.gate",
     "commit.settle.land",
+    "commit.settle.purge",
 ];
 
 /// Around the effects.
-pub const EFFECTS: &[&str] = &["effect.spawn", "effect.kill", "effect.apply", "effect.gate", "effect.land"];
+pub const EFFECTS: &[&str] =
+    &["effect.spawn", "effect.kill", "effect.apply", "effect.gate", "effect.land", "effect.purge", "effect.rewrite"];
 
 /// Around what is written to the contents beside the ledger: all that keeps one, giving it its name, and taking it away.
-pub const BLOB_WRITES: &[&str] = &["blob.put", "blob.place", "blob.take"];
+pub const BLOB_WRITES: &[&str] = &["blob.put", "blob.place", "blob.take", "blob.forget"];
 
 /// Around what is written to a repository.
 pub const GIT_WRITES: &[&str] = &[
     "git.make_ledger_repo",
     "git.pin",
     "git.unpin",
+    "git.forget",
     "git.workspace",
     "git.remove_workspace",
     "git.snapshot",

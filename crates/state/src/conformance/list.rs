@@ -152,6 +152,13 @@ macro_rules! conformance_tests {
                 the_last_pulse_counts
                 each_has_a_pulse_of_its_own
             }
+            rewriting {
+                contents_are_replaced_and_nothing_else
+                a_rewrite_that_cannot_be_made_changes_nothing
+                a_rewritten_record_is_found_by_its_new_keys
+                a_rewrite_may_come_again
+                what_was_rewritten_goes_on
+            }
             reopening {
                 everything_is_there_again
                 history_goes_on_where_it_was

@@ -40,6 +40,7 @@ pub mod checks {
     pub mod pulses;
     pub mod reopening;
     pub mod repetition;
+    pub mod rewriting;
     pub mod skew;
     pub mod versions;
     pub mod waiting;

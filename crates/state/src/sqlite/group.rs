@@ -78,6 +78,11 @@ impl Writer {
         next.map_or_else(|| Err(stopped()), |Waiting { jobs, room }| self.lead(jobs, room))
     }
 
+    /// Does something with the connection while nobody writes.
+    pub(super) fn alone<T>(&self, act: impl FnOnce(&mut Connection) -> T) -> T {
+        act(&mut lock(&self.connection))
+    }
+
     /// Writes these jobs, the first of which is the caller's own.
     fn lead(&self, jobs: Vec<Job>, room: Arc<Room>) -> Answer {
         let mut turn = Turn { writer: self, room, count: jobs.len(), answers: Vec::new(), jobs };

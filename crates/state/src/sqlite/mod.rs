@@ -13,6 +13,7 @@ mod job;
 mod place;
 mod pragma;
 mod read;
+mod rewrite;
 mod schema;
 mod snapshot;
 mod wait;
@@ -34,7 +35,8 @@ use self::read::Readers;
 use self::wait::Signal;
 
 pub use self::snapshot::SqliteSnapshot;
-use crate::store::{CommitError, Committed, Cursor, Durability, Find, Store, StoreError, Tally};
+use crate::check;
+use crate::store::{CommitError, Committed, Cursor, Durability, Find, Rewrite, Store, StoreError, Tally};
 
 /// The oldest SQLite that is trusted: before it, a checkpoint that met a certain race could lose a commit.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -206,6 +208,12 @@ impl Store for SqliteStore {
 
     fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
         self.readers.with(|connection| read::pulse(connection, id))
+    }
+
+    fn rewrite(&self, rewrite: &Rewrite) -> Result<(), StoreError> {
+        check::rewrite(rewrite)?;
+        let writer = self.writer.as_ref().ok_or(StoreError::Denied { op: "rewrite" })?;
+        writer.alone(|connection| rewrite::rewrite(connection, rewrite))
     }
 }
 

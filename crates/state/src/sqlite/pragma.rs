@@ -1,7 +1,8 @@
 //! How a connection is set up: one table, every line of which is read back.
 //!
 //! SQLite ignores a pragma that it does not know and a value that it cannot take, so nothing counts as set that was not
-//! read back. Nothing else in the crate sets a pragma, but for the two that identify the file.
+//! read back. Nothing else in the crate sets a pragma, but for the two that identify the file, and the one that has what is
+//! rewritten overwritten.
 
 use std::path::Path;
 

@@ -8,7 +8,7 @@ use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
 
 use super::error::failed;
 use super::read;
-use crate::store::{CommitError, Committed, Cursor, Find, Store, StoreError, Tally};
+use crate::store::{CommitError, Committed, Cursor, Find, Rewrite, Store, StoreError, Tally};
 
 /// A [`Store`] that shows one moment of a ledger, and takes nothing. While it lives, what is committed stays in the
 /// write-ahead log: let it go.
@@ -68,5 +68,9 @@ impl Store for SqliteSnapshot {
 
     fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
         read::pulse(&self.connection(), id)
+    }
+
+    fn rewrite(&self, _: &Rewrite) -> Result<(), StoreError> {
+        Err(StoreError::Denied { op: "rewrite" })
     }
 }

@@ -186,7 +186,8 @@ fn write_record(connection: &Connection, row: &Row, stored: Option<&Standing>) -
     if before == keys_json { Ok(()) } else { write_keys(connection, id, before, keys) }
 }
 
-fn write_keys(
+/// Has a record found by other keys than before.
+pub(super) fn write_keys(
     connection: &Connection,
     id: &str,
     before: &str,

@@ -7,7 +7,7 @@ use tollhouse_core::{Kind, Timestamp};
 use tollhouse_state::conformance::make::{commit, id, moved, new};
 use tollhouse_state::conformance::{Fixture, dump};
 use tollhouse_state::{
-    Call, CommitError, Cursor, Fault, FaultStore, Find, MemoryStore, Moment, Novelty, Store, StoreError, Told,
+    Call, CommitError, Cursor, Fault, FaultStore, Find, MemoryStore, Moment, Novelty, Rewrite, Store, StoreError, Told,
     conformance_tests,
 };
 
@@ -47,6 +47,7 @@ fn make_call(store: &FaultStore<MemoryStore>, call: Call, number: u64) -> Result
         Call::WaitFor => store.wait_for(0, Duration::ZERO).map(|_| ()),
         Call::Pulse => store.pulse(&record, Timestamp::EPOCH),
         Call::LastPulse => store.last_pulse(&record).map(|_| ()),
+        Call::Rewrite => store.rewrite(&Rewrite::default()),
     }
 }
 

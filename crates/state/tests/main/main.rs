@@ -8,6 +8,7 @@ mod differential;
 #[cfg(unix)]
 mod draws;
 mod fault;
+mod forgetting;
 #[cfg(unix)]
 mod killed;
 mod memory;

@@ -14,6 +14,7 @@ pub(super) fn explain(scene: Scene<'_>, effect: &Effect) -> Explanation {
         Work::Apply { .. } => "it makes the candidate tree of",
         Work::Gate { .. } => "it runs the gate of",
         Work::Land { .. } => "it moves the branch to",
+        Work::Purge { .. } => "it forgets the contents of",
     };
     let mut because = vec![format!("{what} {subject}")];
     let held_up = effect.run.and_then(|run| scene.held_up(run)).filter(|_| !effect.state.is_finished());
@@ -30,6 +31,7 @@ pub(super) fn explain(scene: Scene<'_>, effect: &Effect) -> Explanation {
         EffectState::Unknown => because.push("nobody knows yet how it went: the world is looked at first".to_owned()),
         EffectState::Done | EffectState::Failed => {}
     }
+    because.extend(effect.work.reason().map(str::to_owned));
     because.extend(effect.reason.clone());
     let next = match (held_up, effect.run, effect.state) {
         (Some(held_up), ..) => Some(held_up.next),

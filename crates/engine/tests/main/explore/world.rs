@@ -295,6 +295,7 @@ const fn work_name(work: &Work) -> &'static str {
         Work::Apply { .. } => "apply",
         Work::Gate { .. } => "run",
         Work::Land { .. } => "land",
+        Work::Purge { .. } => "purge",
     }
 }
 

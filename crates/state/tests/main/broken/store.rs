@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
 use tollhouse_state::conformance::Fixture;
-use tollhouse_state::{CommitError, Committed, Cursor, Find, MemoryStore, Novelty, Store, StoreError, Tally};
+use tollhouse_state::{CommitError, Committed, Cursor, Find, MemoryStore, Novelty, Rewrite, Store, StoreError, Tally};
 
 /// What is broken: the calls that do something else than the store below, and the checks that must notice.
 #[derive(Clone, Copy)]
@@ -23,6 +23,7 @@ pub(crate) struct Flaw {
     pub(crate) wait_for: fn(&Broken, u64, Duration) -> u64,
     pub(crate) pulse: fn(&Broken, &RecordId, Timestamp),
     pub(crate) last_pulse: fn(&Broken, &RecordId) -> Option<Timestamp>,
+    pub(crate) rewrite: fn(&Broken, &Rewrite) -> Result<(), StoreError>,
     pub(crate) reopen: fn(Broken) -> Broken,
 }
 
@@ -39,6 +40,7 @@ pub(crate) const SOUND: Flaw = Flaw {
     wait_for: |store, position, timeout| store.below.wait_for(position, timeout).unwrap(),
     pulse: |store, id, at| store.below.pulse(id, at).unwrap(),
     last_pulse: |store, id| store.below.last_pulse(id).unwrap(),
+    rewrite: |store, rewrite| store.below.rewrite(rewrite),
     reopen: |store| store,
 };
 
@@ -203,6 +205,10 @@ impl Store for Broken {
 
     fn last_pulse(&self, id: &RecordId) -> Result<Option<Timestamp>, StoreError> {
         Ok((self.flaw.last_pulse)(self, id))
+    }
+
+    fn rewrite(&self, rewrite: &Rewrite) -> Result<(), StoreError> {
+        (self.flaw.rewrite)(self, rewrite)
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn outcomes(world: &World, setting: &Setting, effect: &Effect) -> Vec
             setting.tries.iter().map(|one| tried(world, attempt, *one)).collect()
         }
         Work::Kill { .. } => vec![went("reports killed:", Outcome::Killed)],
+        Work::Purge { .. } => vec![went("reports purged:", Outcome::Purged)],
         Work::Apply { patch } => setting.applying.iter().map(|one| applied(world, patch, *one)).collect(),
         Work::Gate { .. } => setting.answers.iter().map(|one| answered(*one)).collect(),
         Work::Land { patch } => landings(world, setting, patch),
@@ -142,7 +143,7 @@ pub(super) fn findings(world: &World, effect: &Effect) -> Vec<(&'static str, Fou
             ]
         }
         Work::Kill { .. } => vec![("sees that it is gone:", Found::outcome(Outcome::Killed), Then::Nothing)],
-        Work::Apply { .. } | Work::Gate { .. } => vec![not_done],
+        Work::Apply { .. } | Work::Gate { .. } | Work::Purge { .. } => vec![not_done],
         Work::Land { patch: id } => {
             let patch = world.view.get::<Patch>(id).expect("an effect has a subject");
             let stands = patch.candidate.as_ref().is_some_and(|candidate| candidate.parent == world.head());
@@ -158,6 +159,7 @@ pub(super) fn findings(world: &World, effect: &Effect) -> Vec<(&'static str, Fou
 pub(super) fn any_outcome(effect: &Effect) -> Outcome {
     match effect.work {
         Work::Kill { .. } => Outcome::Killed,
+        Work::Purge { .. } => Outcome::Purged,
         Work::Land { .. } => Outcome::Landed { commit: "commit".to_owned() },
         Work::Spawn { .. } => {
             Outcome::Spawned(AttemptFacts { exit: Some(ExitStatus::Code(0)), ..AttemptFacts::default() })

@@ -9,6 +9,7 @@ mod finding;
 mod malformed;
 mod relying;
 mod repetition;
+mod rewriting;
 mod skew;
 mod state;
 mod waiting;
@@ -16,12 +17,13 @@ mod waiting;
 use super::store::Flaw;
 
 pub(crate) fn all() -> impl Iterator<Item = Flaw> {
-    let groups: [&[Flaw]; 12] = [
+    let groups: [&[Flaw]; 13] = [
         atomicity::FLAWS,
         relying::FLAWS,
         skew::FLAWS,
         contents::FLAWS,
         repetition::FLAWS,
+        rewriting::FLAWS,
         chain::FLAWS,
         finding::FLAWS,
         counting::FLAWS,
