@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Fork, Process};
+use tollhouse_core::entity::{Archive, Fork, Process};
 use tollhouse_core::spec::{GateSpec, RunSpec, TaskSpec};
 use tollhouse_core::{
     BudgetId, EffectId, GateRunId, Money, PatchId, RecordId, RunId, TaskId, Timestamp, WorkerId, WorkstreamId,
@@ -156,6 +156,12 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Take runs that are over out of the ledger; all of them are in an archive already. Nothing is removed by this: it asks for
+    /// that.
+    Archive {
+        /// Which runs, and where they are.
+        archive: Box<Archive>,
+    },
     /// Run a gate by hand, on a tree of one's choice.
     CreateGateRun {
         /// The id it gets.
@@ -252,6 +258,7 @@ impl Command {
             Self::OverridePatch { .. } => "override_patch",
             Self::OverrideWorkstream { .. } => "override_workstream",
             Self::Purge { .. } => "purge",
+            Self::Archive { .. } => "archive",
             Self::CreateGateRun { .. } => "create_gate_run",
             Self::RegisterWorker { .. } => "register_worker",
             Self::LookAtWorker { .. } => "look_at_worker",

@@ -53,6 +53,7 @@
 //!         Work::Land { patch } => Outcome::Landed { commit: format!("commit of {patch}") },
 //!         Work::Kill { .. } => Outcome::Killed,
 //!         Work::Purge { .. } => Outcome::Purged,
+//!         Work::Archive { .. } => Outcome::Archived,
 //!     };
 //!     let epoch = engine.view().get::<Effect>(id).map_or(0, |effect| effect.epoch);
 //!     now = say(&mut engine, &Command::Report { effect: id, epoch, outcome: Box::new(outcome) })?;
@@ -68,6 +69,7 @@
 
 pub mod analysis;
 mod apply;
+pub mod archives;
 mod blobs;
 mod command;
 mod decide;
@@ -86,6 +88,7 @@ pub mod plan;
 pub mod policy;
 mod refusal;
 pub mod report;
+pub mod retention;
 mod routing;
 mod schedule;
 pub mod scope;

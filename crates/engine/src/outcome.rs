@@ -57,6 +57,8 @@ pub enum Outcome {
     },
     /// Of `purge`: nothing of it is left.
     Purged,
+    /// Of `archive`: nothing of its runs is left but in the archive.
+    Archived,
     /// Of `spawn`, seen later: its runner is gone, what was left of the agent was ended.
     Vanished {
         /// What was found of it.

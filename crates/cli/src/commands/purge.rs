@@ -14,7 +14,7 @@ use crate::lookup::find_any;
 
 /// Forget what a run, task, attempt, patch or gate run says, with all that hangs on it; its hashes stay
 ///
-/// Prompts, outputs, titles, words to agents and labels are replaced by [purged]; contents beside the ledger, the texts of
+/// Prompts, outputs, titles, words to agents and labels are replaced by `[purged]`; contents beside the ledger, the texts of
 /// patches and workspaces are removed. Ids, states, hashes, sizes, costs, times and the reasons of events stay, and so does
 /// what landed: that is yours. What is on a backup stays there. Only of what is over, and it cannot be taken back.
 #[derive(Debug, Args)]

@@ -46,6 +46,42 @@ pub enum Work {
         /// Why.
         reason: String,
     },
+    /// Take runs that are over out of the ledger; all of them are in an archive already.
+    Archive {
+        /// Which runs, and where they are.
+        archive: Archive,
+    },
+}
+
+/// Runs of a ledger that are kept in a file of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Archive {
+    /// The name of the file, in the folder of the ledger's archives.
+    pub file: String,
+    /// The name of the ledger: the first 16 digits of the hash of its first event, which may be in an archive.
+    pub ledger: String,
+    /// The run that began first.
+    pub oldest: ArchivedRun,
+    /// The others.
+    pub newer: Vec<ArchivedRun>,
+}
+
+/// A run in an archive, with what tells whether all of its history is there as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArchivedRun {
+    /// Which run.
+    pub run: RunId,
+    /// How many events its stream has.
+    pub events: u64,
+    /// The hash of the last of them.
+    pub head: String,
+}
+
+impl Archive {
+    /// All of its runs, the oldest first.
+    pub fn runs(&self) -> impl Iterator<Item = &ArchivedRun> {
+        std::iter::once(&self.oldest).chain(&self.newer)
+    }
 }
 
 impl Work {
@@ -56,6 +92,7 @@ impl Work {
             Self::Apply { patch } | Self::Land { patch } => patch.into(),
             Self::Gate { gate_run } => gate_run.into(),
             Self::Purge { record, .. } => record,
+            Self::Archive { ref archive } => archive.oldest.run.into(),
         }
     }
 
@@ -68,6 +105,7 @@ impl Work {
             Self::Gate { .. } => "gate",
             Self::Land { .. } => "land",
             Self::Purge { .. } => "purge",
+            Self::Archive { .. } => "archive",
         }
     }
 

@@ -20,7 +20,7 @@ pub use attempt::{Attempt, AttemptEnd, ErrorClass};
 pub use breaker::Breaker;
 pub use budget::{Budget, BudgetScope};
 pub use cost_entry::{CostEntry, Evidence};
-pub use effect::{Effect, Work};
+pub use effect::{Archive, ArchivedRun, Effect, Work};
 pub use gate_run::{GateEnd, GateRun};
 pub use output::{Output, end_of};
 pub use patch::{Candidate, Patch, RuleOutcome, RuleVerdict};

@@ -113,7 +113,8 @@ fn follow(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(
         (Work::Gate { gate_run }, Outcome::Gated(facts)) => gate::ended(draft, *gate_run, facts),
         (Work::Gate { gate_run }, Outcome::Failed { reason, .. }) => gate::broken(draft, *gate_run, reason),
         // Where it could not be done, what was not removed is still there.
-        (Work::Purge { .. }, Outcome::Purged | Outcome::Failed { .. }) => Ok(()),
+        (Work::Purge { .. }, Outcome::Purged | Outcome::Failed { .. })
+        | (Work::Archive { .. }, Outcome::Archived | Outcome::Failed { .. }) => Ok(()),
         (Work::Land { patch }, Outcome::Landed { commit }) => landed(draft, *patch, commit),
         (Work::Land { patch }, Outcome::Lost { reason }) => {
             draft.emit::<Patch>(*patch, &PatchEvent::Rebase { reason: reason.clone() })
@@ -135,6 +136,7 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Landed { .. } => "landed",
         Outcome::Lost { .. } => "lost",
         Outcome::Purged => "purged",
+        Outcome::Archived => "archived",
         Outcome::Vanished { .. } => "vanished",
         Outcome::Stopped { .. } => "stopped",
         Outcome::Failed { .. } => "failed",

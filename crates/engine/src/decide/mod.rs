@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod addition;
+mod archive;
 mod breaker;
 mod budget;
 mod cancel;
@@ -118,6 +119,7 @@ fn handle(draft: &mut Draft<'_>, command: &Command) -> Result<Option<RunId>, Ref
             workstream::person(draft, *workstream, *wish, reason).map(Some)
         }
         Command::Purge { record, reason } => purge::ask(draft, *record, reason).map(|()| None),
+        Command::Archive { archive } => archive::ask(draft, archive).map(|()| None),
         Command::CreateGateRun { gate_run, gate, tree, parent } => {
             gate::create_by_hand(draft, *gate_run, gate, tree, parent).map(|()| None)
         }

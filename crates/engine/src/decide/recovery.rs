@@ -67,7 +67,7 @@ fn not_done(draft: &Draft<'_>, effect: &Effect, reason: &str) -> EffectEvent {
     let running = |id| draft.peek::<Attempt>(id).is_some_and(|attempt: &Attempt| !attempt.state.is_finished());
     let state = |id| draft.peek::<Patch>(id).map(|patch: &Patch| patch.state);
     let wanted = match effect.work {
-        Work::Purge { .. } => true,
+        Work::Purge { .. } | Work::Archive { .. } => true,
         Work::Apply { patch } => state(patch) == Some(PatchState::Queued),
         Work::Land { patch } => state(patch) == Some(PatchState::Verified),
         Work::Spawn { attempt } => running(attempt),

@@ -38,6 +38,7 @@ pub(super) fn redacted(command: &Command) -> Command {
         | Command::Settle { found: Found::NotDone { reason }, .. } => text(reason),
         Command::StartRun { .. }
         | Command::Tick { .. }
+        | Command::Archive { .. }
         | Command::CreateGateRun { .. }
         | Command::RegisterWorker { .. }
         | Command::LookAtWorker { .. }
@@ -82,7 +83,7 @@ fn outcome(outcome: &mut Outcome) {
         }
         Outcome::Conflicted { files, .. } => files.iter_mut().for_each(|(_, why)| text(why)),
         Outcome::Lost { reason } | Outcome::Failed { reason, .. } | Outcome::Stopped { reason } => text(reason),
-        Outcome::Killed | Outcome::Purged | Outcome::Applied { .. } | Outcome::Landed { .. } => {}
+        Outcome::Killed | Outcome::Purged | Outcome::Archived | Outcome::Applied { .. } | Outcome::Landed { .. } => {}
     }
 }
 

@@ -1,5 +1,7 @@
 //! The project's configuration: `tollhouse.toml` as it is written, and what it says once it was checked.
 
+use tollhouse_core::Span;
+use tollhouse_core::lifecycle::RunState;
 use tollhouse_core::spec::{AgentSpec, CommitAuthor, GateSpec, LandMode, PolicySpec, Program, RunSpec, WorkspaceSpec};
 use tollhouse_state::Durability;
 
@@ -11,9 +13,13 @@ use super::policy::{PolicyDraft, absent_level, source_of};
 use super::problem::{Lines, Place, Problem, Problems, Source};
 use super::read::{At, Field, Table, not_yet};
 use super::route::{self, RouteRule, RouteRuleDraft};
+use crate::retention::Retention;
 
 /// More than these at once is a slip of the finger.
 pub(super) const PARALLEL_MAX: u32 = 1000;
+
+/// Nobody means more.
+const RETAIN_MAX: Span = Span::from_secs(100 * 365 * 86_400);
 
 /// The keys of the configuration.
 const KEYS: [&str; 8] = ["project", "workspace", "agents", "policy", "gate", "commit", "route", "ledger"];
@@ -51,6 +57,8 @@ pub struct ProjectSpec {
     pub author: CommitAuthor,
     /// When what was recorded survives a loss of power.
     pub durability: Durability,
+    /// For how long runs stay on the ledger once they are over.
+    pub retention: Retention,
 }
 
 impl ProjectSpec {
@@ -69,6 +77,7 @@ impl ProjectSpec {
             workspace: run.workspace.clone(),
             author: run.author.clone(),
             durability: Durability::default(),
+            retention: Retention::default(),
         }
     }
 
@@ -142,7 +151,7 @@ fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> Projec
     );
     let workspace = workspace.map(|table| self::workspace(&table, problems)).unwrap_or_default();
     let author = commit.and_then(|table| author(&table, problems));
-    let durability = ledger.map(|table| durability(&table, problems)).unwrap_or_default();
+    let (durability, retention) = ledger.map(|table| self::ledger(&table, problems)).unwrap_or_default();
     let spec = ProjectSpec {
         name,
         target,
@@ -156,6 +165,7 @@ fn project(root: &Table<'_>, source: &Source, problems: &mut Problems) -> Projec
         workspace,
         author: author.as_ref().map(|author| author.value.clone()).unwrap_or_default(),
         durability,
+        retention,
     };
     ProjectDraft { spec, policy, agents, routes, author }
 }
@@ -207,8 +217,24 @@ pub fn durability_of(source: &Source) -> Durability {
     read_draft(source, &mut Problems::default()).map(|draft| draft.spec.durability).unwrap_or_default()
 }
 
+fn ledger(table: &Table<'_>, problems: &mut Problems) -> (Durability, Retention) {
+    table.expect_keys(&["durability", "retain"], &[], problems);
+    (durability(table, problems), table.field("retain").map(|field| retention(&field, problems)).unwrap_or_default())
+}
+
+/// One length of time for all, or one for each way in which a run can end.
+fn retention(field: &Field<'_>, problems: &mut Problems) -> Retention {
+    if !field.is_table() {
+        return field.span(RETAIN_MAX, problems).map(Retention::of_all).unwrap_or_default();
+    }
+    let Some(table) = field.table(problems) else { return Retention::default() };
+    let ends: Vec<RunState> = Retention::ends().collect();
+    table.expect_keys(&ends.iter().map(|state| state.as_str()).collect::<Vec<_>>(), &[], problems);
+    let mut of = |state: RunState| Some((state, table.field(state.as_str())?.span(RETAIN_MAX, problems)?));
+    ends.into_iter().filter_map(&mut of).collect()
+}
+
 fn durability(table: &Table<'_>, problems: &mut Problems) -> Durability {
-    table.expect_keys(&["durability"], &["retain"], problems);
     let Some(field) = table.field("durability") else { return Durability::default() };
     let Some(text) = field.text(problems) else { return Durability::default() };
     Durability::from_name(&text).unwrap_or_else(|| {

@@ -103,6 +103,10 @@ impl<'a> Field<'a> {
         Some(span)
     }
 
+    pub(super) fn is_table(&self) -> bool {
+        matches!(&self.node.value, Value::Table(_))
+    }
+
     pub(super) fn is_empty_list(&self) -> bool {
         matches!(&self.node.value, Value::List(items) if items.is_empty())
     }

@@ -47,6 +47,7 @@ enum What {
     Spawn { attempt: AttemptId, base: String, cost: Option<Cost> },
     Kill,
     Purge,
+    Archive,
     Apply { patch: PatchId },
     Gate { name: String, of: Option<PatchId>, number: u32 },
     Land { patch: PatchId, candidate: Option<Candidate> },
@@ -84,6 +85,7 @@ impl Hands {
                 }
             }
             Work::Purge { .. } => Job { luck: Luck::Good, what: What::Purge },
+            Work::Archive { .. } => Job { luck: Luck::Good, what: What::Archive },
             Work::Land { patch } => {
                 let held = view.get::<Patch>(patch).expect("an effect has a subject");
                 let candidate = held.candidate.clone();
@@ -98,6 +100,7 @@ impl Hands {
             What::Spawn { attempt, base, cost } => self.spawned(job.luck, *attempt, base, *cost),
             What::Kill => Outcome::Killed,
             What::Purge => Outcome::Purged,
+            What::Archive => Outcome::Archived,
             What::Apply { patch } => self.apply(job.luck, *patch),
             What::Gate { name, of, number } => Outcome::Gated(match job.luck {
                 Luck::GateFlickers if (of.is_none() || name == "unit") && *number == 1 => gate_facts(Some(1), None),
@@ -120,7 +123,7 @@ impl Hands {
                 Found::outcome(Outcome::Vanished { facts, reason })
             }
             Work::Kill { .. } => Found::outcome(Outcome::Killed),
-            Work::Apply { .. } | Work::Purge { .. } => Found::NotDone { reason },
+            Work::Apply { .. } | Work::Purge { .. } | Work::Archive { .. } => Found::NotDone { reason },
             Work::Gate { .. } => Found::outcome(Outcome::Stopped { reason }),
             Work::Land { patch } => match self.branch.commit_of(patch) {
                 Some(commit) => Found::outcome(Outcome::Landed { commit }),

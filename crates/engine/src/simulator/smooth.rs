@@ -85,5 +85,6 @@ fn well_done(work: &Work) -> Outcome {
         Work::Land { patch } => Outcome::Landed { commit: format!("commit of {patch}") },
         Work::Kill { .. } => Outcome::Killed,
         Work::Purge { .. } => Outcome::Purged,
+        Work::Archive { .. } => Outcome::Archived,
     }
 }

@@ -6,10 +6,14 @@ use tollhouse_core::{Event, GENESIS, Stream};
 
 use super::digest::{self, Hasher};
 use super::{FindingCode, Verified, stream_name};
+use crate::archives::Absent;
 use crate::forget::{Purges, is_forgotten_event};
 
 pub(super) struct Chains<'a> {
     purges: &'a Purges,
+    absent: &'a Absent,
+    /// How many events are not there, where some are elsewhere.
+    missed: u64,
     hasher: Hasher,
     /// The newest position that was read.
     position: u64,
@@ -24,8 +28,9 @@ struct Head {
 }
 
 impl<'a> Chains<'a> {
-    pub(super) fn new(since: u64, purges: &'a Purges) -> Self {
-        Self { purges, hasher: Hasher::default(), position: since, heads: BTreeMap::new(), is_whole: since == 0 }
+    pub(super) fn new(since: u64, (purges, absent): (&'a Purges, &'a Absent)) -> Self {
+        let (hasher, heads) = (Hasher::default(), BTreeMap::new());
+        Self { purges, absent, missed: 0, hasher, position: since, heads, is_whole: since == 0 }
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -39,7 +44,9 @@ impl<'a> Chains<'a> {
 
     pub(super) fn take(&mut self, event: &Event, verified: &mut Verified) {
         let expected = self.position + 1;
-        if event.position != expected {
+        if event.position > expected && !self.absent.is_nothing() {
+            self.missed += event.position - expected;
+        } else if event.position != expected {
             let missing = match event.position - 1 {
                 last if last == expected => format!("event {last} is not there"),
                 last => format!("events {expected} to {last} are not there"),
@@ -47,8 +54,25 @@ impl<'a> Chains<'a> {
             verified.find_at(FindingCode::EventMissing, event, missing);
         }
         self.position = event.position;
+        if self.absent.has_stream(event.stream) {
+            return;
+        }
         self.as_written(event, verified);
         self.follows(event, verified);
+    }
+
+    /// Compares how many events are not there with how many are elsewhere.
+    pub(super) fn finish(&self, verified: &mut Verified) {
+        let (least, most) = self.absent.events();
+        let is_too_few = self.is_whole && self.missed < least;
+        if is_too_few || self.missed > most {
+            let what = format!(
+                "{} events are not there, and {} are in archives that are not at hand",
+                self.missed,
+                if is_too_few { least } else { most }
+            );
+            verified.find(FindingCode::EventMissing, "history", what);
+        }
     }
 
     fn as_written(&mut self, event: &Event, verified: &mut Verified) {

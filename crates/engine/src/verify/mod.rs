@@ -10,6 +10,9 @@
 //! What was forgotten at a person's word ([`Purges`]) differs from what it was the digest of, and is no finding as long as nothing
 //! but texts differs: where a record or an event is among it, and its digest is another, it must be as forgetting leaves it.
 //!
+//! What is in archives that are not at hand ([`Absent`]) is not looked at; how many events that are is compared with how many are
+//! missing.
+//!
 //! It never stops at what it finds. Whoever has a head of history elsewhere ([`Anchor`]) also finds what was cut off its end.
 
 mod chain;
@@ -23,12 +26,14 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tollhouse_core::entity::ArchivedRun;
 use tollhouse_core::{Event, RecordId, Stream};
 use tollhouse_state::{Cursor, Order, Store, StoreError};
 
 use self::chain::Chains;
 use self::fold::{Folds, OPEN_MAX};
 use self::part::Part;
+use crate::archives::{Absent, Archives};
 use crate::forget::Purges;
 
 /// How many events are read at a time: so many that asking costs little, and so few that a page stays in the cache.
@@ -79,6 +84,8 @@ pub enum FindingCode {
     AnchorMissing,
     /// What landed is not what the ledger says.
     LandedDiffers,
+    /// An archive holds another history of a run than the ledger did when the run was taken out.
+    ArchiveDiffers,
     /// A content beside the ledger, which a record names, is not there.
     BlobMissing,
     /// A content beside the ledger, which a record names, is not what its name, a digest, says.
@@ -144,7 +151,11 @@ pub struct Anchor {
 /// The store cannot be read.
 pub fn ledger_name<S: Store + ?Sized>(store: &S) -> Result<Option<String>, StoreError> {
     let first = store.events(&Cursor { limit: Some(1), ..Cursor::default() })?.pop();
-    Ok(first.filter(|event| event.position == 1).and_then(|event| event.hash.get(..NAME_DIGITS).map(str::to_owned)))
+    match first {
+        Some(event) if event.position == 1 => Ok(event.hash.get(..NAME_DIGITS).map(str::to_owned)),
+        Some(_) => Ok(Archives::of(store)?.ledger().map(str::to_owned)),
+        None => Ok(None),
+    }
 }
 
 impl Anchor {
@@ -200,11 +211,57 @@ impl fmt::Display for Anchor {
 /// # Ok::<(), tollhouse_state::StoreError>(())
 /// ```
 pub fn verify<S: Store + ?Sized>(store: &S, since: u64) -> Result<Verified, StoreError> {
-    verify_within(store, since, OPEN_MAX)
+    let archives = Archives::of(store)?;
+    let absent = archives.absent(store)?;
+    let mut verified = verify_without(store, since, &absent)?;
+    for archive in archives.iter() {
+        for archived in archive.runs().filter(|archived| !absent.has(archived.run)) {
+            verify_archived(store, &archive.file, archived, &mut verified)?;
+        }
+    }
+    Ok(verified)
+}
+
+/// A run that was taken out ended as the ledger noted before.
+fn verify_archived<S: Store + ?Sized>(
+    store: &S,
+    file: &str,
+    archived: &ArchivedRun,
+    verified: &mut Verified,
+) -> Result<(), StoreError> {
+    let stream = Some(Stream::Run(archived.run));
+    let newest = match store.events(&Cursor { stream, limit: Some(1), order: Order::Newest, ..Cursor::default() }) {
+        Ok(mut events) => events.pop(),
+        // It is a finding already.
+        Err(StoreError::Damaged { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let ArchivedRun { run, events, head } = archived;
+    match newest {
+        Some(newest) if (newest.seq, &newest.hash) == (*events, head) => {}
+        Some(Event { seq, hash, .. }) => {
+            let what = format!("{run} ends with number {seq}, {hash}; it was taken out with number {events}, {head}");
+            verified.find(FindingCode::ArchiveDiffers, format!("archive {file}"), what);
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// As [`verify`], of a store that holds a part of a ledger: [`Absent`] says what it does not hold.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_without<S: Store + ?Sized>(store: &S, since: u64, absent: &Absent) -> Result<Verified, StoreError> {
+    verify_within(store, since, (absent, OPEN_MAX))
 }
 
 /// As [`verify`], with so many records half folded at most.
-fn verify_within<S: Store + ?Sized>(store: &S, since: u64, open_max: usize) -> Result<Verified, StoreError> {
+fn verify_within<S: Store + ?Sized>(
+    store: &S,
+    since: u64,
+    (absent, open_max): (&Absent, usize),
+) -> Result<Verified, StoreError> {
     let purges = Purges::of(store)?;
     let mut verified = Verified::default();
     let mut parts = vec![Part::ALL];
@@ -213,8 +270,9 @@ fn verify_within<S: Store + ?Sized>(store: &S, since: u64, open_max: usize) -> R
         let mut pass = Pass {
             store,
             since,
-            chains: Chains::new(since, &purges),
+            chains: Chains::new(since, (&purges, absent)),
             folds: Folds::new((store, &purges), part, since, open_max),
+            absent,
             is_first,
         };
         pass.read(&mut verified)?;
@@ -222,6 +280,7 @@ fn verify_within<S: Store + ?Sized>(store: &S, since: u64, open_max: usize) -> R
         parts.extend(folds.finish(&mut verified)?);
         if is_first {
             verified.streams = chains.count();
+            chains.finish(&mut verified);
         }
         is_first = false;
     }
@@ -257,6 +316,7 @@ struct Pass<'a, S: ?Sized> {
     since: u64,
     chains: Chains<'a>,
     folds: Folds<'a, S>,
+    absent: &'a Absent,
     /// Whether the events themselves are looked at; in later ones, only what was put off is folded.
     is_first: bool,
 }
@@ -300,7 +360,8 @@ impl<S: Store + ?Sized> Pass<'_, S> {
             verified.events += 1;
             self.chains.take(event, verified);
         }
-        self.folds.take(event, verified)
+        // What is being taken out was taken into an archive before, with all that made it.
+        if self.absent.has_stream(event.stream) { Ok(()) } else { self.folds.take(event, verified) }
     }
 }
 
@@ -335,7 +396,7 @@ mod tests {
         assert!(whole.is_sound(), "{whole:?}");
         assert!(whole.events > 200 && whole.records > 60, "{whole:?}");
         for open_max in [0, 1, 2, 5, 20] {
-            assert_eq!(verify_within(&store, 0, open_max).unwrap(), whole, "{open_max}");
+            assert_eq!(verify_within(&store, 0, (&Absent::default(), open_max)).unwrap(), whole, "{open_max}");
         }
     }
 

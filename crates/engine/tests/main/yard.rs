@@ -213,6 +213,7 @@ impl Yard {
                 Work::Land { patch } => Outcome::Landed { commit: format!("commit of {patch}") },
                 Work::Kill { .. } => Outcome::Killed,
                 Work::Purge { .. } => Outcome::Purged,
+                Work::Archive { .. } => Outcome::Archived,
                 Work::Gate { .. } | Work::Spawn { .. } => return,
             };
             let epoch = self.run(run).conductors;

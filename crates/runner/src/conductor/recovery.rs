@@ -22,7 +22,7 @@ pub(super) fn look(hands: &Hands<'_>, effect: &Effect, view: &View) -> Result<Fo
     match effect.work {
         Work::Kill { .. } => Ok(Found::outcome(Outcome::Killed)),
         // It only makes objects, which harm nobody; the same again makes the same.
-        Work::Apply { .. } | Work::Purge { .. } => Ok(Found::NotDone { reason }),
+        Work::Apply { .. } | Work::Purge { .. } | Work::Archive { .. } => Ok(Found::NotDone { reason }),
         Work::Spawn { attempt } => {
             let attempt = view.get::<Attempt>(attempt);
             let task = attempt.and_then(|attempt| view.get::<Task>(attempt.task));

@@ -4,6 +4,7 @@
 //! It must never open the ledger's file other than through SQLite: closing any other descriptor of it would drop the locks
 //! that every handle in this process holds.
 
+mod archive;
 mod batch;
 mod codec;
 mod copy;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use tollhouse_core::{Commit, Event, Record, RecordId, Timestamp};
+use tollhouse_core::{Commit, Event, Record, RecordId, RunId, Timestamp};
 
 use self::batch::Done;
 use self::error::{not_openable, opening};
@@ -143,6 +144,55 @@ impl SqliteStore {
         self.readers.with(pragma::settings)
     }
 
+    /// The name of the ledger that an archive's runs are of; `None` where this is a ledger.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn origin(&self) -> Result<Option<String>, StoreError> {
+        self.readers.with(archive::origin)
+    }
+
+    /// Writes an archive to a file that must not be there yet: all that belongs to these runs, as it is. `ledger` is the name of this
+    /// one, 16 digits. Nothing is taken out of the ledger.
+    ///
+    /// # Errors
+    /// The ledger cannot be read to its end, or the archive not be written.
+    pub fn archive_to(&self, path: impl AsRef<Path>, ledger: &str, runs: &[RunId]) -> Result<(), StoreError> {
+        let path = path.as_ref();
+        if path.symlink_metadata().is_ok() {
+            return Err(not_openable(path, "it is there already"));
+        }
+        let mut connection = connect(path, Access::Create, Durability::Full)?;
+        archive::fill(&mut connection, &self.path, ledger, runs)
+    }
+
+    /// Takes out of the ledger all that belongs to these runs, a few hundred rows at a time, so that others can write meanwhile.
+    /// Cut off anywhere, the same call goes on with it. Then gives the room back to the file system, a little at a time, too; the
+    /// answer is how many bytes.
+    ///
+    /// # Errors
+    /// The backend cannot write.
+    pub fn take_out(&self, runs: &[RunId]) -> Result<u64, StoreError> {
+        let writer = self.writer.as_ref().ok_or(StoreError::Denied { op: "take out" })?;
+        for run in runs {
+            writer.alone(|connection| archive::leave(connection, *run))?;
+            while writer.alone(|connection| archive::take_out(connection, *run))?.is_continue() {}
+        }
+        self.give_back()
+    }
+
+    /// Gives room that is free in the file back to the file system, a little at a time; the answer is how many bytes.
+    fn give_back(&self) -> Result<u64, StoreError> {
+        let writer = self.writer.as_ref().ok_or(StoreError::Denied { op: "give back" })?;
+        writer.alone(|connection| {
+            if archive::gives_back_in_slices(connection)? { Ok(()) } else { archive::rearrange(connection) }
+        })?;
+        let before = writer.alone(|connection| archive::bytes(connection))?;
+        while writer.alone(|connection| archive::give_back(connection))?.is_continue() {}
+        let after = writer.alone(|connection| archive::bytes(connection))?;
+        Ok(before.saturating_sub(after))
+    }
+
     fn open_for(path: &Path, access: Access, durability: Durability) -> Result<Self, StoreError> {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             return Err(not_openable(path, format!("SQLite {} is too old to be trusted", rusqlite::version())));
@@ -154,7 +204,7 @@ impl SqliteStore {
         }
         let readers = Readers::new(path.to_owned(), durability);
         let writer = match access {
-            Access::Existing | Access::Create => Some(Writer::new(connect(path, access, durability)?)),
+            Access::Existing | Access::Create => Some(Writer::new(connect_to_write(path, access, durability)?)),
             Access::ReadOnly => None,
         };
         // The first reader shows that others will follow.
@@ -232,6 +282,17 @@ fn look(path: &Path, access: Access) -> Result<(), StoreError> {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(not_openable(path, "there is no such file")),
         Err(error) => Err(not_openable(path, error.to_string())),
+    }
+}
+
+/// The connection that writes to a ledger. To an archive nobody does: it is brought up to date and closed again.
+fn connect_to_write(path: &Path, access: Access, durability: Durability) -> Result<Connection, StoreError> {
+    let connection = connect(path, access, durability)?;
+    match archive::origin(&connection)? {
+        None => Ok(connection),
+        Some(ledger) => {
+            Err(not_openable(path, format!("it is an archive of the ledger {ledger}, to which nothing is added")))
+        }
     }
 }
 

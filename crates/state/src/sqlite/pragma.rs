@@ -1,8 +1,8 @@
 //! How a connection is set up: one table, every line of which is read back.
 //!
 //! SQLite ignores a pragma that it does not know and a value that it cannot take, so nothing counts as set that was not
-//! read back. Nothing else in the crate sets a pragma, but for the two that identify the file, and the one that has what is
-//! rewritten overwritten.
+//! read back. Nothing else in the crate sets a pragma, but for the two that identify the file, the one that has a new file
+//! give pages back, and those that hold while something is rewritten or taken out.
 
 use std::path::Path;
 

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0002_workers_and_money.sql"),
     include_str!("../../migrations/sqlite/0003_digests.sql"),
     include_str!("../../migrations/sqlite/0004_tallies.sql"),
+    include_str!("../../migrations/sqlite/0005_archives.sql"),
 ];
 
 /// What a file is.
@@ -53,7 +54,12 @@ pub(super) fn update(connection: &mut Connection, path: &Path) -> Result<(), Sto
 pub(super) fn create_or_update(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     match identify(connection, path)? {
         Identity::Ledger(version) if version == MIGRATIONS.len() => Ok(()),
-        Identity::Blank | Identity::Ledger(_) => migrate(connection, path),
+        Identity::Blank => {
+            // What is free can be given back to the file system a little at a time. It has to be said before anything is in it.
+            connection.pragma_update(None, "auto_vacuum", 2).map_err(|error| opening(path, &error))?;
+            migrate(connection, path)
+        }
+        Identity::Ledger(_) => migrate(connection, path),
     }
 }
 

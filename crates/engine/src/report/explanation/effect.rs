@@ -15,6 +15,7 @@ pub(super) fn explain(scene: Scene<'_>, effect: &Effect) -> Explanation {
         Work::Gate { .. } => "it runs the gate of",
         Work::Land { .. } => "it moves the branch to",
         Work::Purge { .. } => "it forgets the contents of",
+        Work::Archive { .. } => "it takes runs that are in an archive out of the ledger, the oldest of them",
     };
     let mut because = vec![format!("{what} {subject}")];
     let held_up = effect.run.and_then(|run| scene.held_up(run)).filter(|_| !effect.state.is_finished());

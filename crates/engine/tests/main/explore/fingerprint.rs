@@ -260,7 +260,7 @@ fn effect_text(world: &World, names: &Names<'_>, effect: &Effect) -> Option<Stri
         Work::Spawn { attempt } | Work::Kill { attempt } => attempt_text(world, names, attempt),
         Work::Apply { patch } | Work::Land { patch } => patch_text(world, names, patch),
         Work::Gate { gate_run } => gate_run_text(world, names, gate_run),
-        Work::Purge { .. } => String::new(),
+        Work::Purge { .. } | Work::Archive { .. } => String::new(),
     };
     let was_claimed = effect.epoch > 0;
     Some(format!("{} {} {was_claimed} {subject}", effect.work.name(), effect.state))

@@ -296,6 +296,7 @@ const fn work_name(work: &Work) -> &'static str {
         Work::Gate { .. } => "run",
         Work::Land { .. } => "land",
         Work::Purge { .. } => "purge",
+        Work::Archive { .. } => "archive",
     }
 }
 

@@ -124,7 +124,7 @@ impl Assignment {
             }
             Work::Kill { attempt } => Self::Kill { attempt },
             // It belongs to no run.
-            Work::Purge { .. } => return None,
+            Work::Purge { .. } | Work::Archive { .. } => return None,
             Work::Apply { patch } => Self::Apply { run: facts, patch: Box::new(view.get::<Patch>(patch)?.clone()) },
             Work::Gate { gate_run } => {
                 let gate_run = view.get::<GateRun>(gate_run)?;

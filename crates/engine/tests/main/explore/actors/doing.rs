@@ -29,6 +29,7 @@ pub(super) fn outcomes(world: &World, setting: &Setting, effect: &Effect) -> Vec
         }
         Work::Kill { .. } => vec![went("reports killed:", Outcome::Killed)],
         Work::Purge { .. } => vec![went("reports purged:", Outcome::Purged)],
+        Work::Archive { .. } => vec![went("reports archived:", Outcome::Archived)],
         Work::Apply { patch } => setting.applying.iter().map(|one| applied(world, patch, *one)).collect(),
         Work::Gate { .. } => setting.answers.iter().map(|one| answered(*one)).collect(),
         Work::Land { patch } => landings(world, setting, patch),
@@ -143,7 +144,7 @@ pub(super) fn findings(world: &World, effect: &Effect) -> Vec<(&'static str, Fou
             ]
         }
         Work::Kill { .. } => vec![("sees that it is gone:", Found::outcome(Outcome::Killed), Then::Nothing)],
-        Work::Apply { .. } | Work::Gate { .. } | Work::Purge { .. } => vec![not_done],
+        Work::Apply { .. } | Work::Gate { .. } | Work::Purge { .. } | Work::Archive { .. } => vec![not_done],
         Work::Land { patch: id } => {
             let patch = world.view.get::<Patch>(id).expect("an effect has a subject");
             let stands = patch.candidate.as_ref().is_some_and(|candidate| candidate.parent == world.head());
@@ -160,6 +161,7 @@ pub(super) fn any_outcome(effect: &Effect) -> Outcome {
     match effect.work {
         Work::Kill { .. } => Outcome::Killed,
         Work::Purge { .. } => Outcome::Purged,
+        Work::Archive { .. } => Outcome::Archived,
         Work::Land { .. } => Outcome::Landed { commit: "commit".to_owned() },
         Work::Spawn { .. } => {
             Outcome::Spawned(AttemptFacts { exit: Some(ExitStatus::Code(0)), ..AttemptFacts::default() })

@@ -319,7 +319,7 @@ fn asked_is_wanted(s: &Scene<'_>) -> bool {
         Work::Gate { gate_run } => {
             s.gate_runs.iter().any(|one| one.id == gate_run && one.state == GateRunState::Pending)
         }
-        Work::Purge { .. } => true,
+        Work::Purge { .. } | Work::Archive { .. } => true,
     })
 }
 

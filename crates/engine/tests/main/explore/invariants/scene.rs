@@ -180,7 +180,7 @@ impl<'w> Scene<'w> {
         let id = match *work {
             Work::Apply { patch } | Work::Land { patch } => Some(patch),
             Work::Gate { gate_run } => self.gate_runs.iter().find(|one| one.id == gate_run).and_then(|one| one.patch),
-            Work::Spawn { .. } | Work::Kill { .. } | Work::Purge { .. } => None,
+            Work::Spawn { .. } | Work::Kill { .. } | Work::Purge { .. } | Work::Archive { .. } => None,
         };
         self.patches.iter().find(|patch| Some(patch.id) == id).copied()
     }

@@ -1,0 +1,140 @@
+//! What a ledger says of its archives: which runs were taken out of it, and where they are.
+
+use std::collections::BTreeSet;
+
+use tollhouse_core::entity::{Archive, Effect, Entity, Work};
+use tollhouse_core::lifecycle::EffectState;
+use tollhouse_core::{Kind, RunId, Stream};
+use tollhouse_state::{Cursor, Find, Store, StoreError};
+
+/// The archives of a ledger, in the order in which they were made.
+///
+/// ```
+/// use tollhouse_engine::archives::Archives;
+/// use tollhouse_state::MemoryStore;
+/// assert_eq!(Archives::of(&MemoryStore::new())?.iter().count(), 0);
+/// # Ok::<(), tollhouse_state::StoreError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Archives {
+    archives: Vec<(Archive, EffectState)>,
+}
+
+impl Archives {
+    /// Those of a ledger. One that cannot be read is a finding elsewhere, and none here.
+    ///
+    /// # Errors
+    /// The store cannot be read at all.
+    pub fn of<S: Store + ?Sized>(store: &S) -> Result<Self, StoreError> {
+        let key = Some(("do".to_owned(), "archive".to_owned()));
+        let effects = match store.find(&Find { kind: Some(Kind::Effect), key, ..Find::default() }) {
+            Err(StoreError::Damaged { .. }) => Vec::new(),
+            found => found?,
+        };
+        let archives = effects.iter().filter_map(|record| Effect::from_record(record).ok());
+        let archives = archives.filter_map(|effect| match effect.work {
+            Work::Archive { archive } => Some((archive, effect.state)),
+            _ => None,
+        });
+        Ok(Self { archives: archives.collect() })
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Archive> {
+        self.archives.iter().map(|(archive, _)| archive)
+    }
+
+    /// Whether a file is one of them.
+    pub fn name(&self, file: &str) -> bool {
+        self.iter().any(|archive| archive.file == file)
+    }
+
+    /// The one that a run is in.
+    pub fn of_run(&self, run: RunId) -> Option<&Archive> {
+        self.iter().find(|archive| archive.runs().any(|archived| archived.run == run))
+    }
+
+    /// The name of the ledger, where its first event is in one of them.
+    pub fn ledger(&self) -> Option<&str> {
+        self.iter().next().map(|archive| archive.ledger.as_str())
+    }
+
+    /// What of the ledger a store does not hold.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn absent<S: Store + ?Sized>(&self, store: &S) -> Result<Absent, StoreError> {
+        let mut absent = Absent::default();
+        for (archive, state) in &self.archives {
+            for archived in archive.runs() {
+                let is_done = *state == EffectState::Done;
+                let held = events_of(store, archived.run, archived.events)?;
+                if held == archived.events || (is_done && held > 0) {
+                    continue;
+                }
+                // While it is being taken out, any part of it may still be there.
+                absent.least += if is_done { archived.events } else { 0 };
+                absent.most += archived.events;
+                absent.runs.insert(archived.run);
+            }
+        }
+        Ok(absent)
+    }
+}
+
+/// How many events of a run a store holds, of so many.
+fn events_of<S: Store + ?Sized>(store: &S, run: RunId, most: u64) -> Result<u64, StoreError> {
+    const PAGE: u32 = 256;
+    let (mut count, mut after) = (0, 0);
+    while count < most {
+        let cursor = Cursor { after, stream: Some(Stream::Run(run)), limit: Some(PAGE), ..Cursor::default() };
+        let page = match store.events(&cursor) {
+            // There is something, and what cannot be read is a finding elsewhere.
+            Err(StoreError::Damaged { .. }) => return Ok(most),
+            page => page?,
+        };
+        let Some(last) = page.last() else { break };
+        (count, after) = (count + page.len() as u64, last.position);
+    }
+    Ok(count)
+}
+
+/// What of a ledger's history is elsewhere, so that nobody misses it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Absent {
+    runs: BTreeSet<RunId>,
+    least: u64,
+    most: u64,
+}
+
+impl Absent {
+    /// Of an archive by itself: whatever it does not hold.
+    pub const fn all_else() -> Self {
+        Self { runs: BTreeSet::new(), least: 0, most: u64::MAX }
+    }
+
+    /// Whether nothing is: all of the ledger's history is at hand.
+    pub const fn is_nothing(&self) -> bool {
+        self.most == 0
+    }
+
+    /// Whether a run is elsewhere.
+    pub fn has(&self, run: RunId) -> bool {
+        self.runs.contains(&run)
+    }
+
+    /// Whether a stream is elsewhere, at least in part.
+    pub fn has_stream(&self, stream: Stream) -> bool {
+        matches!(stream, Stream::Run(run) if self.has(run))
+    }
+
+    /// How many runs.
+    pub fn runs(&self) -> u64 {
+        self.runs.len() as u64
+    }
+
+    /// How many events may be elsewhere: at least, and at most.
+    pub const fn events(&self) -> (u64, u64) {
+        (self.least, self.most)
+    }
+}

@@ -1,0 +1,179 @@
+//! Archives: runs that are over are copied to a file of their own, and then taken out of the ledger.
+//!
+//! An archive has the tables of a ledger, and rows of it as they are: positions, hashes and all. What tells it from a ledger is
+//! that it says of which one it is. Nothing is ever added to it.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use tollhouse_core::RunId;
+
+use super::error::failed;
+use crate::store::StoreError;
+
+/// How many rows are removed in one transaction, so that nobody who writes waits long.
+const ROWS_MAX: u32 = 500;
+
+/// How many pages are given back to the file system in one transaction.
+const PAGES_MAX: u32 = 256;
+
+/// The name of the ledger that an archive's runs are of; `None` in a ledger.
+pub(super) fn origin(connection: &Connection) -> Result<Option<String>, StoreError> {
+    connection
+        .query_row("SELECT ledger FROM origin LIMIT 1", [], |row| row.get(0))
+        .optional()
+        .map_err(|error| failed("read where an archive is from", &error))
+}
+
+/// Makes a new ledger an archive, with these runs of another one.
+pub(super) fn fill(connection: &mut Connection, from: &Path, ledger: &str, runs: &[RunId]) -> Result<(), StoreError> {
+    // As bytes, because a path need not be UTF-8.
+    let path = ToSqlOutput::Borrowed(ValueRef::Text(from.as_os_str().as_encoded_bytes()));
+    connection.execute("ATTACH ?1 AS ledger", [path]).map_err(said)?;
+    let transaction = connection.transaction().map_err(said)?;
+    for run in runs {
+        for sql in COPIES {
+            transaction.execute(sql, [run.to_string()]).map_err(said)?;
+        }
+    }
+    transaction.execute("INSERT INTO main.origin (ledger) VALUES (?1)", [ledger]).map_err(said)?;
+    transaction.commit().map_err(said)?;
+    connection.execute("DETACH ledger", []).map(drop).map_err(said)
+}
+
+/// A run's stream is named as the run is.
+const COPIES: [&str; 4] = [
+    "INSERT INTO main.record (id, ulid_order, kind, run, parent, state, version, random, body, keys)
+     SELECT id, ulid_order, kind, run, parent, state, version, random, body, keys FROM ledger.record WHERE run = ?1",
+    "INSERT INTO main.record_key (name, value, record)
+     SELECT name, value, record FROM ledger.record_key
+     WHERE record IN (SELECT id FROM ledger.record WHERE run = ?1)",
+    "INSERT INTO main.commit_log (id, first, last)
+     SELECT id, first, last FROM ledger.commit_log
+     WHERE id IN (SELECT commit_id FROM ledger.event WHERE stream = ?1) ON CONFLICT DO NOTHING",
+    "INSERT INTO main.event (position, stream, seq, record, kind, version, state, name, severity, reason, actor, at, trace,
+                             commit_id, body, body_digest, record_digest, previous_hash, hash)
+     SELECT position, stream, seq, record, kind, version, state, name, severity, reason, actor, at, trace,
+            commit_id, body, body_digest, record_digest, previous_hash, hash
+     FROM ledger.event WHERE stream = ?1 ORDER BY position",
+];
+
+/// Notes that a run is being taken out. From here on it is not found as a run.
+pub(super) fn leave(connection: &mut Connection, run: RunId) -> Result<(), StoreError> {
+    let run = run.to_string();
+    within(connection, |transaction| {
+        transaction.execute("INSERT INTO leaving (stream) VALUES (?1) ON CONFLICT DO NOTHING", [&run])?;
+        remove_records(transaction, "SELECT id FROM record WHERE id = ?1 LIMIT ?2", &run).map(drop)
+    })
+}
+
+/// Takes a few more rows of a run out; breaks once none is left.
+pub(super) fn take_out(connection: &mut Connection, run: RunId) -> Result<ControlFlow<()>, StoreError> {
+    let run = run.to_string();
+    within(connection, |transaction| {
+        let records = remove_records(transaction, "SELECT id FROM record WHERE run = ?1 LIMIT ?2", &run)?;
+        let events = if records == 0 { remove_events(transaction, &run)? } else { 0 };
+        if records + events > 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        transaction.execute("DELETE FROM record_tally WHERE run = ?1", [&run])?;
+        transaction.execute("DELETE FROM leaving WHERE stream = ?1", [&run])?;
+        Ok(ControlFlow::Break(()))
+    })
+}
+
+/// Removes the records that a question names, with all that they are found by. The answer is how many.
+fn remove_records(transaction: &Transaction<'_>, which: &str, run: &str) -> rusqlite::Result<usize> {
+    let mut statement = transaction.prepare_cached(which)?;
+    let ids =
+        statement.query_map(params![run, ROWS_MAX], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    for id in &ids {
+        for sql in [
+            "DELETE FROM record_key WHERE (name, value) IN
+               (SELECT own.key, own.value FROM record, json_each(record.keys) AS own WHERE record.id = ?1) AND record = ?1",
+            "DELETE FROM pulse WHERE record = ?1",
+            "DELETE FROM record WHERE id = ?1",
+        ] {
+            transaction.prepare_cached(sql)?.execute([id])?;
+        }
+    }
+    Ok(ids.len())
+}
+
+/// Removes the first events of a stream, and the commits that made nothing else. The answer is how many events.
+fn remove_events(transaction: &Transaction<'_>, stream: &str) -> rusqlite::Result<usize> {
+    let sql = "SELECT position, commit_id FROM event WHERE stream = ?1 ORDER BY position LIMIT ?2";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let events = statement
+        .query_map(params![stream, ROWS_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
+    for (position, _) in &events {
+        transaction.prepare_cached("DELETE FROM event WHERE position = ?1")?.execute([position])?;
+    }
+    let sql = "DELETE FROM commit_log WHERE id = ?1 AND NOT EXISTS
+                 (SELECT 1 FROM event WHERE position BETWEEN first AND last AND commit_id = commit_log.id)";
+    for (_, commit) in &events {
+        transaction.prepare_cached(sql)?.execute([commit])?;
+    }
+    Ok(events.len())
+}
+
+/// Whether the file can give pages back in slices. One of an older program cannot yet.
+pub(super) fn gives_back_in_slices(connection: &Connection) -> Result<bool, StoreError> {
+    connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).map(|mode| mode == 2).map_err(said)
+}
+
+/// Writes the file anew, so that from now on it can give pages back in slices.
+pub(super) fn rearrange(connection: &Connection) -> Result<(), StoreError> {
+    connection.pragma_update(None, "auto_vacuum", 2).and_then(|()| connection.execute_batch("VACUUM")).map_err(said)
+}
+
+/// How large the file is, as far as it is used.
+pub(super) fn bytes(connection: &Connection) -> Result<u64, StoreError> {
+    let pages: u64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).map_err(said)?;
+    let size: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(said)?;
+    Ok(pages * size)
+}
+
+/// Gives a few pages that are free back to the file system; breaks once there is none.
+pub(super) fn give_back(connection: &Connection) -> Result<ControlFlow<()>, StoreError> {
+    let free: i64 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0)).map_err(said)?;
+    if free == 0 {
+        return Ok(ControlFlow::Break(()));
+    }
+    connection.pragma(None, "incremental_vacuum", PAGES_MAX, |_| Ok(())).map_err(said)?;
+    Ok(ControlFlow::Continue(()))
+}
+
+/// In a transaction in which nobody looks for what still names a record that goes: without an index, that would be looked for in
+/// all that there is.
+fn within<T>(
+    connection: &mut Connection,
+    act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> Result<T, StoreError> {
+    set_foreign_keys(connection, false)?;
+    let done = transact(connection, act);
+    set_foreign_keys(connection, true)?;
+    done
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> Result<T, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(said)?;
+    let done = act(&transaction).map_err(said)?;
+    transaction.commit().map_err(said)?;
+    Ok(done)
+}
+
+fn set_foreign_keys(connection: &Connection, on: bool) -> Result<(), StoreError> {
+    connection.pragma(None, "foreign_keys", on, |_| Ok(())).map_err(said)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn said(error: rusqlite::Error) -> StoreError {
+    failed("archive", &error)
+}
