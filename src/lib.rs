@@ -22,9 +22,9 @@ pub use tollhouse_engine::simulator;
 pub use tollhouse_engine::{
     Addition, Apply, At, AttemptFacts, Claimant, Command, Decision, Engine, EngineError, Found, GateFacts, Legacy,
     Liveness, NewPatch, Newcomer, Outcome, PatchWish, Refusal, Seen, Submission, TaskWish, View, ViewError, Viewed,
-    Witness, WorkerSeen, WorkerWish, analysis, decide, forget, fork_of, gates_yet_to_pass, is_known_to_pass,
-    known_cost, leftovers, next_deadline, next_task, patch, plan, policy, report, secret, trace_of, track_records,
-    verify,
+    Witness, WorkerSeen, WorkerWish, analysis, archives, decide, forget, fork_of, gates_yet_to_pass, is_known_to_pass,
+    known_cost, leftovers, next_deadline, next_task, patch, plan, policy, report, retention, secret, trace_of,
+    track_records, verify,
 };
 #[cfg(feature = "testing")]
 pub use tollhouse_state::{Call, Fault, FaultStore, MemoryStore, Mishap, Moment, Told, conformance, conformance_tests};
@@ -36,7 +36,7 @@ pub use tollhouse_state::{SqliteSnapshot, SqliteStore};
 
 #[cfg(feature = "runner")]
 pub use tollhouse_runner::{
-    audit, backup, blobs, clock,
+    archive, audit, backup, blobs, clock,
     conductor::{Conductor, DoneByHand, GatesByHand, HandedIn, Progress, carry_out, landing_head, look_at_conductor},
     detect, doctor,
     error::{RedTarget, RunnerError, Trouble},

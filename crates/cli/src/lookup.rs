@@ -1,5 +1,6 @@
 //! Finding what a person means: an id, a prefix of its random part, a plan id, a commit, `@`.
 
+use tollhouse::archives::Archives;
 use tollhouse::{Find, Kind, Order, Record, RecordId, Store};
 
 use crate::error::{CliError, ErrorKind};
@@ -10,13 +11,13 @@ const CANDIDATES_MAX: u32 = 10;
 /// The one record of a kind that a text means.
 pub(crate) fn find_one(store: &impl Store, kind: Kind, text: &str) -> Result<Record, CliError> {
     let found = candidates(store, Some(kind), text)?;
-    one(found, kind.as_str(), text)
+    one(store, found, kind.as_str(), text)
 }
 
 /// The one record of any kind that a text means.
 pub(crate) fn find_any(store: &impl Store, text: &str) -> Result<Record, CliError> {
     let found = candidates(store, None, text)?;
-    one(found, "record", text)
+    one(store, found, "record", text)
 }
 
 /// The newest record of a kind.
@@ -25,17 +26,34 @@ pub(crate) fn newest(store: &impl Store, kind: Kind) -> Result<Option<Record>, C
     Ok(store.find(&find)?.pop())
 }
 
-fn one(mut found: Vec<Record>, what: &str, text: &str) -> Result<Record, CliError> {
+fn one(store: &impl Store, mut found: Vec<Record>, what: &str, text: &str) -> Result<Record, CliError> {
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(CliError::new(ErrorKind::NotFound, "not_found", format!("there is no {what} {text:?}"))
-            .hint("`toll runs`, `toll task list` and `toll patch list` show what there is")),
+            .hint(&elsewhere(store, text)?)),
         _ => {
             let names: Vec<String> = found.iter().map(|record| record.id.to_string()).collect();
             Err(CliError::new(ErrorKind::Usage, "ambiguous", format!("{text:?} may be any of {}", names.join(", ")))
                 .hint("give more of the id"))
         }
     }
+}
+
+/// What the reader can do where nothing is what they mean.
+fn elsewhere(store: &impl Store, text: &str) -> Result<String, CliError> {
+    let archives = Archives::of(store)?;
+    let short = text.rsplit('_').next().unwrap_or(text).to_ascii_uppercase();
+    let is_meant =
+        |run: tollhouse::RunId| run.to_string() == text || (!short.is_empty() && run.random_part().starts_with(&short));
+    let mut of_run = archives.iter().flat_map(|archive| archive.runs().map(move |archived| (archive, archived.run)));
+    let read = "`--ledger PATH` reads it, in the folder of archives beside the ledger";
+    if let Some((archive, run)) = of_run.find(|(_, run)| is_meant(*run)) {
+        return Ok(format!("{run} was taken out to the archive {}: {read}", archive.file));
+    }
+    Ok(match archives.iter().last() {
+        Some(archive) => format!("it may be in an archive, the newest of which is {}: {read}", archive.file),
+        None => "`toll runs`, `toll task list` and `toll patch list` show what there is".to_owned(),
+    })
 }
 
 fn candidates(store: &impl Store, kind: Option<Kind>, text: &str) -> Result<Vec<Record>, CliError> {

@@ -1,8 +1,9 @@
 //! What a ledger says of its archives: which runs were taken out of it, and where they are.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use tollhouse_core::entity::{Archive, Effect, Entity, Work};
+use tollhouse_core::entity::{Archive, ArchivedRun, Effect, Entity, Work};
 use tollhouse_core::lifecycle::EffectState;
 use tollhouse_core::{Kind, RunId, Stream};
 use tollhouse_state::{Cursor, Find, Store, StoreError};
@@ -49,9 +50,13 @@ impl Archives {
         self.iter().any(|archive| archive.file == file)
     }
 
-    /// The one that a run is in.
+    /// The newest that a run is in.
     pub fn of_run(&self, run: RunId) -> Option<&Archive> {
-        self.iter().find(|archive| archive.runs().any(|archived| archived.run == run))
+        self.archives
+            .iter()
+            .rev()
+            .map(|(archive, _)| archive)
+            .find(|archive| archive.runs().any(|archived| archived.run == run))
     }
 
     /// The name of the ledger, where its first event is in one of them.
@@ -66,16 +71,13 @@ impl Archives {
     pub fn absent<S: Store + ?Sized>(&self, store: &S) -> Result<Absent, StoreError> {
         let mut absent = Absent::default();
         for (archive, state) in &self.archives {
-            for archived in archive.runs() {
+            for ArchivedRun { run, events, .. } in archive.runs() {
                 let is_done = *state == EffectState::Done;
-                let held = events_of(store, archived.run, archived.events)?;
-                if held == archived.events || (is_done && held > 0) {
-                    continue;
+                let held = events_of(store, *run, *events)?;
+                if held < *events && !(is_done && held > 0) {
+                    // While it is being taken out, any part of it may still be there.
+                    absent.runs.insert(*run, if is_done { *events..=*events } else { 0..=*events });
                 }
-                // While it is being taken out, any part of it may still be there.
-                absent.least += if is_done { archived.events } else { 0 };
-                absent.most += archived.events;
-                absent.runs.insert(archived.run);
             }
         }
         Ok(absent)
@@ -102,25 +104,30 @@ fn events_of<S: Store + ?Sized>(store: &S, run: RunId, most: u64) -> Result<u64,
 /// What of a ledger's history is elsewhere, so that nobody misses it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Absent {
-    runs: BTreeSet<RunId>,
-    least: u64,
-    most: u64,
+    /// How many events of each are not at hand: at least, and at most.
+    runs: BTreeMap<RunId, RangeInclusive<u64>>,
+    is_all_else: bool,
 }
 
 impl Absent {
     /// Of an archive by itself: whatever it does not hold.
     pub const fn all_else() -> Self {
-        Self { runs: BTreeSet::new(), least: 0, most: u64::MAX }
+        Self { runs: BTreeMap::new(), is_all_else: true }
     }
 
     /// Whether nothing is: all of the ledger's history is at hand.
-    pub const fn is_nothing(&self) -> bool {
-        self.most == 0
+    pub fn is_nothing(&self) -> bool {
+        self.runs.is_empty() && !self.is_all_else
+    }
+
+    /// Whether all that the store does not hold may be elsewhere.
+    pub const fn is_all_else(&self) -> bool {
+        self.is_all_else
     }
 
     /// Whether a run is elsewhere.
     pub fn has(&self, run: RunId) -> bool {
-        self.runs.contains(&run)
+        self.runs.contains_key(&run)
     }
 
     /// Whether a stream is elsewhere, at least in part.
@@ -134,7 +141,9 @@ impl Absent {
     }
 
     /// How many events may be elsewhere: at least, and at most.
-    pub const fn events(&self) -> (u64, u64) {
-        (self.least, self.most)
+    pub fn events(&self) -> RangeInclusive<u64> {
+        let least = self.runs.values().map(RangeInclusive::start).sum();
+        let most = self.runs.values().map(RangeInclusive::end).sum();
+        if self.is_all_else { 0..=u64::MAX } else { least..=most }
     }
 }

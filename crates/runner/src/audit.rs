@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Entity, Patch, Run};
+use tollhouse_core::entity::{Archive, Entity, Patch, Run};
 use tollhouse_core::lifecycle::PatchState;
 use tollhouse_core::{Kind, PatchId, Record, RunId};
+use tollhouse_engine::archives::{Absent, Archives};
 use tollhouse_engine::verify::{self, Anchor, Finding, FindingCode, Verified, verify_anchor};
 use tollhouse_state::{SqliteStore, Store, StoreError};
 
+use crate::archive::{Joined, at_hand};
 use crate::blobs::{Blobs, verify_blobs};
 use crate::error::RunnerError;
 use crate::git::{CommitFacts, LEDGER_TRAILER, Oid, PATCH_TRAILER, Project, RUN_TRAILER, trailer};
@@ -26,41 +28,111 @@ pub struct Audit {
     pub landed: u64,
     /// How many commits on the same branches were landed with another ledger, or with one that this one took the place of.
     pub foreign: u64,
+    /// The ledger's archives.
+    pub archives: Vec<AuditedArchive>,
+}
+
+/// An archive of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedArchive {
+    /// The name of its file, in the folder of the ledger's archives.
+    pub file: String,
+    /// How many runs were taken out to it.
+    pub runs: u64,
+    /// How many events.
+    pub events: u64,
+    /// Whether it was there, and looked at with the ledger.
+    pub is_at_hand: bool,
 }
 
 /// Verifies a ledger as its newest commit left it, whatever is committed and lands meanwhile: the events after a position (0:
 /// all), the records that they made, the file, every content that a record names, and what landed.
 ///
+/// Its archives that are at hand are read with it, as if nothing had been taken out. An archive by itself is verified as the part
+/// of a ledger that it is.
+///
 /// # Errors
 /// The ledger or the repository cannot be read at all. What is damaged in the ledger is a finding.
 pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, RunnerError> {
     let project = site.project()?;
+    let archives = Archives::of(store)?;
+    let parts = at_hand(site, &archives)?;
     // Before the ledger: what is on the branches by now is in it, and what lands from now on need not be.
-    let tips = tips(&project, store)?;
+    let stores = std::iter::once(store).chain(parts.iter().map(|(_, part)| part));
+    let tips = tips(&project, stores.map(|store| store as &dyn Store))?;
     let snapshot = store.snapshot()?;
-    let mut audit = Audit { ledger: verify::verify(&snapshot, since)?, blobs: 0, landed: 0, foreign: 0 };
-    match store.check() {
-        Ok(()) => {}
-        Err(StoreError::Damaged { place, what }) => audit.ledger.find(FindingCode::Pages, place, what),
-        Err(error) => return Err(error.into()),
+    if let Some(ledger) = store.origin()? {
+        let absent = Absent::all_else();
+        let mut audit = Audit::of(verify::verify_without(&snapshot, since, &absent)?);
+        audit.look_at_file(site, store, "")?;
+        return landings((&snapshot, &project), (Some(ledger), &absent), &tips, audit);
     }
-    audit.blobs = verify_blobs(&snapshot, &Blobs::of(site), &mut audit.ledger)?;
-    let ledger = verify::ledger_name(&snapshot)?;
+    let joined = Joined::of(&snapshot, parts.iter().map(|(_, part)| part))?;
+    // Where nothing was taken out, the ledger is all there is.
+    let verified = if parts.is_empty() { verify::verify(&snapshot, since)? } else { verify::verify(&joined, since)? };
+    let mut audit = Audit::of(verified);
+    audit.look_at_file(site, store, "")?;
+    for (file, part) in &parts {
+        audit.look_at_file(&site.archive(file), part, &format!("archive {file}, "))?;
+    }
+    audit.archives = archives.iter().map(|archive| AuditedArchive::of(archive, &parts)).collect();
+    let (ledger, absent) = (verify::ledger_name(&joined)?, archives.absent(&joined)?);
+    landings((&joined, &project), (ledger, &absent), &tips, audit)
+}
+
+impl Audit {
+    const fn of(ledger: Verified) -> Self {
+        Self { ledger, blobs: 0, landed: 0, foreign: 0, archives: Vec::new() }
+    }
+
+    /// Looks at the file itself, and at the contents beside it that its records name.
+    fn look_at_file(&mut self, site: &Site, store: &SqliteStore, which: &str) -> Result<(), RunnerError> {
+        match store.check() {
+            Ok(()) => {}
+            Err(StoreError::Damaged { place, what }) => {
+                self.ledger.find(FindingCode::Pages, format!("{which}{place}"), what);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.blobs += verify_blobs(&store.snapshot()?, &Blobs::of(site), &mut self.ledger)?;
+        Ok(())
+    }
+}
+
+impl AuditedArchive {
+    fn of(archive: &Archive, at_hand: &[(String, SqliteStore)]) -> Self {
+        Self {
+            file: archive.file.clone(),
+            runs: archive.runs().count() as u64,
+            events: archive.runs().map(|run| run.events).sum(),
+            is_at_hand: at_hand.iter().any(|(file, _)| *file == archive.file),
+        }
+    }
+}
+
+fn landings<S: Store>(
+    (store, project): (&S, &Project),
+    (ledger, absent): (Option<String>, &Absent),
+    tips: &[Oid],
+    audit: Audit,
+) -> Result<Audit, RunnerError> {
     let (found, seen) = (BTreeMap::new(), BTreeSet::new());
-    let mut landings = Landings { store: &snapshot, project: &project, ledger, audit, found, seen };
-    landings.of_branches(&tips)?;
+    let mut landings = Landings { store, project, ledger, absent, audit, found, seen };
+    landings.of_branches(tips)?;
     landings.of_patches()?;
     Ok(landings.audit)
 }
 
 /// Where the branches of all runs are.
-fn tips(project: &Project, store: &impl Store) -> Result<Vec<Oid>, RunnerError> {
+fn tips<'a>(project: &Project, stores: impl IntoIterator<Item = &'a dyn Store>) -> Result<Vec<Oid>, RunnerError> {
     let mut branches = BTreeSet::new();
-    each(store, Kind::Run, |record| {
-        if let Ok(run) = Run::from_record(record) {
-            branches.extend([run.spec.land_on, run.spec.target]);
-        }
-    })?;
+    for store in stores {
+        each(store, Kind::Run, |record| {
+            if let Ok(run) = Run::from_record(record) {
+                branches.extend([run.spec.land_on, run.spec.target]);
+            }
+        })?;
+    }
     let tips = branches.iter().map(|branch| project.branch(branch)).collect::<Result<Vec<_>, _>>()?;
     Ok(tips.into_iter().flatten().collect())
 }
@@ -71,6 +143,8 @@ struct Landings<'a, S> {
     project: &'a Project,
     /// The name of this ledger; none while it is empty.
     ledger: Option<String>,
+    /// What of it is elsewhere.
+    absent: &'a Absent,
     audit: Audit,
     /// The patches that landed with this ledger.
     found: BTreeMap<PatchId, Oid>,
@@ -109,6 +183,9 @@ impl<S: Store> Landings<'_, S> {
             self.audit.foreign += 1;
             return Ok(());
         }
+        if self.is_elsewhere(run)? {
+            return Ok(());
+        }
         self.audit.landed += 1;
         if let Some(anchor) = anchor {
             let finding: Option<Finding> = verify_anchor(self.store, &anchor, &format!("commit {}", commit.id))?;
@@ -124,6 +201,12 @@ impl<S: Store> Landings<'_, S> {
         }
         self.found.insert(patch, commit.id);
         Ok(())
+    }
+
+    /// Whether a run is one of this ledger that is not at hand.
+    fn is_elsewhere(&self, run: Option<RunId>) -> Result<bool, RunnerError> {
+        let Some(run) = run else { return Ok(false) };
+        Ok(self.absent.has(run) || (self.absent.is_all_else() && self.read(&[run.into()])?.is_none()))
     }
 
     fn compare(&mut self, commit: &CommitFacts, patch: &Patch) {
@@ -166,7 +249,7 @@ impl<S: Store> Landings<'_, S> {
         }
         // Some may have landed after it was looked where the branches are.
         let mut since = BTreeSet::new();
-        for tip in tips(self.project, self.store)? {
+        for tip in tips(self.project, [self.store as &dyn Store])? {
             self.project.walk_back(tip, &mut self.seen, |commit| {
                 since.insert(commit.id.to_string());
                 Ok::<(), RunnerError>(())
@@ -196,7 +279,7 @@ impl<S: Store> Landings<'_, S> {
 }
 
 /// Every record of a kind that can be read. That others cannot is found where records are compared.
-fn each<S: Store>(store: &S, kind: Kind, mut take: impl FnMut(&Record)) -> Result<(), RunnerError> {
+fn each<S: Store + ?Sized>(store: &S, kind: Kind, mut take: impl FnMut(&Record)) -> Result<(), RunnerError> {
     each_record(
         store,
         kind,

@@ -272,7 +272,8 @@ impl Search<'_> {
             }
         }
         let beside = self.site.ledger.parent().map(children).unwrap_or_default();
-        for path in beside.iter().filter(|path| is_of_a_restore(path)) {
+        let archives = children(&self.site.archives);
+        for path in beside.iter().chain(&archives).filter(|path| is_cut_off(path)) {
             let owner = Owner::Nobody { age: age(path) };
             self.add(LeftoverKind::Scratch, path.display().to_string(), owner, Hold::Folder(path.clone()));
         }
@@ -288,10 +289,11 @@ impl Search<'_> {
     }
 }
 
-/// Whether a restore unpacked there.
-fn is_of_a_restore(path: &Path) -> bool {
+/// Whether a backup was unpacked there, or an archive made, and did not come to its end.
+fn is_cut_off(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with(".toll-restore-") && path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+    [".toll-restore-", ".toll-archive-"].iter().any(|start| name.starts_with(start))
+        && path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
 }
 
 /// How long ago something was changed; what cannot be asked is young.

@@ -3,14 +3,17 @@
 //! The runner does what the engine asked for and says how it went. It decides nothing that the engine could decide.
 
 mod ailment;
+pub mod archive;
 pub mod audit;
 pub mod backup;
+mod belongings;
 pub mod blobs;
 pub mod clock;
 pub mod conductor;
 pub mod detect;
 pub mod doctor;
 pub mod environment;
+mod errands;
 pub mod error;
 #[cfg(feature = "testing")]
 pub mod examples;

@@ -31,6 +31,8 @@ pub struct Site {
     pub repo: PathBuf,
     /// The folder of the contents that the ledger names.
     pub blobs: PathBuf,
+    /// The folder of the ledger's archives.
+    pub archives: PathBuf,
     /// Where workspaces and gate checkouts are made.
     pub workspaces: PathBuf,
     /// How durable what is written to the ledger is. Whoever discovers a site takes it from the configuration.
@@ -49,10 +51,23 @@ impl Site {
         let usual = own.join("ledger.db");
         let ledger = place_of(ledger.unwrap_or(&usual))?;
         let place = |name: &str| if ledger == usual { own.join(name) } else { beside(&ledger, name) };
-        let (repo, blobs) = (place("repo.git"), place("blobs"));
+        let (repo, blobs, archives) = (place("repo.git"), place("blobs"), place("archive"));
         let workspaces = state_home()?.join("tollhouse").join(folder_name(&common_dir));
         let (root, durability) = (project.root().to_owned(), Durability::default());
-        Ok(Self { root, common_dir, ledger, repo, blobs, workspaces, durability })
+        Ok(Self { root, common_dir, ledger, repo, blobs, archives, workspaces, durability })
+    }
+
+    /// The same repository with another ledger: one in this file, with what goes with it beside it.
+    #[must_use]
+    pub fn with_ledger(&self, ledger: PathBuf) -> Self {
+        let [repo, blobs, archives] = ["repo.git", "blobs", "archive"].map(|name| beside(&ledger, name));
+        Self { ledger, repo, blobs, archives, ..self.clone() }
+    }
+
+    /// The places of one of the ledger's archives.
+    #[must_use]
+    pub fn archive(&self, file: &str) -> Self {
+        self.with_ledger(self.archives.join(file))
     }
 
     /// The maintainer's repository.
@@ -109,14 +124,12 @@ impl Site {
                 SqliteStore::open_read_only(&self.ledger)
             }
             // Whatever else is wrong with it, opening it leaves it as it is and says the same.
-            Err(error @ StoreError::NotOpenable { .. }) => match SqliteStore::open(&self.ledger) {
-                Ok(store) => {
-                    // The last to close carries the log over into the file, and only who may write can.
-                    drop(store);
-                    SqliteStore::open_read_only(&self.ledger)
-                }
-                Err(_) => Err(error),
-            },
+            Err(StoreError::NotOpenable { .. }) => {
+                // The last to close carries the log over into the file, and only who may write can. Of an archive, nobody gets it
+                // to write, and it is brought up to date all the same.
+                drop(SqliteStore::open(&self.ledger));
+                SqliteStore::open_read_only(&self.ledger)
+            }
             opened => opened,
         }
     }

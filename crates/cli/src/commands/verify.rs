@@ -3,7 +3,7 @@
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
-use tollhouse::audit::{Audit, audit};
+use tollhouse::audit::{Audit, AuditedArchive, audit};
 use tollhouse::verify::{Finding, Verified};
 
 use crate::context::{Context, read_ledger};
@@ -14,8 +14,9 @@ use crate::printer::Look;
 /// Show that the ledger was not edited: hash chains, records, what landed
 ///
 /// Hashes all of history anew, folds each record from its events and compares it with what is stored, hashes what agents and
-/// gates printed where it lies beside the ledger, and compares what landed with the ledger. Changes nothing; others may go on
-/// meanwhile. Exit status 1 where anything was found.
+/// gates printed where it lies beside the ledger, and compares what landed with the ledger. Archives that are at hand are read
+/// with the ledger, as if nothing had been taken out. Changes nothing; others may go on meanwhile. Exit status 1 where anything
+/// was found.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// Only the history after this position, the number at the beginning of a line of `toll log`
@@ -40,6 +41,8 @@ pub(crate) struct VerifyReport {
     pub(crate) landed: u64,
     /// How many commits on the same branches were landed with another ledger, or with one that this one took the place of.
     pub(crate) foreign: u64,
+    /// The ledger's archives.
+    pub(crate) archives: Vec<VerifiedArchive>,
     /// How durable what this project records is: `full` or `normal`.
     pub(crate) durability: &'static str,
     /// How many things were found.
@@ -48,10 +51,23 @@ pub(crate) struct VerifyReport {
     pub(crate) findings: Vec<Finding>,
 }
 
+/// Runs that were taken out of the ledger.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct VerifiedArchive {
+    /// The file, in the folder of the ledger's archives.
+    pub(crate) file: String,
+    /// How many runs were taken out to it.
+    pub(crate) runs: u64,
+    /// How many events.
+    pub(crate) events: u64,
+    /// Whether it was there, and was read with the ledger. Where it was not, nobody looked at what is in it.
+    pub(crate) at_hand: bool,
+}
+
 pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
     let store = read_ledger(&site)?;
-    let Audit { ledger, blobs, landed, foreign } = audit(&site, &store, args.since)?;
+    let Audit { ledger, blobs, landed, foreign, archives } = audit(&site, &store, args.since)?;
     let sound = ledger.is_sound();
     let Verified { events, records, streams, findings_count, findings } = ledger;
     let report = VerifyReport {
@@ -62,6 +78,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, Cl
         blobs,
         landed,
         foreign,
+        archives: archives.into_iter().map(VerifiedArchive::from).collect(),
         durability: site.durability.as_str(),
         findings_count,
         findings,
@@ -92,6 +109,11 @@ fn show(report: &VerifyReport, context: &mut Context) -> Result<(), CliError> {
         format!("{} is not as it was written ({read})", counted(*findings_count))
     });
     context.printer.out(&lines.join("\n"))?;
+    for VerifiedArchive { file, runs, events, .. } in report.archives.iter().filter(|archive| !archive.at_hand) {
+        context.printer.remark(&format!(
+            "the archive {file} is not at hand: nobody looked at the {events} events of {runs} runs in it"
+        ));
+    }
     if *foreign > 0 {
         context.printer.remark(&format!(
             "{foreign} commits on these branches were landed with another ledger, or with one that this one took the place of"
@@ -103,6 +125,12 @@ fn show(report: &VerifyReport, context: &mut Context) -> Result<(), CliError> {
         );
     }
     Ok(())
+}
+
+impl From<AuditedArchive> for VerifiedArchive {
+    fn from(AuditedArchive { file, runs, events, is_at_hand }: AuditedArchive) -> Self {
+        Self { file, runs, events, at_hand: is_at_hand }
+    }
 }
 
 fn counted(findings: u64) -> String {

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::archiving::assert_archived;
 use crate::blobs::forgotten_content;
 use crate::harness::{Bench, Said, assert_same, run};
 use crate::watching::out_of_money;
@@ -41,6 +42,10 @@ pub(crate) enum Doing {
     Purge,
     /// The same, of one that was killed while it was purged.
     PurgeAgain,
+    /// `toll gc` after a run whose time on the ledger is over.
+    Archive,
+    /// The same, of one that was killed while it was taken out.
+    ArchiveAgain,
     /// `toll patch checkout` of what was refused.
     Checkout,
     /// `toll gc` after a run.
@@ -86,6 +91,8 @@ pub(crate) fn bench() -> Bench {
 }
 
 const PURGE: &[&str] = &["purge", "@", "--reason", "a key"];
+
+const GC: &[&str] = &["gc"];
 
 const RUN: &[&str] = &["run", "../plan.toml"];
 
@@ -158,11 +165,18 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
             words(&["patch", "checkout", &id])
         }
         Doing::Purge | Doing::PurgeAgain => {
-            bench.agent("seq 1 200000; echo $1 > $1.txt").plan(&plan(&["a"])).toll(RUN);
+            over(bench);
             if doing == Doing::PurgeAgain {
                 killed(bench, PURGE, "effect.purge:before");
             }
             words(PURGE)
+        }
+        Doing::Archive | Doing::ArchiveAgain => {
+            due(bench);
+            if doing == Doing::ArchiveAgain {
+                killed(bench, GC, "effect.take_out:before");
+            }
+            words(GC)
         }
         Doing::Gc => {
             bench.plan(&plan(&["a"])).toll(RUN);
@@ -170,6 +184,17 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
             words(&["gc"])
         }
     }
+}
+
+/// A run whose time on the ledger is over.
+fn due(bench: &Bench) {
+    bench.config("[ledger]\nretain = \"1ms\"\n");
+    over(bench);
+}
+
+/// A run that is over, and printed at length.
+fn over(bench: &Bench) {
+    bench.agent("seq 1 200000; echo $1 > $1.txt").plan(&plan(&["a"])).toll(RUN);
 }
 
 /// Types what `toll` names until nothing is left to be done.
@@ -210,7 +235,9 @@ pub(crate) fn survives(doing: Doing, point: &str) {
     killed(&bench, &args, point);
     let found = bench.toll(&["verify"]);
     assert!(matches!(found.code, Some(0 | 4)), "what it names is there, wherever it was killed: {found}");
-    go_on(&bench, &args);
+    if !matches!(doing, Doing::Archive | Doing::ArchiveAgain) {
+        go_on(&bench, &args);
+    }
     let status = match doing {
         Doing::Checkout => {
             // Whether it was made or not, saying it again tells.
@@ -224,6 +251,13 @@ pub(crate) fn survives(doing: Doing, point: &str) {
             assert_eq!(again.code, Some(0), "{again}");
             assert_purged(&bench);
             None
+        }
+        Doing::Archive | Doing::ArchiveAgain => {
+            let again = bench.toll(&args);
+            assert_eq!(again.code, Some(0), "{again}");
+            assert_archived(&bench);
+            assert_same(&before, &bench.of_the_person());
+            return assert_nothing_left(&bench);
         }
         Doing::Gc => {
             let again = bench.toll(&args);
@@ -395,6 +429,14 @@ points! {
     commit_override_task: "commit.override_task", Doing::Skip;
     commit_override_patch: "commit.override_patch", Doing::Land;
     commit_override_worker: "commit.override_worker", Doing::PauseWorker;
+    commit_archive: "commit.archive", Doing::Archive;
+    commit_claim_archive: "commit.claim.archive", Doing::Archive;
+    commit_report_archive: "commit.report.archive", Doing::Archive;
+    commit_settle_archive: "commit.settle.archive", Doing::ArchiveAgain;
+    effect_archive: "effect.archive", Doing::Archive;
+    effect_place_archive: "effect.place_archive", Doing::Archive;
+    effect_take_out: "effect.take_out", Doing::Archive;
+    git_copy: "git.copy", Doing::Archive;
     commit_purge: "commit.purge", Doing::Purge;
     commit_claim_purge: "commit.claim.purge", Doing::Purge;
     commit_report_purge: "commit.report.purge", Doing::Purge;

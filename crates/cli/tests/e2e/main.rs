@@ -1,6 +1,7 @@
 //! What `toll` promises to those who call it, tried with the real program in real repositories.
 
 mod adding;
+mod archiving;
 mod backup;
 mod bad_agent;
 mod bad_input;

@@ -1,6 +1,7 @@
 //! `toll verify`: what is sound, and what is found.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -23,7 +24,11 @@ fn report(bench: &Bench, code: i32) -> Value {
 
 /// Edits the ledger as anyone could who can write the file.
 fn edit(bench: &Bench, sql: &str) {
-    let ledger = bench.path(".git/tollhouse/ledger.db");
+    edit_file(bench, &bench.path(".git/tollhouse/ledger.db"), sql);
+}
+
+/// Edits a ledger in a file.
+pub(crate) fn edit_file(bench: &Bench, ledger: &Path, sql: &str) {
     let script = "import sqlite3, sys\nledger = sqlite3.connect(sys.argv[1])\nledger.executescript(sys.argv[2])";
     let said = run(bench.isolated("python3").args(["-c", script]).arg(ledger).arg(sql));
     assert_eq!(said.code, Some(0), "{said}");

@@ -73,6 +73,8 @@ pub struct ArchivedRun {
     pub run: RunId,
     /// How many events its stream has.
     pub events: u64,
+    /// The position of the last of them.
+    pub last: u64,
     /// The hash of the last of them.
     pub head: String,
 }

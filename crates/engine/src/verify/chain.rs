@@ -63,14 +63,12 @@ impl<'a> Chains<'a> {
 
     /// Compares how many events are not there with how many are elsewhere.
     pub(super) fn finish(&self, verified: &mut Verified) {
-        let (least, most) = self.absent.events();
-        let is_too_few = self.is_whole && self.missed < least;
-        if is_too_few || self.missed > most {
-            let what = format!(
-                "{} events are not there, and {} are in archives that are not at hand",
-                self.missed,
-                if is_too_few { least } else { most }
-            );
+        let elsewhere = self.absent.events();
+        let is_too_few = self.is_whole && self.missed < *elsewhere.start();
+        if is_too_few || self.missed > *elsewhere.end() {
+            let elsewhere = if is_too_few { elsewhere.start() } else { elsewhere.end() };
+            let what =
+                format!("{} events are not there, and {elsewhere} are in archives that are not at hand", self.missed);
             verified.find(FindingCode::EventMissing, "history", what);
         }
     }

@@ -216,36 +216,15 @@ pub fn verify<S: Store + ?Sized>(store: &S, since: u64) -> Result<Verified, Stor
     let mut verified = verify_without(store, since, &absent)?;
     for archive in archives.iter() {
         for archived in archive.runs().filter(|archived| !absent.has(archived.run)) {
-            verify_archived(store, &archive.file, archived, &mut verified)?;
+            let ArchivedRun { last, head, .. } = archived;
+            let noted = Anchor { ledger: archive.ledger.clone(), position: *last, hash: head.clone() };
+            let finding = verify_anchor(store, &noted, &format!("what took it out to {}", archive.file))?;
+            if let Some(finding) = finding {
+                verified.add(Finding { code: FindingCode::ArchiveDiffers, ..finding });
+            }
         }
     }
     Ok(verified)
-}
-
-/// A run that was taken out ended as the ledger noted before.
-fn verify_archived<S: Store + ?Sized>(
-    store: &S,
-    file: &str,
-    archived: &ArchivedRun,
-    verified: &mut Verified,
-) -> Result<(), StoreError> {
-    let stream = Some(Stream::Run(archived.run));
-    let newest = match store.events(&Cursor { stream, limit: Some(1), order: Order::Newest, ..Cursor::default() }) {
-        Ok(mut events) => events.pop(),
-        // It is a finding already.
-        Err(StoreError::Damaged { .. }) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let ArchivedRun { run, events, head } = archived;
-    match newest {
-        Some(newest) if (newest.seq, &newest.hash) == (*events, head) => {}
-        Some(Event { seq, hash, .. }) => {
-            let what = format!("{run} ends with number {seq}, {hash}; it was taken out with number {events}, {head}");
-            verified.find(FindingCode::ArchiveDiffers, format!("archive {file}"), what);
-        }
-        None => {}
-    }
-    Ok(())
 }
 
 /// As [`verify`], of a store that holds a part of a ledger: [`Absent`] says what it does not hold.

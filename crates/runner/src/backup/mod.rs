@@ -11,18 +11,15 @@ mod problem;
 mod restore;
 mod write;
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 use tollhouse_core::entity::{Entity, Patch};
-use tollhouse_engine::blobs_of;
 use tollhouse_engine::forget::PURGED;
 use tollhouse_state::{Cursor, Find, Order, SqliteStore, Store};
 
-use crate::blobs::each_naming;
 use crate::error::RunnerError;
 
 pub use problem::BackupProblem;
@@ -41,16 +38,6 @@ fn patches(store: &SqliteStore) -> Result<Vec<Patch>, RunnerError> {
     let mut patches: Vec<Patch> = records.iter().map(read).collect::<Result<_, _>>()?;
     patches.retain(|patch| patch.title != PURGED);
     Ok(patches)
-}
-
-/// Every content that a ledger names.
-fn blobs(store: &SqliteStore) -> Result<BTreeSet<String>, RunnerError> {
-    let mut named = BTreeSet::new();
-    each_naming(store, Err, |record| {
-        named.extend(blobs_of(record).map_err(|error| BackupProblem::Damaged { what: error.to_string() })?);
-        Ok(())
-    })?;
-    Ok(named)
 }
 
 /// How many events a ledger has.

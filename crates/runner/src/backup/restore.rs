@@ -14,7 +14,8 @@ use tollhouse_state::{SqliteStore, StoreError};
 
 use super::layout::{ABOUT, BLOBS, CHECKSUMS, LEDGER, Part, REPO, blob, part, place_of};
 use super::write::text_of;
-use super::{BackupProblem, FORMAT, Hashing, blobs, events, go_on, patches};
+use super::{BackupProblem, FORMAT, Hashing, events, go_on, patches};
+use crate::blobs::named_by;
 use crate::error::RunnerError;
 use crate::git::LedgerRepo;
 use crate::site::Site;
@@ -204,7 +205,7 @@ impl<'a> Unpacking<'a> {
         for patch in &patches {
             text_of(&self.repo, patch).map_err(|problem| self.corrupt(problem.to_string()))?;
         }
-        let named = blobs(&ledger)?;
+        let named = named_by(&ledger)?;
         // What is there is what its name says: that was compared.
         match named.iter().find(|digest| !self.place.path().join(place_of(digest)).is_file()) {
             Some(digest) => Err(self.corrupt(format!("{} is not in it", place_of(digest))).into()),

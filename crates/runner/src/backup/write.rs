@@ -14,8 +14,8 @@ use tollhouse_engine::patch::content_hash;
 use tollhouse_state::SqliteStore;
 
 use super::layout::{ABOUT, CHECKSUMS, LEDGER, Part, REPO, part, place_of};
-use super::{BackupProblem, FORMAT, Hashing, blobs, events, go_on, patches};
-use crate::blobs::{BlobProblem, Blobs};
+use super::{BackupProblem, FORMAT, Hashing, events, go_on, patches};
+use crate::blobs::{BlobProblem, Blobs, named_by};
 use crate::clock;
 use crate::error::RunnerError;
 use crate::git::LedgerRepo;
@@ -51,7 +51,7 @@ pub fn backup(site: &Site, store: &SqliteStore, to: &Path, interrupted: &AtomicB
     let copy = scratch.path().join(LEDGER);
     store.copy_to(&copy)?;
     let ledger = SqliteStore::open_read_only(&copy)?;
-    let (patches, named, events) = (patches(&ledger)?, blobs(&ledger)?, events(&ledger)?);
+    let (patches, named, events) = (patches(&ledger)?, named_by(&ledger)?, events(&ledger)?);
     drop(ledger);
     let files = Files::look(site)?;
     let lent = lent_texts(site, &patches, &files, interrupted)?;

@@ -16,7 +16,7 @@ const FILE: &str = "lock";
 
 /// How it is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hold {
+pub(crate) enum Hold {
     /// With others.
     Shared,
     /// Alone.
@@ -24,7 +24,7 @@ pub(super) enum Hold {
 }
 
 /// The lock, held until this is dropped; the system takes it back from the dead.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     /// Closing it gives the lock back.
     _file: File,
 }
@@ -32,7 +32,7 @@ pub(super) struct Lock {
 impl Lock {
     /// Waits for the lock, which nobody holds for longer than it takes to write one content or to take one away. A folder that
     /// is not there yet is made.
-    pub(super) fn take(dir: &Path, hold: Hold) -> Result<Self, RunnerError> {
+    pub(crate) fn take(dir: &Path, hold: Hold) -> Result<Self, RunnerError> {
         let path = dir.join(FILE);
         let file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => make(dir, &path)?,
@@ -61,6 +61,6 @@ pub(super) fn make_folder(dir: &Path) -> Result<(), RunnerError> {
 }
 
 /// Puts the names in a folder on disk.
-pub(super) fn sync_folder(dir: &Path) -> Result<(), RunnerError> {
+pub(crate) fn sync_folder(dir: &Path) -> Result<(), RunnerError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|source| io_error("write", dir, source))
 }

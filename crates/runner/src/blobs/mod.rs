@@ -11,7 +11,8 @@ mod store;
 mod sweep;
 mod verify;
 
-pub(crate) use named::each_naming;
+pub(crate) use lock::{Hold, Lock, sync_folder};
+pub(crate) use named::{each_naming, named_by};
 pub(crate) use printed::only_end;
 pub use problem::BlobProblem;
 pub use store::Blobs;

@@ -19,29 +19,43 @@ pub const COMMITS: &[&str] = &[
     "commit.override_worker",
     "commit.create_gate_run",
     "commit.purge",
+    "commit.archive",
     "commit.claim.spawn",
     "commit.claim.kill",
     "commit.claim.apply",
     "commit.claim.gate",
     "commit.claim.land",
     "commit.claim.purge",
+    "commit.claim.archive",
     "commit.report.spawn",
     "commit.report.kill",
     "commit.report.apply",
     "commit.report.gate",
     "commit.report.land",
     "commit.report.purge",
+    "commit.report.archive",
     "commit.settle.spawn",
     "commit.settle.kill",
     "commit.settle.apply",
     "commit.settle.gate",
     "commit.settle.land",
     "commit.settle.purge",
+    "commit.settle.archive",
 ];
 
 /// Around the effects.
-pub const EFFECTS: &[&str] =
-    &["effect.spawn", "effect.kill", "effect.apply", "effect.gate", "effect.land", "effect.purge", "effect.rewrite"];
+pub const EFFECTS: &[&str] = &[
+    "effect.spawn",
+    "effect.kill",
+    "effect.apply",
+    "effect.gate",
+    "effect.land",
+    "effect.purge",
+    "effect.rewrite",
+    "effect.archive",
+    "effect.place_archive",
+    "effect.take_out",
+];
 
 /// Around what is written to the contents beside the ledger: all that keeps one, giving it its name, and taking it away.
 pub const BLOB_WRITES: &[&str] = &["blob.put", "blob.place", "blob.take", "blob.forget"];
@@ -52,6 +66,7 @@ pub const GIT_WRITES: &[&str] = &[
     "git.pin",
     "git.unpin",
     "git.forget",
+    "git.copy",
     "git.workspace",
     "git.remove_workspace",
     "git.snapshot",

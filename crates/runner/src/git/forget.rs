@@ -1,4 +1,5 @@
-//! Taking objects out of the ledger's own repository: those of work that was purged, as far as nothing else there needs them.
+//! Taking objects out of the ledger's own repository: those of work that was purged or is in an archive, as far as nothing else
+//! there needs them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use git2::{Error, ObjectType, Oid};
+use git2::{Error, ObjectType, Odb, Oid};
 
 use super::ledger_repo::LedgerRepo;
 use crate::failpoint::around;
@@ -47,6 +48,33 @@ impl LedgerRepo {
             unwanted.pins.iter().try_for_each(|name| self.unpin(name))
         })?;
         Ok(count)
+    }
+
+    /// Copies objects to another repository, with all that they lead to and that this one does not borrow, and pins them there as
+    /// they are here.
+    ///
+    /// # Errors
+    ///
+    /// libgit2's, where an object cannot be read or written.
+    pub fn copy_to(&self, other: &Self, which: &Unwanted) -> Result<(), Error> {
+        around("git.copy", || self.copy_each(other, which))
+    }
+
+    fn copy_each(&self, other: &Self, which: &Unwanted) -> Result<(), Error> {
+        let own = Odb::new()?;
+        own.add_disk_alternate(&self.dir().join("objects").to_string_lossy())?;
+        let target = other.odb()?;
+        let pins: Vec<(&String, Oid)> = which.pins.iter().filter_map(|name| Some((name, self.pinned(name)?))).collect();
+        let mut next: Vec<Oid> = pins.iter().map(|(_, id)| *id).chain(which.ids.iter().copied()).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(id) = next.pop() {
+            if own.exists(id) && seen.insert(id) {
+                let object = own.read(id)?;
+                target.write(object.kind(), object.data())?;
+                next.extend(self.leads_to(id)?);
+            }
+        }
+        pins.iter().try_for_each(|(name, id)| other.pin(name, *id))
     }
 
     /// The objects that lie in this repository, each in a file of its own, and are reached from these by others of that kind;

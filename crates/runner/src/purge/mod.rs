@@ -6,21 +6,17 @@ mod workspaces;
 
 use std::time::SystemTime;
 
-use tollhouse_core::entity::{Effect, Entity, Work};
-use tollhouse_core::{Actor, EffectId, Kind, RecordId, limits};
+use tollhouse_core::entity::{Effect, Work};
+use tollhouse_core::{EffectId, RecordId};
 use tollhouse_engine::forget::reach;
-use tollhouse_engine::{
-    At, Claimant, Command, Engine, EngineError, Found, Liveness, Outcome, Refusal, ViewError, Witness,
-};
-use tollhouse_state::{Find, Store};
+use tollhouse_engine::{Command, Engine, EngineError, Outcome, Refusal};
+use tollhouse_state::Store;
 
 use self::contents::Contents;
-use crate::blobs::Blobs;
-use crate::clock;
-use crate::conductor::{carry_out, this_process};
+use crate::blobs::{Blobs, Hold, Lock};
+use crate::errands::Errands;
 use crate::error::RunnerError;
 use crate::failpoint::around;
-use crate::leftovers::over_for;
 use crate::site::Site;
 
 /// What was forgotten, or would be.
@@ -83,17 +79,13 @@ impl Purging<'_> {
     /// # Errors
     /// The ledger fails, or something cannot be removed.
     pub fn finish(&self) -> Result<u64, RunnerError> {
+        // What is copied to an archive meanwhile would stay there.
+        let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
         let mut count = 0;
-        for effect in self.unfinished()? {
-            let mut engine = Engine::open_project_with(self.store, &[effect.id.into()])?;
-            if effect.state.as_str() != "requested" {
-                let Some(liveness) = gone(&effect) else { continue };
-                let found = Found::NotDone { reason: "its program is gone".to_owned() };
-                self.tell(&mut engine, &Command::Settle { effect: effect.id, by: Witness::Anybody(liveness), found })?;
-            }
+        for effect in self.errands().unfinished()? {
             let Work::Purge { record, .. } = effect.work else { continue };
-            self.carry_out(&mut engine, effect.id, record)?;
-            count += 1;
+            let act = || around("effect.purge", || self.remove(record));
+            count += u64::from(self.errands().run(&effect, Outcome::Purged, act)?);
         }
         Ok(count)
     }
@@ -102,9 +94,9 @@ impl Purging<'_> {
     fn ask(&self, record: RecordId, reason: &str) -> Result<EffectId, RunnerError> {
         let run = self.store.get(&[record])?.pop().flatten().and_then(|record| record.run);
         let mut about: Vec<RecordId> = run.map(RecordId::from).into_iter().chain([record]).collect();
-        about.extend(self.unfinished()?.iter().map(|effect| RecordId::from(effect.id)));
+        about.extend(self.errands().unfinished()?.iter().map(|effect| RecordId::from(effect.id)));
         let mut engine = Engine::open_project_with(self.store, &about)?;
-        self.tell(&mut engine, &Command::Purge { record, reason: reason.to_owned() })?;
+        self.errands().tell(&mut engine, &Command::Purge { record, reason: reason.to_owned() })?;
         let is_it = |effect: &&Effect| {
             matches!(effect.work, Work::Purge { record: other, .. } if other == record) && !effect.state.is_finished()
         };
@@ -112,14 +104,8 @@ impl Purging<'_> {
         Ok(asked.expect("it was just asked for").id)
     }
 
-    fn carry_out(&self, engine: &mut Engine<&dyn Store>, id: EffectId, record: RecordId) -> Result<(), RunnerError> {
-        let until = clock::now().after(limits::GATE_TIMEOUT_DEFAULT);
-        let by = Claimant { owner: self.person.clone(), conductor: 0, process: Some(this_process()), worker: None };
-        self.tell(engine, &Command::Claim { effect: id, by, until })?;
-        let epoch = engine.view().get::<Effect>(id).map_or(0, |effect| effect.epoch);
-        around("effect.purge", || self.remove(record))?;
-        let outcome = Box::new(Outcome::Purged);
-        self.tell(engine, &Command::Report { effect: id, epoch, outcome })
+    fn errands(&self) -> Errands<'_> {
+        Errands { store: self.store, person: &self.person, work: "purge" }
     }
 
     /// Removes all of it, the ledger's own part first: from then on nothing names what lies elsewhere.
@@ -139,27 +125,4 @@ impl Purging<'_> {
         let records = reach(self.store, record)?;
         Contents::of(self.site, self.store, records)
     }
-
-    /// What was asked for and did not come to its end.
-    fn unfinished(&self) -> Result<Vec<Effect>, RunnerError> {
-        let key = Some(("do".to_owned(), "purge".to_owned()));
-        let states = ["requested", "started", "unknown"].map(str::to_owned).to_vec();
-        let find = Find { kind: Some(Kind::Effect), key, states, ..Find::default() };
-        let read =
-            |record| Effect::from_record(record).map_err(|error| EngineError::from(ViewError::from(error)).into());
-        self.store.find(&find)?.iter().map(read).collect()
-    }
-
-    fn tell(&self, engine: &mut Engine<&dyn Store>, command: &Command) -> Result<(), RunnerError> {
-        let at: At = clock::at();
-        carry_out(engine, command, &Actor::Person(self.person.clone()), at)?;
-        Ok(())
-    }
-}
-
-/// What is seen of a program that does not purge any more; nothing where it does.
-fn gone(effect: &Effect) -> Option<Liveness> {
-    // This one does one thing at a time, so what it began before it gave up.
-    let is_own = effect.process.as_ref() == Some(&this_process());
-    if is_own { Some(Liveness::Gone) } else { over_for(effect) }
 }

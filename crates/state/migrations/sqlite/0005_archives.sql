@@ -12,6 +12,9 @@ DROP TRIGGER event_is_never_removed;
 CREATE TRIGGER event_is_never_removed BEFORE DELETE ON event
 WHEN NOT EXISTS (SELECT 1 FROM leaving WHERE stream = old.stream)
 BEGIN SELECT raise(ABORT, 'events are never removed'); END;
+CREATE TRIGGER nothing_happens_in_what_leaves BEFORE INSERT ON event
+WHEN EXISTS (SELECT 1 FROM leaving WHERE stream = new.stream)
+BEGIN SELECT raise(ABORT, 'the run is in an archive'); END;
 DROP TRIGGER commit_is_never_removed;
 CREATE TRIGGER commit_is_never_removed BEFORE DELETE ON commit_log
 WHEN NOT EXISTS (SELECT 1 FROM leaving)

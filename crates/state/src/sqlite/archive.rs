@@ -9,6 +9,7 @@ use std::path::Path;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tollhouse_core::RunId;
+use tollhouse_core::entity::ArchivedRun;
 
 use super::error::failed;
 use crate::store::StoreError;
@@ -60,12 +61,36 @@ const COPIES: [&str; 4] = [
      FROM ledger.event WHERE stream = ?1 ORDER BY position",
 ];
 
-/// Notes that a run is being taken out. From here on it is not found as a run.
-pub(super) fn leave(connection: &mut Connection, run: RunId) -> Result<(), StoreError> {
-    let run = run.to_string();
+/// Whether a run is to be taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// It is.
+    Goes,
+    /// It was.
+    IsGone,
+    /// Something happened in it since it was copied.
+    Stays,
+}
+
+/// Notes that a run is being taken out, if its history ends where that in the archive does. From here on it is not found as a
+/// run, and nothing can happen in it.
+pub(super) fn leave(connection: &mut Connection, archived: &ArchivedRun) -> Result<Leaving, StoreError> {
+    let run = archived.run.to_string();
     within(connection, |transaction| {
-        transaction.execute("INSERT INTO leaving (stream) VALUES (?1) ON CONFLICT DO NOTHING", [&run])?;
-        remove_records(transaction, "SELECT id FROM record WHERE id = ?1 LIMIT ?2", &run).map(drop)
+        let is_leaving = "SELECT EXISTS (SELECT 1 FROM leaving WHERE stream = ?1)";
+        if transaction.query_row(is_leaving, [&run], |row| row.get(0))? {
+            return Ok(Leaving::Goes);
+        }
+        let sql = "SELECT position, hash FROM event WHERE stream = ?1 ORDER BY position DESC LIMIT 1";
+        let head = transaction.query_row(sql, [&run], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        match head {
+            None => return Ok(Leaving::IsGone),
+            Some(head) if head == (archived.last, archived.head.clone()) => {}
+            Some(_) => return Ok(Leaving::Stays),
+        }
+        transaction.execute("INSERT INTO leaving (stream) VALUES (?1)", [&run])?;
+        remove_records(transaction, "SELECT id FROM record WHERE id = ?1 LIMIT ?2", &run)?;
+        Ok(Leaving::Goes)
     })
 }
 

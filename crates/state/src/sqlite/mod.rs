@@ -25,8 +25,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use tollhouse_core::entity::ArchivedRun;
 use tollhouse_core::{Commit, Event, Record, RecordId, RunId, Timestamp};
 
+use self::archive::Leaving;
 use self::batch::Done;
 use self::error::{not_openable, opening};
 use self::group::Writer;
@@ -166,17 +168,19 @@ impl SqliteStore {
         archive::fill(&mut connection, &self.path, ledger, runs)
     }
 
-    /// Takes out of the ledger all that belongs to these runs, a few hundred rows at a time, so that others can write meanwhile.
-    /// Cut off anywhere, the same call goes on with it. Then gives the room back to the file system, a little at a time, too; the
-    /// answer is how many bytes.
+    /// Takes all that belongs to these runs out of the ledger, a few hundred rows at a time, so that others can write meanwhile.
+    /// Cut off anywhere, the same call goes on with it. A run in which something happened since it was copied stays.
+    ///
+    /// Then gives the room back to the file system, a little at a time, too; the answer is how many bytes.
     ///
     /// # Errors
     /// The backend cannot write.
-    pub fn take_out(&self, runs: &[RunId]) -> Result<u64, StoreError> {
+    pub fn take_out<'a>(&self, runs: impl IntoIterator<Item = &'a ArchivedRun>) -> Result<u64, StoreError> {
         let writer = self.writer.as_ref().ok_or(StoreError::Denied { op: "take out" })?;
-        for run in runs {
-            writer.alone(|connection| archive::leave(connection, *run))?;
-            while writer.alone(|connection| archive::take_out(connection, *run))?.is_continue() {}
+        for archived in runs {
+            if writer.alone(|connection| archive::leave(connection, archived))? == Leaving::Goes {
+                while writer.alone(|connection| archive::take_out(connection, archived.run))?.is_continue() {}
+            }
         }
         self.give_back()
     }

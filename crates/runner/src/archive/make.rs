@@ -1,0 +1,87 @@
+//! Writing an archive: all of it, or nothing.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use tollhouse_core::RunId;
+use tollhouse_core::entity::{Archive, ArchivedRun};
+use tollhouse_engine::archives::Absent;
+use tollhouse_engine::verify::{Finding, ledger_name, verify_without};
+use tollhouse_state::{SqliteStore, StoreError};
+
+use super::name;
+use crate::belongings::Belongings;
+use crate::blobs::{Blobs, named_by, sync_folder, verify_blobs};
+use crate::clock;
+use crate::error::RunnerError;
+use crate::failpoint::around;
+use crate::git::GitError;
+use crate::site::Site;
+
+/// Writes an archive of these runs, of which there is at least one. It appears once all of it is on disk and was compared with what
+/// it says of itself.
+pub(super) fn archive(site: &Site, store: &SqliteStore, runs: &[ArchivedRun]) -> Result<Archive, RunnerError> {
+    let dir = &site.archives;
+    let failed = |source| RunnerError::Io { what: "write", path: dir.clone(), source };
+    let scratch = tempfile::Builder::new().prefix(".toll-archive-").tempdir_in(dir).map_err(failed)?;
+    let ledger = ledger_name(store)?.unwrap_or_default();
+    let file = name::free(dir, clock::now());
+    let place = site.with_ledger(scratch.path().join(&file));
+    let ids: Vec<RunId> = runs.iter().map(|archived| archived.run).collect();
+    store.archive_to(&place.ledger, &ledger, &ids)?;
+    let copy = SqliteStore::open_read_only(&place.ledger)?;
+    let mut belongings = Belongings::default();
+    for run in &ids {
+        belongings.take_run(&copy, *run)?;
+    }
+    copy_belongings((site, &place), &named_by(&copy)?, &belongings)?;
+    compare(&place, &copy)?;
+    drop(copy);
+    around("effect.place_archive", || put_in_place(&place, &site.archive(&file)))?;
+    let mut runs = runs.iter().cloned();
+    let oldest = runs.next().expect("an archive has a run");
+    Ok(Archive { file, ledger, oldest, newer: runs.collect() })
+}
+
+fn copy_belongings(
+    (site, place): (&Site, &Site),
+    blobs: &BTreeSet<String>,
+    belongings: &Belongings,
+) -> Result<(), RunnerError> {
+    for blob in blobs {
+        Blobs::of(place).put(&Blobs::of(site).get(blob)?)?;
+    }
+    if let Some(repo) = site.read_repo()? {
+        repo.copy_to(&place.open_repo()?, &belongings.objects).map_err(GitError::from)?;
+    }
+    Ok(())
+}
+
+/// Refuses what is not as it was written: then it stays in the ledger, where `toll verify` says what is wrong with it.
+fn compare(place: &Site, copy: &SqliteStore) -> Result<(), RunnerError> {
+    copy.check()?;
+    let mut verified = verify_without(copy, 0, &Absent::all_else())?;
+    verify_blobs(copy, &Blobs::of(place), &mut verified)?;
+    match verified.findings.into_iter().next() {
+        None => Ok(()),
+        Some(Finding { place, what, .. }) => Err(StoreError::Damaged { place, what }.into()),
+    }
+}
+
+/// The database last: without it, nothing is an archive.
+fn put_in_place(from: &Site, to: &Site) -> Result<(), RunnerError> {
+    let dir = to.ledger.parent().unwrap_or(Path::new("."));
+    File::open(&from.ledger).and_then(|file| file.sync_all()).map_err(|source| io_error(&from.ledger, source))?;
+    for (from, to) in [(&from.blobs, &to.blobs), (&from.repo, &to.repo), (&from.ledger, &to.ledger)] {
+        if from.symlink_metadata().is_ok() {
+            fs::rename(from, to).map_err(|source| io_error(to, source))?;
+            sync_folder(dir)?;
+        }
+    }
+    Ok(())
+}
+
+fn io_error(path: &Path, source: std::io::Error) -> RunnerError {
+    RunnerError::Io { what: "write", path: PathBuf::from(path), source }
+}

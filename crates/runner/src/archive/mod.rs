@@ -1,0 +1,201 @@
+//! Archives: runs that are over leave the ledger for a file of their own, beside which lies what they keep outside of it.
+//!
+//! First all of it is written to the archive, compared with the ledger, and put in its place. Then the ledger says so; from there
+//! on the archive counts. Only then are the runs taken out. Wherever that is cut off, nothing is in neither of the two, and
+//! [`Archiving::finish`] goes on with it.
+
+mod joined;
+mod make;
+mod name;
+
+use std::time::SystemTime;
+
+use tollhouse_core::entity::{Archive, ArchivedRun, Entity, Run, Work};
+use tollhouse_core::{Kind, RunId, Stream};
+use tollhouse_engine::archives::Archives;
+use tollhouse_engine::retention::{Retention, is_at_rest};
+use tollhouse_engine::verify::{Anchor, verify_anchor};
+use tollhouse_engine::{Command, Engine, EngineError, Outcome, ViewError};
+use tollhouse_state::{Cursor, Find, Order, SqliteStore, Store, StoreError};
+
+use crate::belongings::Belongings;
+use crate::blobs::{Hold, Lock};
+use crate::clock;
+use crate::errands::Errands;
+use crate::error::RunnerError;
+use crate::failpoint::around;
+use crate::git::GitError;
+use crate::records::each_record;
+use crate::site::Site;
+
+pub use joined::Joined;
+
+/// How many runs one archive takes at most. What the ledger says of them is one event.
+const RUNS_MAX: usize = 1000;
+
+/// What was taken out of the ledger, or would be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Archived {
+    /// The files that were written.
+    pub files: Vec<String>,
+    /// How many runs.
+    pub runs: u64,
+    /// How many events.
+    pub events: u64,
+    /// How many bytes of the ledger's file were given back.
+    pub bytes: u64,
+}
+
+/// Takes runs out of a ledger, for a person.
+#[derive(Debug)]
+pub struct Archiving<'a> {
+    /// The repository.
+    pub site: &'a Site,
+    /// The ledger.
+    pub store: &'a SqliteStore,
+    /// Who wants it.
+    pub person: String,
+}
+
+impl Archiving<'_> {
+    /// What would be taken out.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn look(&self, retention: &Retention) -> Result<Archived, RunnerError> {
+        let due = self.due(retention)?;
+        let (runs, events) = (due.len() as u64, due.iter().map(|archived| archived.events).sum());
+        Ok(Archived { runs, events, ..Archived::default() })
+    }
+
+    /// Takes out the runs whose time is over and of which nothing can go on. What was begun before and not finished is finished
+    /// first.
+    ///
+    /// # Errors
+    /// The ledger is damaged, or the machine fails.
+    pub fn archive(&self, retention: &Retention) -> Result<Archived, RunnerError> {
+        let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
+        let mut archived = Archived { bytes: self.go_on()?, ..Archived::default() };
+        for runs in self.due(retention)?.chunks(RUNS_MAX) {
+            let archive = make::archive(self.site, self.store, runs)?;
+            archived.files.push(archive.file.clone());
+            self.ask(archive)?;
+            archived.bytes += self.go_on()?;
+            archived.runs += runs.len() as u64;
+            archived.events += runs.iter().map(|run| run.events).sum::<u64>();
+        }
+        Ok(archived)
+    }
+
+    /// Finishes what was begun and is not under way.
+    ///
+    /// # Errors
+    /// The ledger fails, or something cannot be removed.
+    pub fn finish(&self) -> Result<(), RunnerError> {
+        if self.errands().unfinished()?.is_empty() {
+            return Ok(());
+        }
+        let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
+        self.go_on().map(drop)
+    }
+
+    fn go_on(&self) -> Result<u64, RunnerError> {
+        let mut bytes = 0;
+        for effect in self.errands().unfinished()? {
+            let Work::Archive { archive } = &effect.work else { continue };
+            let act = || around("effect.archive", || self.take_out(archive, &mut bytes));
+            self.errands().run(&effect, Outcome::Archived, act)?;
+        }
+        Ok(bytes)
+    }
+
+    /// The runs that may leave, the oldest first.
+    fn due(&self, retention: &Retention) -> Result<Vec<ArchivedRun>, RunnerError> {
+        let (mut due, now) = (Vec::new(), clock::now());
+        if retention.is_endless() {
+            return Ok(due);
+        }
+        each_record(self.store, Kind::Run, Err, |record| {
+            let run = Run::from_record(record).map_err(|error| EngineError::from(ViewError::from(error)))?;
+            if retention.is_over(&run, now) && self.may_leave(run.id)? {
+                due.extend(self.as_it_is(run.id)?);
+            }
+            Ok(())
+        })?;
+        Ok(due)
+    }
+
+    /// Whether nothing of a run can go on, and no folder may hold work of it that is nowhere else.
+    fn may_leave(&self, run: RunId) -> Result<bool, RunnerError> {
+        let tallies = self.store.tally(&Find { run: Some(run), ..Find::default() })?;
+        Ok(is_at_rest(&tallies) && !self.site.run_dir(run).exists())
+    }
+
+    fn as_it_is(&self, run: RunId) -> Result<Option<ArchivedRun>, RunnerError> {
+        let stream = Some(Stream::Run(run));
+        let newest = Cursor { stream, limit: Some(1), order: Order::Newest, ..Cursor::default() };
+        let newest = self.store.events(&newest)?.pop();
+        Ok(newest.map(|event| ArchivedRun { run, events: event.seq, last: event.position, head: event.hash }))
+    }
+
+    /// Notes on the ledger what is to be taken out, and where it is.
+    fn ask(&self, archive: Archive) -> Result<(), RunnerError> {
+        let about: Vec<_> = archive.runs().map(|archived| archived.run.into()).collect();
+        let mut engine = Engine::open_project_with(self.store as &dyn Store, &about)?;
+        self.errands().tell(&mut engine, &Command::Archive { archive: Box::new(archive) })
+    }
+
+    /// Takes runs out that are in an archive.
+    fn take_out(&self, archive: &Archive, bytes: &mut u64) -> Result<(), RunnerError> {
+        let since = SystemTime::now();
+        let place = self.site.archive(&archive.file);
+        let copy = SqliteStore::open_read_only(&place.ledger)?;
+        for ArchivedRun { last, head, .. } in archive.runs() {
+            let noted = Anchor { ledger: archive.ledger.clone(), position: *last, hash: head.clone() };
+            if let Some(finding) = verify_anchor(&copy, &noted, "the ledger")? {
+                let place = format!("archive {}", archive.file);
+                return Err(StoreError::Damaged { place, what: format!("{}: {}", finding.place, finding.what) }.into());
+            }
+        }
+        *bytes += around("effect.take_out", || self.store.take_out(archive.runs()))?;
+        let belongings = self.belongings(&copy, archive)?;
+        if let Some(repo) = self.site.read_repo()? {
+            repo.forget(&belongings.objects, since).map_err(GitError::from)?;
+        }
+        let project = self.site.project()?;
+        belongings.borrowed.iter().try_for_each(|name| project.unpin(name)).map_err(GitError::from)?;
+        Ok(())
+    }
+
+    /// What the runs that were taken out kept outside the ledger's file. A run that went on meanwhile stays, with all that is its.
+    fn belongings(&self, copy: &SqliteStore, archive: &Archive) -> Result<Belongings, RunnerError> {
+        let mut belongings = Belongings::default();
+        for archived in archive.runs() {
+            if self.store.get(&[archived.run.into()])?.pop().flatten().is_none() {
+                belongings.take_run(copy, archived.run)?;
+            }
+        }
+        Ok(belongings)
+    }
+
+    fn errands(&self) -> Errands<'_> {
+        Errands { store: self.store, person: &self.person, work: "archive" }
+    }
+}
+
+/// The archives of a ledger that are at hand, in the order in which they were made.
+///
+/// # Errors
+/// The ledger cannot be read, or what is in an archive's place cannot be opened.
+pub(crate) fn at_hand(site: &Site, archives: &Archives) -> Result<Vec<(String, SqliteStore)>, RunnerError> {
+    let mut found = Vec::new();
+    for archive in archives.iter().filter(|archive| name::is_plain(&archive.file)) {
+        let place = site.archive(&archive.file);
+        if place.ledger.exists()
+            && let Some(store) = place.read_ledger()?
+        {
+            found.push((archive.file.clone(), store));
+        }
+    }
+    Ok(found)
+}
