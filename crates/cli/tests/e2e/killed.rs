@@ -164,25 +164,35 @@ fn prepare(bench: &Bench, doing: Doing) -> Vec<String> {
             let id = patches["patches"][0]["id"].as_str().expect("there is a patch").to_owned();
             words(&["patch", "checkout", &id])
         }
+        Doing::Purge | Doing::PurgeAgain | Doing::Archive | Doing::ArchiveAgain | Doing::Gc => {
+            words(prepare_upkeep(bench, doing))
+        }
+    }
+}
+
+/// Brings a ledger to where some of it is about to go.
+fn prepare_upkeep(bench: &Bench, doing: Doing) -> &'static [&'static str] {
+    match doing {
         Doing::Purge | Doing::PurgeAgain => {
             over(bench);
             if doing == Doing::PurgeAgain {
                 killed(bench, PURGE, "effect.purge:before");
             }
-            words(PURGE)
+            PURGE
         }
         Doing::Archive | Doing::ArchiveAgain => {
             due(bench);
             if doing == Doing::ArchiveAgain {
                 killed(bench, GC, "effect.take_out:before");
             }
-            words(GC)
+            GC
         }
         Doing::Gc => {
             bench.plan(&plan(&["a"])).toll(RUN);
             forgotten_content(bench);
-            words(&["gc"])
+            GC
         }
+        _ => unreachable!("{doing:?} is no upkeep"),
     }
 }
 
