@@ -387,7 +387,7 @@ fn backup_of_a_ledger_of_a_later_version_is_refused() {
     exit: 6
     --- stdout
     --- stderr
-    error: [AROUND]/repo/../ledger.tar is truncated or damaged: its ledger.db cannot be opened as a ledger: it has schema 99, and this program knows schemas up to 4
+    error: [AROUND]/repo/../ledger.tar is truncated or damaged: its ledger.db cannot be opened as a ledger: it has schema 99, and this program knows schemas up to 5
     hint: copy it again from where it was written; nothing was restored
     ");
 }

@@ -67,7 +67,7 @@ fn ledger_of_a_later_version_is_refused() {
     exit: 6
     --- stdout
     --- stderr
-    error: [AROUND]/repo/.git/tollhouse/ledger.db cannot be opened as a ledger: it has schema 99, and this program knows schemas up to 4
+    error: [AROUND]/repo/.git/tollhouse/ledger.db cannot be opened as a ledger: it has schema 99, and this program knows schemas up to 5
     hint: if a newer `toll` wrote it, use that one; else `--ledger PATH` names another ledger, and `toll restore FILE --ledger PATH` makes one from a backup
     ");
     assert_refused(&bench, "it has schema 99");

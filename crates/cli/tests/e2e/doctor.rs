@@ -55,7 +55,7 @@ fn healthy_repository_is_a_yes() {
 #[test]
 fn settings_of_the_ledger_are_read_back() {
     let said = worked().toll(&["doctor", "--json"]);
-    let expected = ("ok".to_owned(), "schema 4, durability full, journal_mode wal, foreign_keys 1".to_owned());
+    let expected = ("ok".to_owned(), "schema 5, durability full, journal_mode wal, foreign_keys 1".to_owned());
     assert!(checks(&said, "ledger").contains(&expected), "{said}");
 }
 

@@ -68,7 +68,7 @@ pub(super) enum Leaving {
     Goes,
     /// It was.
     IsGone,
-    /// Something happened in it since it was copied.
+    /// Something happened in it since it was copied, or nothing in all of the ledger.
     Stays,
 }
 
@@ -77,18 +77,19 @@ pub(super) enum Leaving {
 pub(super) fn leave(connection: &mut Connection, archived: &ArchivedRun) -> Result<Leaving, StoreError> {
     let run = archived.run.to_string();
     within(connection, |transaction| {
-        let is_leaving = "SELECT EXISTS (SELECT 1 FROM leaving WHERE stream = ?1)";
-        if transaction.query_row(is_leaving, [&run], |row| row.get(0))? {
-            return Ok(Leaving::Goes);
-        }
         let sql = "SELECT position, hash FROM event WHERE stream = ?1 ORDER BY position DESC LIMIT 1";
         let head = transaction.query_row(sql, [&run], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        match head {
-            None => return Ok(Leaving::IsGone),
-            Some(head) if head == (archived.last, archived.head.clone()) => {}
-            Some(_) => return Ok(Leaving::Stays),
+        let Some(head) = head else { return Ok(Leaving::IsGone) };
+        let is_begun = "SELECT EXISTS (SELECT 1 FROM archived WHERE stream = ?1)";
+        if transaction.query_row(is_begun, [&run], |row| row.get(0))? {
+            return Ok(Leaving::Goes);
         }
-        transaction.execute("INSERT INTO leaving (stream) VALUES (?1)", [&run])?;
+        // What comes next gets the place after the newest event, and no place is given twice.
+        let newest: u64 = transaction.query_row("SELECT max(position) FROM event", [], |row| row.get(0))?;
+        if head != (archived.last, archived.head.clone()) || archived.last == newest {
+            return Ok(Leaving::Stays);
+        }
+        transaction.execute("INSERT INTO archived (stream) VALUES (?1)", [&run])?;
         remove_records(transaction, "SELECT id FROM record WHERE id = ?1 LIMIT ?2", &run)?;
         Ok(Leaving::Goes)
     })
@@ -100,11 +101,11 @@ pub(super) fn take_out(connection: &mut Connection, run: RunId) -> Result<Contro
     within(connection, |transaction| {
         let records = remove_records(transaction, "SELECT id FROM record WHERE run = ?1 LIMIT ?2", &run)?;
         let events = if records == 0 { remove_events(transaction, &run)? } else { 0 };
-        if records + events > 0 {
+        let is_left = "SELECT EXISTS (SELECT 1 FROM event WHERE stream = ?1)";
+        if records + events > 0 && transaction.query_row(is_left, [&run], |row| row.get(0))? {
             return Ok(ControlFlow::Continue(()));
         }
         transaction.execute("DELETE FROM record_tally WHERE run = ?1", [&run])?;
-        transaction.execute("DELETE FROM leaving WHERE stream = ?1", [&run])?;
         Ok(ControlFlow::Break(()))
     })
 }
@@ -201,4 +202,109 @@ fn set_foreign_keys(connection: &Connection, on: bool) -> Result<(), StoreError>
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn said(error: rusqlite::Error) -> StoreError {
     failed("archive", &error)
+}
+
+#[cfg(test)]
+mod tests {
+    use tollhouse_core::{Actor, Change, Commit, Happening, Kind, Record, RecordId, Severity, Timestamp};
+
+    use super::*;
+    use crate::{Cursor, Order, SqliteStore, Store};
+
+    fn record(run: RunId, version: u64) -> Record {
+        let (id, state) = (RecordId::from(run), Kind::Run.states()[1].to_owned());
+        Record { id, run: Some(run), parent: None, state, version, keys: [].into(), body: "{}".to_owned() }
+    }
+
+    fn commit(
+        store: &SqliteStore,
+        run: RunId,
+        versions: std::ops::RangeInclusive<u64>,
+    ) -> Result<(), crate::CommitError> {
+        let event =
+            Happening { name: "went".to_owned(), severity: Severity::Info, reason: None, body: "{}".to_owned() };
+        let first = *versions.start();
+        let changes = versions.map(|version| Change { record: record(run, version), event: event.clone() }).collect();
+        let (id, at, actor) = (format!("{run} {first}"), Timestamp::EPOCH, Actor::Engine);
+        store.commit(&Commit { id, at, actor, trace: None, relies_on: vec![], follows: None, changes }).map(drop)
+    }
+
+    /// Others read, write and look at the file between any two slices, and the ledger holds what it is to hold.
+    #[test]
+    fn a_run_is_taken_out_in_slices_and_may_be_cut_off_after_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let store = SqliteStore::open_or_create(&path).unwrap();
+        let (run, other) = (RunId::from_parts(Timestamp::EPOCH, 1), RunId::from_parts(Timestamp::EPOCH, 2));
+        let count = u64::from(ROWS_MAX) * 2 + 7;
+        commit(&store, other, 1..=1).unwrap();
+        for first in (1..=count).step_by(100) {
+            commit(&store, run, first..=(first + 99).min(count)).unwrap();
+        }
+        let newest = Cursor {
+            stream: Some(tollhouse_core::Stream::Run(run)),
+            limit: Some(1),
+            order: Order::Newest,
+            ..Cursor::default()
+        };
+        let last = store.events(&newest).unwrap().remove(0);
+        let archived = ArchivedRun { run, events: last.seq, last: last.position, head: last.hash };
+        store.archive_to(folder.path().join("archive.db"), "0123456789abcdef", &[run]).unwrap();
+        let mut version = 2;
+        commit(&store, other, version..=version).unwrap();
+
+        let mut connection = Connection::open(&path).unwrap();
+        assert_eq!(leave(&mut connection, &archived).unwrap(), Leaving::Goes);
+        let mut slices = 0;
+        loop {
+            // Whoever was killed here goes on like this.
+            assert_eq!(leave(&mut connection, &archived).unwrap(), Leaving::Goes);
+            version += 1;
+            commit(&store, other, version..=version).unwrap();
+            let refused = commit(&store, run, count + 1..=count + 1).unwrap_err();
+            assert!(matches!(refused, crate::CommitError::Stale { actual: 0, .. }), "{refused}");
+            let refused = commit(&store, run, 1..=1).unwrap_err().to_string();
+            assert!(refused.contains("in an archive") || refused.contains("other content"), "{refused}");
+            store.check().unwrap();
+            slices += 1;
+            if take_out(&mut connection, run).unwrap().is_break() {
+                break;
+            }
+        }
+        assert!(slices > 2, "{slices}");
+        assert_eq!(leave(&mut connection, &archived).unwrap(), Leaving::IsGone);
+        assert_eq!(store.events(&Cursor::default()).unwrap().len() as u64, version);
+    }
+
+    #[test]
+    fn room_is_given_back_in_slices() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let store = SqliteStore::open_or_create(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        assert!(gives_back_in_slices(&connection).unwrap());
+        connection
+            .execute_batch(
+                "CREATE TABLE much (body BLOB); INSERT INTO much VALUES (zeroblob(4000000)); DROP TABLE much",
+            )
+            .unwrap();
+        let before = bytes(&connection).unwrap();
+        let mut slices = 0;
+        while give_back(&connection).unwrap().is_continue() {
+            let smaller = bytes(&connection).unwrap();
+            assert!(
+                before - smaller <= (slices + 1) * u64::from(PAGES_MAX + 2) * 4096,
+                "{slices}: {before} to {smaller}"
+            );
+            slices += 1;
+        }
+        assert!(slices > 2 && bytes(&connection).unwrap() < before - 3_900_000, "{slices}");
+        // One of an older program is written anew once.
+        connection.pragma_update(None, "auto_vacuum", 0).unwrap();
+        connection.execute_batch("VACUUM").unwrap();
+        assert!(!gives_back_in_slices(&connection).unwrap());
+        rearrange(&connection).unwrap();
+        assert!(gives_back_in_slices(&connection).unwrap());
+        store.check().unwrap();
+    }
 }

@@ -77,7 +77,7 @@ const COMMIT_OF_SOME: &str = "SELECT 'commit ' || commit_log.id FROM commit_log
 
 /// Whether some of what the file's history was is elsewhere.
 const IS_IN_PARTS: &str = "SELECT 'yes' WHERE EXISTS (SELECT 1 FROM origin)
-     OR EXISTS (SELECT 1 FROM record_key WHERE name = 'do' AND value = 'archive')";
+     OR EXISTS (SELECT 1 FROM archived)";
 
 fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>, StoreError> {
     let read = || {

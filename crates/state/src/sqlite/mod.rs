@@ -169,7 +169,8 @@ impl SqliteStore {
     }
 
     /// Takes all that belongs to these runs out of the ledger, a few hundred rows at a time, so that others can write meanwhile.
-    /// Cut off anywhere, the same call goes on with it. A run in which something happened since it was copied stays.
+    /// Cut off anywhere, the same call goes on with it. A run in which something happened since it was copied stays, and so does
+    /// the one in which the newest event of all happened.
     ///
     /// Then gives the room back to the file system, a little at a time, too; the answer is how many bytes.
     ///

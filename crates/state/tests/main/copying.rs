@@ -99,7 +99,7 @@ fn settings_are_read_back_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open_or_create(folder.path().join("ledger.db")).unwrap();
     let settings = store.settings().unwrap();
-    for (name, value) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("user_version", "4")] {
+    for (name, value) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("user_version", "5")] {
         assert!(settings.contains(&(name, value.to_owned())), "{settings:?}");
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "sqlite", feature = "testing"))]
 #![expect(clippy::unwrap_used, reason = "what the tests share is a test too")]
 
+mod archiving;
 mod broken;
 mod copying;
 mod differential;

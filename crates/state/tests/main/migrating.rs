@@ -19,7 +19,7 @@ const SCHEMA_2: &str = include_str!("../../../../tests/ledgers/schema-2.sql");
 const TO_SCHEMA_1: &str = "DROP VIEW worker; DROP VIEW workstream; DROP VIEW breaker; DROP VIEW cost_entry;
                            DROP VIEW budget; PRAGMA user_version = 1";
 
-const CURRENT: &str = "4";
+const CURRENT: &str = "5";
 
 fn ledgers() -> Vec<(TempDir, PathBuf)> {
     let make = |sql: &str| {
@@ -172,7 +172,7 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     let path = folder.path().join("ledger.db");
     drop(SqliteStore::open_or_create(&path).unwrap());
     for (version, complaint) in [
-        ("5", "it has schema 5, and this program knows schemas up to 4"),
+        ("6", "it has schema 6, and this program knows schemas up to 5"),
         ("-1", "it says that its schema is -1"),
         ("0", "it says that its schema is 0"),
     ] {
