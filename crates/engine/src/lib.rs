@@ -52,7 +52,7 @@
 //!         Work::Gate { .. } => Outcome::Gated(GateFacts { exit: Some(ExitStatus::Code(0)), ..GateFacts::default() }),
 //!         Work::Land { patch } => Outcome::Landed { commit: format!("commit of {patch}") },
 //!         Work::Kill { .. } => Outcome::Killed,
-//!         Work::Purge { .. } => Outcome::Purged,
+//!         Work::Purge { .. } => Outcome::Purged { left: String::new() },
 //!         Work::Archive { .. } => Outcome::Archived,
 //!     };
 //!     let epoch = engine.view().get::<Effect>(id).map_or(0, |effect| effect.epoch);

@@ -55,8 +55,11 @@ pub enum Outcome {
         /// What was found, in words.
         reason: String,
     },
-    /// Of `purge`: nothing of it is left.
-    Purged,
+    /// Of `purge`: nothing of it is left but what history stands on.
+    Purged {
+        /// The digest of that: [`Left`](crate::forget::Left).
+        left: String,
+    },
     /// Of `archive`: nothing of its runs is left but in the archive.
     Archived,
     /// Of `spawn`, seen later: its runner is gone, what was left of the agent was ended.

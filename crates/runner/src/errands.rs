@@ -34,8 +34,7 @@ impl Errands<'_> {
     pub(crate) fn run(
         &self,
         effect: &Effect,
-        outcome: Outcome,
-        act: impl FnOnce() -> Result<(), RunnerError>,
+        act: impl FnOnce() -> Result<Outcome, RunnerError>,
     ) -> Result<bool, RunnerError> {
         let mut engine = Engine::open_project_with(self.store, &[effect.id.into()])?;
         if effect.state.as_str() != "requested" {
@@ -47,7 +46,7 @@ impl Errands<'_> {
         let by = Claimant { owner: self.person.to_owned(), conductor: 0, process: Some(this_process()), worker: None };
         self.tell(&mut engine, &Command::Claim { effect: effect.id, by, until })?;
         let epoch = engine.view().get::<Effect>(effect.id).map_or(0, |effect| effect.epoch);
-        act()?;
+        let outcome = act()?;
         self.tell(&mut engine, &Command::Report { effect: effect.id, epoch, outcome: Box::new(outcome) })?;
         Ok(true)
     }

@@ -142,6 +142,9 @@ pub struct Effect {
     pub until: Option<Timestamp>,
     /// Why it is where it is, where that needs words.
     pub reason: Option<String>,
+    /// Of what was forgotten, the digest of what is left: 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When somebody began.

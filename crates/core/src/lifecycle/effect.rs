@@ -51,7 +51,11 @@ pub enum EffectEvent {
         reason: String,
     },
     /// It is done.
-    Finish,
+    Finish {
+        /// Of what was forgotten, the digest of what is left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<String>,
+    },
     /// It could not be done.
     Fail {
         /// Why.
@@ -76,7 +80,7 @@ impl EffectEvent {
             Self::Created { .. } => "created",
             Self::Start { .. } => "start",
             Self::Withdraw { .. } => "withdraw",
-            Self::Finish => "finish",
+            Self::Finish { .. } => "finish",
             Self::Fail { .. } => "fail",
             Self::Lose { .. } => "lose",
             Self::Retry { .. } => "retry",
@@ -106,7 +110,7 @@ impl EffectState {
             (None, E::Created { .. }) => Self::Requested,
             (Some(Self::Requested), E::Start { .. }) => Self::Started,
             (Some(Self::Requested), E::Withdraw { .. }) => Self::Failed,
-            (Some(Self::Started | Self::Unknown), E::Finish) => Self::Done,
+            (Some(Self::Started | Self::Unknown), E::Finish { .. }) => Self::Done,
             (Some(Self::Started | Self::Unknown), E::Fail { .. }) => Self::Failed,
             (Some(Self::Started), E::Lose { .. }) => Self::Unknown,
             (Some(Self::Unknown), E::Retry { .. }) => Self::Requested,

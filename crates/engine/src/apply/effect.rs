@@ -12,7 +12,8 @@ impl Apply for Effect {
     fn apply(current: Option<Self>, event: &EffectEvent, at: Timestamp) -> Result<Self, IllegalTransition> {
         let mut effect = fold!(current, event, EffectState, EffectEvent::Created { effect } => effect);
         match event {
-            EffectEvent::Created { .. } | EffectEvent::Finish => {}
+            EffectEvent::Created { .. } => {}
+            EffectEvent::Finish { left } => effect.left.clone_from(left),
             EffectEvent::Start { owner, epoch, until, process } => {
                 effect.owner = Some(owner.clone());
                 effect.process.clone_from(process);

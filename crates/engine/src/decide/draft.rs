@@ -199,6 +199,7 @@ impl<'v> Draft<'v> {
             epoch: 0,
             until: None,
             reason: None,
+            left: None,
             created_at: self.now,
             started_at: None,
             finished_at: None,

@@ -64,7 +64,7 @@ pub(super) fn report(
     }
     if effect.state == EffectState::Requested {
         // Not claimed, so nobody can have done it: the table says no.
-        draft.emit::<Effect>(id, &EffectEvent::Finish)?;
+        draft.emit::<Effect>(id, &EffectEvent::Finish { left: None })?;
     }
     if let Some(run) = effect.run {
         draft.run(run)?;
@@ -79,7 +79,10 @@ pub(super) fn take_in(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome)
         Outcome::Failed { reason, .. } | Outcome::Vanished { reason, .. } | Outcome::Stopped { reason } => {
             draft.emit::<Effect>(effect.id, &EffectEvent::Fail { reason: reason.clone() })?;
         }
-        _ => draft.emit::<Effect>(effect.id, &EffectEvent::Finish)?,
+        Outcome::Purged { left } => {
+            draft.emit::<Effect>(effect.id, &EffectEvent::Finish { left: Some(left.clone()) })?;
+        }
+        _ => draft.emit::<Effect>(effect.id, &EffectEvent::Finish { left: None })?,
     }
     follow(draft, effect, outcome)?;
     match effect.work {
@@ -113,7 +116,7 @@ fn follow(draft: &mut Draft<'_>, effect: &Effect, outcome: &Outcome) -> Result<(
         (Work::Gate { gate_run }, Outcome::Gated(facts)) => gate::ended(draft, *gate_run, facts),
         (Work::Gate { gate_run }, Outcome::Failed { reason, .. }) => gate::broken(draft, *gate_run, reason),
         // Where it could not be done, what was not removed is still there.
-        (Work::Purge { .. }, Outcome::Purged | Outcome::Failed { .. })
+        (Work::Purge { .. }, Outcome::Purged { .. } | Outcome::Failed { .. })
         | (Work::Archive { .. }, Outcome::Archived | Outcome::Failed { .. }) => Ok(()),
         (Work::Land { patch }, Outcome::Landed { commit }) => landed(draft, *patch, commit),
         (Work::Land { patch }, Outcome::Lost { reason }) => {
@@ -135,7 +138,7 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Gated(_) => "gated",
         Outcome::Landed { .. } => "landed",
         Outcome::Lost { .. } => "lost",
-        Outcome::Purged => "purged",
+        Outcome::Purged { .. } => "purged",
         Outcome::Archived => "archived",
         Outcome::Vanished { .. } => "vanished",
         Outcome::Stopped { .. } => "stopped",

@@ -83,7 +83,11 @@ fn outcome(outcome: &mut Outcome) {
         }
         Outcome::Conflicted { files, .. } => files.iter_mut().for_each(|(_, why)| text(why)),
         Outcome::Lost { reason } | Outcome::Failed { reason, .. } | Outcome::Stopped { reason } => text(reason),
-        Outcome::Killed | Outcome::Purged | Outcome::Archived | Outcome::Applied { .. } | Outcome::Landed { .. } => {}
+        Outcome::Killed
+        | Outcome::Purged { .. }
+        | Outcome::Archived
+        | Outcome::Applied { .. }
+        | Outcome::Landed { .. } => {}
     }
 }
 

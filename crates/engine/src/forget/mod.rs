@@ -6,6 +6,7 @@
 
 mod attempt;
 mod gate_run;
+mod left;
 mod patch;
 mod purges;
 mod reach;
@@ -19,7 +20,8 @@ use tollhouse_state::{EventContent, RecordContent, Rewrite};
 
 use crate::apply::Apply;
 
-pub use purges::Purges;
+pub use left::Left;
+pub use purges::{Purge, Purges};
 pub use reach::reach;
 
 /// What stands where a text was.
@@ -70,9 +72,12 @@ fn folded<T: Forget>(record: &Record, events: &[Event]) -> Result<Rewrite, NotFo
     for event in events {
         let wrong = |what: String| NotForgettable { place: format!("event {}", event.position), what };
         let mut typed: T::Event = serde_json::from_str(&event.event.body).map_err(|error| wrong(error.to_string()))?;
+        let before = written(&typed);
         T::forget_event(&mut typed);
         made = Some(T::apply(made, &typed, event.at).map_err(|error| wrong(error.to_string()))?);
-        let body = written(&typed);
+        let after = written(&typed);
+        // What says nothing any more is as it was when its digest was noted, whichever program wrote it.
+        let body = if after == before { event.event.body.clone() } else { after };
         contents.push(EventContent { position: event.position, record: event.record, body });
     }
     let wrong = |what: &str| NotForgettable { place: record.id.to_string(), what: what.to_owned() };

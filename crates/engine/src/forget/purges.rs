@@ -1,9 +1,9 @@
 //! What a ledger says was forgotten.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use tollhouse_core::entity::{Effect, Entity, Work};
-use tollhouse_core::{Kind, RecordId, Stream};
+use tollhouse_core::{EffectId, Kind, RecordId, Stream};
 use tollhouse_state::{Find, Store, StoreError};
 
 use super::reach;
@@ -11,8 +11,21 @@ use super::reach;
 /// The records whose contents a person had forgotten, or asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Purges {
-    runs: BTreeSet<Stream>,
-    records: BTreeSet<RecordId>,
+    all: Vec<Purge>,
+    /// By which of them.
+    runs: BTreeMap<Stream, Vec<usize>>,
+    records: BTreeMap<RecordId, Vec<usize>>,
+}
+
+/// One time that somebody had something forgotten, or asked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// What it was asked for by.
+    pub effect: EffectId,
+    /// What was forgotten, with all that hangs on it.
+    pub record: RecordId,
+    /// The digest of what is left; `None` where it is not done.
+    pub left: Option<String>,
 }
 
 impl Purges {
@@ -26,18 +39,32 @@ impl Purges {
         let effects = readable(store.find(&Find { kind: Some(Kind::Effect), key, ..Find::default() }))?;
         for effect in effects.iter().filter_map(|record| Effect::from_record(record).ok()) {
             let Work::Purge { record, .. } = effect.work else { continue };
+            let number = purges.all.len();
+            purges.all.push(Purge { effect: effect.id, record, left: effect.left });
             if let Ok(run) = record.try_into() {
-                purges.runs.insert(Stream::Run(run));
+                purges.runs.entry(Stream::Run(run)).or_default().push(number);
             } else {
-                purges.records.extend(readable(reach(store, record))?.iter().map(|record| record.id));
+                for record in readable(reach(store, record))? {
+                    purges.records.entry(record.id).or_default().push(number);
+                }
             }
         }
         Ok(purges)
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Purge> {
+        self.all.iter()
+    }
+
     /// Whether a record of a stream is among them.
     pub fn cover(&self, record: &RecordId, stream: Stream) -> bool {
-        self.runs.contains(&stream) || self.records.contains(record)
+        self.covering(record, stream).next().is_some()
+    }
+
+    /// Those that a record of a stream is among, by their place in [`Self::iter`].
+    pub fn covering(&self, record: &RecordId, stream: Stream) -> impl Iterator<Item = usize> {
+        self.runs.get(&stream).into_iter().chain(self.records.get(record)).flatten().copied()
     }
 }
 

@@ -99,7 +99,7 @@ impl Hands {
         match &job.what {
             What::Spawn { attempt, base, cost } => self.spawned(job.luck, *attempt, base, *cost),
             What::Kill => Outcome::Killed,
-            What::Purge => Outcome::Purged,
+            What::Purge => Outcome::Purged { left: String::new() },
             What::Archive => Outcome::Archived,
             What::Apply { patch } => self.apply(job.luck, *patch),
             What::Gate { name, of, number } => Outcome::Gated(match job.luck {

@@ -84,7 +84,7 @@ fn well_done(work: &Work) -> Outcome {
         Work::Gate { .. } => Outcome::Gated(GateFacts { exit: Some(ExitStatus::Code(0)), ..GateFacts::default() }),
         Work::Land { patch } => Outcome::Landed { commit: format!("commit of {patch}") },
         Work::Kill { .. } => Outcome::Killed,
-        Work::Purge { .. } => Outcome::Purged,
+        Work::Purge { .. } => Outcome::Purged { left: String::new() },
         Work::Archive { .. } => Outcome::Archived,
     }
 }

@@ -7,13 +7,15 @@ use tollhouse_core::{Event, GENESIS, Stream};
 use super::digest::{self, Hasher};
 use super::{FindingCode, Verified, stream_name};
 use crate::archives::Absent;
-use crate::forget::{Purges, is_forgotten_event};
+use crate::forget::{KINDS, Left, Purges, is_forgotten_event};
 
 pub(super) struct Chains<'a> {
     purges: &'a Purges,
     absent: &'a Absent,
     /// How many events are not there, where some are elsewhere.
     missed: u64,
+    /// Of each purge, what is left of what it covers.
+    left: Vec<Left>,
     hasher: Hasher,
     /// The newest position that was read.
     position: u64,
@@ -30,7 +32,8 @@ struct Head {
 impl<'a> Chains<'a> {
     pub(super) fn new(since: u64, (purges, absent): (&'a Purges, &'a Absent)) -> Self {
         let (hasher, heads) = (Hasher::default(), BTreeMap::new());
-        Self { purges, absent, missed: 0, hasher, position: since, heads, is_whole: since == 0 }
+        let left = purges.iter().map(|_| Left::default()).collect();
+        Self { purges, absent, missed: 0, left, hasher, position: since, heads, is_whole: since == 0 }
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -63,6 +66,9 @@ impl<'a> Chains<'a> {
 
     /// Compares how many events are not there with how many are elsewhere.
     pub(super) fn finish(&self, verified: &mut Verified) {
+        if self.is_whole && self.absent.is_nothing() {
+            self.compare_left(verified);
+        }
         let elsewhere = self.absent.events();
         let is_too_few = self.is_whole && self.missed < *elsewhere.start();
         if is_too_few || self.missed > *elsewhere.end() {
@@ -83,12 +89,36 @@ impl<'a> Chains<'a> {
                 format!("it has the hash {}, and what is stored of it has {}", event.hash, digest::written(hash));
             verified.find_at(FindingCode::EventEdited, event, what);
         }
-        if let Some(digests) = &event.digests {
-            let body = digest::content(event.event.body.as_bytes());
-            if !digest::is_written(body, &digests.body) && !self.is_forgotten(event) {
-                let what =
-                    format!("its content had the digest {}, and now has {}", digests.body, digest::written(body));
-                verified.find_at(FindingCode::ContentEdited, event, what);
+        let body = digest::content(event.event.body.as_bytes());
+        self.keep_left(event, body);
+        if let Some(digests) = &event.digests
+            && !digest::is_written(body, &digests.body)
+            && !self.is_forgotten(event)
+        {
+            let what = format!("its content had the digest {}, and now has {}", digests.body, digest::written(body));
+            verified.find_at(FindingCode::ContentEdited, event, what);
+        }
+    }
+
+    /// What is forgotten with a run is what holds text, and no other kind of record.
+    fn keep_left(&mut self, event: &Event, body: [u8; 32]) {
+        if KINDS.contains(&event.record.kind()) {
+            for number in self.purges.covering(&event.record, event.stream) {
+                self.left[number].take(event.position, &digest::written(body));
+            }
+        }
+    }
+
+    /// Compares what is left of what was forgotten with what was left then.
+    fn compare_left(&self, verified: &mut Verified) {
+        for (purge, left) in self.purges.iter().zip(&self.left) {
+            let left = left.clone().finish();
+            if let Some(noted) = purge.left.as_ref().filter(|noted| **noted != left) {
+                let what = format!(
+                    "what is left of {} has the digest {left}, and had {noted} once it was purged",
+                    purge.record
+                );
+                verified.find(FindingCode::ContentEdited, purge.effect.to_string(), what);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tollhouse_core::entity::{Attempt, Effect, Entity, Patch, Run, Task, Work};
 use tollhouse_core::lifecycle::{EffectState, RunState};
 use tollhouse_core::{Actor, Event, Kind, Record, RecordId, Timestamp};
-use tollhouse_engine::forget::{KINDS, PURGED, forgotten, is_forgotten, reach};
+use tollhouse_engine::forget::{KINDS, Left, PURGED, forgotten, is_forgotten, reach};
 use tollhouse_engine::simulator::{Until, drive_smoothly, history_of, smooth_run};
 use tollhouse_engine::verify::{FindingCode, Verified, verify};
 use tollhouse_engine::{At, Claimant, Command, Engine, EngineError, Outcome, Refusal, View, fork_of};
@@ -57,8 +57,9 @@ fn purge<S: Store>(store: &S, record: RecordId) -> Vec<Record> {
     let by = Claimant { owner: "ada".to_owned(), conductor: 0, process: None, worker: None };
     execute(&mut engine, &Command::Claim { effect: effect.id, by, until: later() }).unwrap();
     let gone = reach(store, record).unwrap();
-    store.rewrite(&rewrite_of(store, &gone)).unwrap();
-    let outcome = Box::new(Outcome::Purged);
+    let rewrite = rewrite_of(store, &gone);
+    store.rewrite(&rewrite).unwrap();
+    let outcome = Box::new(Outcome::Purged { left: Left::of(&rewrite.events) });
     execute(&mut engine, &Command::Report { effect: effect.id, epoch: 1, outcome }).unwrap();
     let effect = engine.view().get::<Effect>(effect.id).unwrap();
     assert_eq!(effect.state, EffectState::Done);
@@ -190,7 +191,13 @@ fn another_text_in_the_place_of_one_that_was_purged_is_found() {
     forged.events[0].body = forged.events[0].body.replace("\"place\":", "\"place\":7");
     assert_ne!(forged, sound);
     store.rewrite(&forged).unwrap();
-    assert_eq!(codes(&verify(&store, 0).unwrap()), [FindingCode::RecordDiffers]);
+    assert_eq!(codes(&verify(&store, 0).unwrap()), [FindingCode::ContentEdited, FindingCode::RecordDiffers]);
+    // And in the record as well, so that it folds: only what was noted of what was left tells.
+    forged.records[0].body = forged.records[0].body.replace("\"place\":", "\"place\":7");
+    store.rewrite(&forged).unwrap();
+    assert_eq!(codes(&verify(&store, 0).unwrap()), [FindingCode::ContentEdited]);
+    store.rewrite(&sound).unwrap();
+    assert!(verify(&store, 0).unwrap().is_sound());
 }
 
 #[test]

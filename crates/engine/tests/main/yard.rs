@@ -212,7 +212,7 @@ impl Yard {
                 },
                 Work::Land { patch } => Outcome::Landed { commit: format!("commit of {patch}") },
                 Work::Kill { .. } => Outcome::Killed,
-                Work::Purge { .. } => Outcome::Purged,
+                Work::Purge { .. } => Outcome::Purged { left: String::new() },
                 Work::Archive { .. } => Outcome::Archived,
                 Work::Gate { .. } | Work::Spawn { .. } => return,
             };

@@ -103,8 +103,8 @@ impl Archiving<'_> {
         let mut bytes = 0;
         for effect in self.errands().unfinished()? {
             let Work::Archive { archive } = &effect.work else { continue };
-            let act = || around("effect.archive", || self.take_out(archive, &mut bytes));
-            self.errands().run(&effect, Outcome::Archived, act)?;
+            let act = || around("effect.archive", || self.take_out(archive, &mut bytes)).map(|()| Outcome::Archived);
+            self.errands().run(&effect, act)?;
         }
         Ok(bytes)
     }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use tollhouse_core::entity::{Effect, Work};
 use tollhouse_core::{EffectId, RecordId};
-use tollhouse_engine::forget::reach;
+use tollhouse_engine::forget::{Left, reach};
 use tollhouse_engine::{Command, Engine, EngineError, Outcome, Refusal};
 use tollhouse_state::Store;
 
@@ -84,8 +84,8 @@ impl Purging<'_> {
         let mut count = 0;
         for effect in self.errands().unfinished()? {
             let Work::Purge { record, .. } = effect.work else { continue };
-            let act = || around("effect.purge", || self.remove(record));
-            count += u64::from(self.errands().run(&effect, Outcome::Purged, act)?);
+            let act = || around("effect.purge", || self.remove(record)).map(|left| Outcome::Purged { left });
+            count += u64::from(self.errands().run(&effect, act)?);
         }
         Ok(count)
     }
@@ -108,8 +108,9 @@ impl Purging<'_> {
         Errands { store: self.store, person: &self.person, work: "purge" }
     }
 
-    /// Removes all of it, the ledger's own part first: from then on nothing names what lies elsewhere.
-    fn remove(&self, record: RecordId) -> Result<(), RunnerError> {
+    /// Removes all of it, the ledger's own part first: from then on nothing names what lies elsewhere. The answer is the digest of
+    /// what is left.
+    fn remove(&self, record: RecordId) -> Result<String, RunnerError> {
         let since = SystemTime::now();
         let contents = self.contents(record)?;
         around("effect.rewrite", || self.store.rewrite(&contents.rewrite))?;
@@ -118,7 +119,7 @@ impl Purging<'_> {
         for dir in workspaces::of(self.site, &contents.records) {
             workspaces::remove(&dir)?;
         }
-        Ok(())
+        Ok(Left::of(&contents.rewrite.events))
     }
 
     fn contents(&self, record: RecordId) -> Result<Contents, RunnerError> {

@@ -28,7 +28,7 @@ pub(super) fn outcomes(world: &World, setting: &Setting, effect: &Effect) -> Vec
             setting.tries.iter().map(|one| tried(world, attempt, *one)).collect()
         }
         Work::Kill { .. } => vec![went("reports killed:", Outcome::Killed)],
-        Work::Purge { .. } => vec![went("reports purged:", Outcome::Purged)],
+        Work::Purge { .. } => vec![went("reports purged:", Outcome::Purged { left: String::new() })],
         Work::Archive { .. } => vec![went("reports archived:", Outcome::Archived)],
         Work::Apply { patch } => setting.applying.iter().map(|one| applied(world, patch, *one)).collect(),
         Work::Gate { .. } => setting.answers.iter().map(|one| answered(*one)).collect(),
@@ -160,7 +160,7 @@ pub(super) fn findings(world: &World, effect: &Effect) -> Vec<(&'static str, Fou
 pub(super) fn any_outcome(effect: &Effect) -> Outcome {
     match effect.work {
         Work::Kill { .. } => Outcome::Killed,
-        Work::Purge { .. } => Outcome::Purged,
+        Work::Purge { .. } => Outcome::Purged { left: String::new() },
         Work::Archive { .. } => Outcome::Archived,
         Work::Land { .. } => Outcome::Landed { commit: "commit".to_owned() },
         Work::Spawn { .. } => {
