@@ -7,7 +7,7 @@ use tollhouse_core::entity::{Entity, Patch, Run};
 use tollhouse_core::lifecycle::PatchState;
 use tollhouse_core::{Kind, PatchId, Record, RunId};
 use tollhouse_engine::verify::{self, Anchor, Finding, FindingCode, Verified, verify_anchor};
-use tollhouse_state::{SqliteStore, Store, StoreError};
+use tollhouse_state::{SqliteSnapshot, SqliteStore, Store, StoreError};
 
 use crate::blobs::{Blobs, verify_blobs};
 use crate::error::RunnerError;
@@ -38,19 +38,34 @@ pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, Runn
     // Before the ledger: what is on the branches by now is in it, and what lands from now on need not be.
     let tips = tips(&project, store)?;
     let snapshot = store.snapshot()?;
-    let mut audit = Audit { ledger: verify::verify(&snapshot, since)?, blobs: 0, landed: 0, foreign: 0 };
-    match store.check() {
-        Ok(()) => {}
-        Err(StoreError::Damaged { place, what }) => audit.ledger.find(FindingCode::Pages, place, what),
-        Err(error) => return Err(error.into()),
-    }
-    audit.blobs = verify_blobs(&snapshot, &Blobs::of(site), &mut audit.ledger)?;
+    let (verified, blobs) = verify_files((store, &snapshot), &Blobs::of(site), since)?;
+    let audit = Audit { ledger: verified, blobs, landed: 0, foreign: 0 };
     let ledger = verify::ledger_name(&snapshot)?;
     let (found, seen) = (BTreeMap::new(), BTreeSet::new());
     let mut landings = Landings { store: &snapshot, project: &project, ledger, audit, found, seen };
     landings.of_branches(&tips)?;
     landings.of_patches()?;
     Ok(landings.audit)
+}
+
+/// Verifies what is in a ledger's own files, whatever repository it belongs to: history, the records, the pages of the database at a
+/// moment, and the contents beside it; also says how many of those were looked at.
+///
+/// # Errors
+/// As [`audit`].
+pub(crate) fn verify_files(
+    (store, snapshot): (&SqliteStore, &SqliteSnapshot),
+    contents: &Blobs,
+    since: u64,
+) -> Result<(Verified, u64), RunnerError> {
+    let mut verified = verify::verify(snapshot, since)?;
+    match store.check() {
+        Ok(()) => {}
+        Err(StoreError::Damaged { place, what }) => verified.find(FindingCode::Pages, place, what),
+        Err(error) => return Err(error.into()),
+    }
+    let blobs = verify_blobs(snapshot, contents, &mut verified)?;
+    Ok((verified, blobs))
 }
 
 /// Where the branches of all runs are.

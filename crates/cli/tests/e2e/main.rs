@@ -44,6 +44,7 @@ mod stopping;
 mod surroundings;
 mod target_gates;
 mod told;
+mod unsound_backup;
 mod verifying;
 mod watching;
 mod word;

@@ -26,7 +26,7 @@ use crate::blobs::each_naming;
 use crate::error::RunnerError;
 
 pub use problem::BackupProblem;
-pub use restore::{Restored, restore};
+pub use restore::{Restored, Unsound, restore};
 pub use write::{Backup, backup};
 
 /// The version of the format. A program reads those up to its own. 1: without contents beside the ledger; 2: with them.
