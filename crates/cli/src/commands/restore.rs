@@ -8,7 +8,7 @@ use serde::Serialize;
 use tollhouse::RunnerError;
 use tollhouse::backup::{self, Unsound};
 
-use crate::context::{Context, require_person, unreadable};
+use crate::context::{Context, require_person, told_if_less, unreadable};
 use crate::document::Document;
 use crate::error::{Answer, CliError};
 use crate::signals::Signals;
@@ -40,6 +40,8 @@ pub(crate) struct RestoreReport {
     pub(crate) blobs: u64,
     /// How many things in it are not as they must be: 0, but where `--anyway` was given.
     pub(crate) findings_count: u64,
+    /// How durable what this project records is from now on: `full` or `normal`.
+    pub(crate) durability: &'static str,
 }
 
 pub(crate) fn run(args: &RestoreArgs, context: &mut Context) -> Result<Answer, CliError> {
@@ -56,11 +58,13 @@ pub(crate) fn run(args: &RestoreArgs, context: &mut Context) -> Result<Answer, C
     let (file, ledger) = (args.file.display().to_string(), site.ledger.display().to_string());
     if context.printer.json {
         let (events, patches, blobs, findings_count) = (done.events, done.patches, done.blobs, done.findings);
-        let report = RestoreReport { file, ledger, events, patches, blobs, findings_count };
+        let durability = site.durability.as_str();
+        let report = RestoreReport { file, ledger, events, patches, blobs, findings_count, durability };
         context.printer.out(&Document::new(report).to_json())?;
     } else {
+        let durability = told_if_less(site.durability);
         let unsound = if done.findings > 0 { ", not sound" } else { "" };
-        let holds = format!("{} events, {} patches{unsound}", done.events, done.patches);
+        let holds = format!("{} events, {} patches{unsound}{durability}", done.events, done.patches);
         context.printer.out(&format!("restored {ledger} ({holds})"))?;
         if done.findings > 0 {
             context.printer.remark("it was restored as it is: `toll verify` says what was found");
