@@ -29,6 +29,7 @@ mod json;
 mod keyed;
 mod killed;
 mod living;
+mod not_utf8;
 mod odd_paths;
 mod odd_repository;
 mod other_user;
