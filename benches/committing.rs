@@ -8,8 +8,11 @@
 //! median is told.
 //!
 //! ```text
-//! cargo bench -p tollhouse-state -- [--rounds N] [--transitions N] [--in FOLDER]
+//! cargo bench -p tollhouse-state -- [--rounds N] [--transitions N] [--in FOLDER] [--callers N]
 //! ```
+//!
+//! With `--callers` it measures nothing: so many callers make the transitions once, for whoever counts what they cost from outside,
+//! as `strace` does.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person at a terminal is what it is for")]
 
 use std::fs::File;
@@ -41,15 +44,20 @@ fn main() {
     let folder = words.iter().position(|word| *word == "--in").and_then(|at| words.get(at + 1)).copied();
     let folder = tempfile::tempdir_in(folder.unwrap_or(env!("CARGO_TARGET_TMPDIR")))
         .expect("a folder can be made below the given one");
+    if words.contains(&"--callers") {
+        let taken = callers(&folder.path().join("ledger.db"), number(&words, "--callers", 1), transitions);
+        println!("{} transitions", taken.transitions);
+        return;
+    }
     let mut taken: [Vec<Taken>; 4] = Default::default();
     let mut syncs = Vec::new();
     for round in 0..=rounds {
         let place = |name: &str| folder.path().join(format!("{round}-{name}.db"));
         syncs.push(syncs_a_second(&folder.path().join("syncs"), 500));
         let mut turn = [
-            one_caller(&place("store"), transitions),
+            callers(&place("store"), 1, transitions),
             by_hand(&place("hand"), transitions, 1),
-            many_callers(&place("callers"), transitions * 8),
+            callers(&place("callers"), CALLERS, transitions * 8),
             by_hand(&place("batches"), transitions * 8, CALLERS),
         ];
         // The first is a warm-up.
@@ -97,30 +105,24 @@ impl Taken {
     }
 }
 
-fn one_caller(path: &Path, transitions: usize) -> Taken {
-    let store = ledger(path, 1);
-    let start = Instant::now();
-    let times = call(&store, 0, transitions);
-    Taken { times, transitions, whole: start.elapsed() }
-}
-
-fn many_callers(path: &Path, transitions: usize) -> Taken {
-    let store = ledger(path, CALLERS);
-    let barrier = Barrier::new(CALLERS + 1);
+/// So many callers on one handle, each with its share of the transitions.
+fn callers(path: &Path, callers: usize, transitions: usize) -> Taken {
+    let store = ledger(path, callers);
+    let barrier = Barrier::new(callers + 1);
     thread::scope(|scope| {
-        let callers: Vec<_> = (0..CALLERS)
+        let each: Vec<_> = (0..callers)
             .map(|caller| {
                 let (store, barrier) = (&store, &barrier);
                 scope.spawn(move || {
                     barrier.wait();
-                    call(store, caller, transitions / CALLERS)
+                    call(store, caller, transitions / callers)
                 })
             })
             .collect();
         barrier.wait();
         let start = Instant::now();
         let times: Vec<Duration> =
-            callers.into_iter().flat_map(|caller| caller.join().expect("a caller does not panic")).collect();
+            each.into_iter().flat_map(|caller| caller.join().expect("a caller does not panic")).collect();
         Taken { transitions: times.len(), times, whole: start.elapsed() }
     })
 }

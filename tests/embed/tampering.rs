@@ -1,17 +1,21 @@
 //! Whatever is edited in a ledger's file, `verify` names it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use tempfile::TempDir;
+use tollhouse::blobs::{Blobs, verify_blobs};
 use tollhouse::conformance::rounds;
+use tollhouse::plan::{Defaults, PromptTexts, Source, read_plan, read_project, resolve};
 use tollhouse::verify::{Anchor, FindingCode, Verified, verify, verify_anchor};
-use tollhouse::{Cursor, SqliteStore, Store, StoreError, Stream};
+use tollhouse::{Conductor, Cursor, Find, Kind, SqliteStore, Store, StoreError, Stream};
 
 use crate::large_ledger::Tape;
 
@@ -73,16 +77,19 @@ fn rows(table: &str) -> usize {
     Connection::open(original()).unwrap().query_row(&sql, [], |row| row.get(0)).unwrap()
 }
 
+/// The bytes with one of them changed; something where nothing was.
+fn flipped(mut bytes: Vec<u8>, at: Index, by: u8) -> Vec<u8> {
+    if bytes.is_empty() {
+        return vec![by];
+    }
+    let place = at.index(bytes.len());
+    bytes[place] ^= by;
+    bytes
+}
+
 /// The value with one byte of it changed; something where nothing was.
 fn changed(value: Value, at: Index, by: u8) -> Value {
-    let flip = |mut bytes: Vec<u8>| {
-        if bytes.is_empty() {
-            return vec![by];
-        }
-        let place = at.index(bytes.len());
-        bytes[place] ^= by;
-        bytes
-    };
+    let flip = |bytes| flipped(bytes, at, by);
     match value {
         Value::Null => Value::Text("x".to_owned()),
         Value::Integer(number) => Value::Integer(number ^ i64::from(by)),
@@ -243,4 +250,153 @@ fn a_history_that_was_cut_is_found_by_a_head_noted_elsewhere() {
     tape.put(&early, 2..3);
     let found = verify_anchor(&early, &anchor, "commit c0ffee").unwrap().unwrap();
     assert!(found.what.contains(&anchor.hash), "{}", found.what);
+}
+
+/// Agents that print much, each something else, and a gate that prints the same each time.
+const PRINTING: &str = r#"
+[agents.script]
+command = ["sh", "-c", "i=0; while [ $i -lt 500 ]; do echo \"line $i of what $TOLLHOUSE_TASK prints\"; i=$((i + 1)); done; echo x > $TOLLHOUSE_TASK.txt"]
+
+[[gate]]
+name = "loud"
+run = "i=0; while [ $i -lt 500 ]; do echo \"line $i of what the gate prints\"; i=$((i + 1)); done"
+"#;
+
+/// What a run left that printed much: its ledger, the folder beside it, and which records name what.
+struct Printed {
+    _scratch: TempDir,
+    store: SqliteStore,
+    dir: PathBuf,
+    named: BTreeMap<String, Vec<String>>,
+}
+
+fn printed() -> &'static Printed {
+    static MADE: OnceLock<Printed> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let scratch = tempfile::tempdir().unwrap();
+        let site = crate::site_in(scratch.path());
+        let project = read_project(&Source::new("tollhouse.toml", PRINTING)).unwrap();
+        let task = |name: &str| format!("[[task]]\nid = \"{name}\"\nprompt = \"Print\"\n");
+        let plan = format!("plan = \"p\"\n{}", ["a", "b", "c"].map(task).concat());
+        let defaults = Defaults { project: "project".to_owned(), target: "main".to_owned(), ..Defaults::default() };
+        let plan = read_plan(&Source::new("plan.toml", plan));
+        let spec = resolve(&project, &plan, &PromptTexts::default(), &defaults).unwrap();
+        let store = site.open_ledger().unwrap();
+        let interrupted = AtomicBool::new(false);
+        let status =
+            Conductor::new(&site, &store, "ada".to_owned(), &interrupted).run(&spec, None, &mut |_| {}).unwrap();
+        assert_eq!(status.counts.completed, 3, "{status:?}");
+        let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for kind in [Kind::Attempt, Kind::GateRun] {
+            for record in store.find(&Find { kind: Some(kind), ..Find::default() }).unwrap() {
+                let body: serde_json::Value = serde_json::from_str(&record.body).unwrap();
+                let digest = body["end"]["output"]["blob"].as_str().expect("all print much");
+                named.entry(digest.to_owned()).or_default().push(record.id.to_string());
+            }
+        }
+        assert_eq!(named.len(), 4, "{named:?}");
+        let dir = site.blobs;
+        Printed { _scratch: scratch, store, dir, named }
+    })
+}
+
+/// What somebody does to the file of a content.
+#[derive(Debug, Clone)]
+enum Tampering {
+    Flip(Index, u8),
+    Cut(Index),
+    Extend(Vec<u8>),
+    Remove,
+    Swap(Index),
+    Folder,
+    Link,
+}
+
+fn tampering() -> impl Strategy<Value = Tampering> {
+    prop_oneof![
+        (any::<Index>(), 1_u8..=255).prop_map(|(at, by)| Tampering::Flip(at, by)),
+        any::<Index>().prop_map(Tampering::Cut),
+        proptest::collection::vec(any::<u8>(), 1..100).prop_map(Tampering::Extend),
+        Just(Tampering::Remove),
+        any::<Index>().prop_map(Tampering::Swap),
+        Just(Tampering::Folder),
+        Just(Tampering::Link),
+    ]
+}
+
+impl Tampering {
+    /// Does it to one of some files; the answer is what must be found of which.
+    fn tamper(&self, files: &[PathBuf], one: usize) -> Vec<(usize, FindingCode)> {
+        let file = &files[one];
+        let whole = fs::read(file).unwrap();
+        let put = |content: &[u8]| fs::write(file, content).unwrap();
+        match self {
+            Self::Flip(at, by) => put(&flipped(whole, *at, *by)),
+            Self::Cut(at) => put(&whole[..at.index(whole.len())]),
+            Self::Extend(more) => put(&[whole, more.clone()].concat()),
+            Self::Remove => {
+                fs::remove_file(file).unwrap();
+                return vec![(one, FindingCode::BlobMissing)];
+            }
+            Self::Swap(other) => {
+                let other = (one + 1 + other.index(files.len() - 1)) % files.len();
+                put(&fs::read(&files[other]).unwrap());
+                fs::write(&files[other], whole).unwrap();
+                return vec![(one, FindingCode::BlobDiffers), (other, FindingCode::BlobDiffers)];
+            }
+            Self::Folder => {
+                fs::remove_file(file).unwrap();
+                fs::create_dir(file).unwrap();
+            }
+            // Also to what it should be: who can change that changes what is here.
+            Self::Link => {
+                let beside = file.with_extension("moved");
+                fs::rename(file, &beside).unwrap();
+                std::os::unix::fs::symlink(&beside, file).unwrap();
+            }
+        }
+        vec![(one, FindingCode::BlobDiffers)]
+    }
+}
+
+/// Copies a folder of contents; the answer is their files, in the order of their names.
+fn copied(from: &Path, to: &Path, names: impl Iterator<Item = String>) -> Vec<PathBuf> {
+    let copy = |digest: String| {
+        let place = Path::new(&digest[..2]).join(&digest[2..]);
+        fs::create_dir_all(to.join(&digest[..2])).unwrap();
+        fs::copy(from.join(&place), to.join(&place)).unwrap();
+        to.join(place)
+    };
+    names.map(copy).collect()
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    /// Any content, in any way; the others are still as they were.
+    #[test]
+    fn a_content_that_was_tampered_with_is_named_with_those_who_name_it(one in any::<Index>(), tampering in tampering()) {
+        let printed = printed();
+        let digests: Vec<&String> = printed.named.keys().collect();
+        let folder = tempfile::tempdir().unwrap();
+        let files = copied(&printed.dir, folder.path(), printed.named.keys().cloned());
+        let blobs = Blobs::at(folder.path());
+        let snapshot = printed.store.snapshot().unwrap();
+        let mut verified = Verified::default();
+        prop_assert_eq!(verify_blobs(&snapshot, &blobs, &mut verified).unwrap(), 4);
+        prop_assert!(verified.is_sound(), "{:?}", verified);
+
+        let expected = tampering.tamper(&files, one.index(files.len()));
+        verify_blobs(&snapshot, &blobs, &mut verified).unwrap();
+        let found: BTreeMap<&str, FindingCode> = verified.findings.iter().map(|one| (one.place.as_str(), one.code)).collect();
+        let expected: BTreeMap<&str, FindingCode> =
+            expected.into_iter().map(|(place, code)| (digests[place].as_str(), code)).collect();
+        prop_assert_eq!(&found, &expected);
+        prop_assert_eq!(verified.findings_count, expected.len() as u64);
+        for finding in &verified.findings {
+            let naming = &printed.named[&finding.place];
+            let told = naming.iter().take(3).all(|id| finding.what.contains(id.as_str()));
+            prop_assert!(told && finding.what.contains(" more ") == (naming.len() > 3), "{:?} {:?}", finding, naming);
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tollhouse::own_config::{self, OwnConfigProblem};
 use tollhouse::plan::{Defaults, ProjectSpec, Source, durability_of, read_configuration, read_project};
-use tollhouse::{Site, SqliteStore};
+use tollhouse::{Durability, Site, SqliteStore};
 
 use crate::args::Everywhere;
 use crate::error::{CliError, ErrorKind};
@@ -70,6 +70,11 @@ pub(crate) fn read_ledger(site: &Site) -> Result<SqliteStore, CliError> {
             .hint("`toll do PROMPT` or `toll run PLAN` starts a ledger")
             .fact("ledger", &site.ledger.display())
     })
+}
+
+/// What is said of durability in a line about something else: nothing where it is as it usually is.
+pub(crate) fn told_if_less(durability: Durability) -> String {
+    if durability == Durability::default() { String::new() } else { format!(", durability {}", durability.as_str()) }
 }
 
 /// The project's configuration as it stands in the working copy; an empty one where there is no file.

@@ -74,6 +74,15 @@ list!(/// Gate runs.
 list!(/// Workers.
     Workers, workers, WorkerRow, "workers");
 
+/// A run at a glance, and how durable it is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RunDocument {
+    #[serde(flatten)]
+    pub(crate) status: RunStatus,
+    /// How durable what this project records is: `full` or `normal`.
+    pub(crate) durability: &'static str,
+}
+
 /// A task with its attempts.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TaskDocument {
@@ -109,7 +118,7 @@ macro_rules! named {
     )+};
 }
 named! {
-    RunStatus => "run", RunProgress => "progress", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
+    RunDocument => "run", RunProgress => "progress", TaskDocument => "task", PatchDocument => "patch", GateRun => "gate_run",
     RoutingDecision => "routing_decision",
     Worker => "worker", Workstream => "workstream", CostEntry => "cost_entry", Budget => "budget",
     EventRow => "event", Explanation => "explanation", OutputDocument => "output",
@@ -135,7 +144,7 @@ pub(crate) fn schemas() -> Vec<Entry> {
         entry::<Gates>(),
         entry::<GateRuns>(),
         entry::<Workers>(),
-        entry::<RunStatus>(),
+        entry::<RunDocument>(),
         entry::<RunProgress>(),
         entry::<TaskDocument>(),
         entry::<PatchDocument>(),

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollhouse_core::entity::{Archive, Entity, Patch, Run};
+use tollhouse_core::entity::{Entity, Patch, Run};
 use tollhouse_core::lifecycle::PatchState;
 use tollhouse_core::{Kind, PatchId, Record, RunId};
 use tollhouse_engine::archives::{Absent, Archives};
 use tollhouse_engine::verify::{self, Anchor, Finding, FindingCode, Verified, verify_anchor};
-use tollhouse_state::{SqliteStore, Store, StoreError};
+use tollhouse_state::{SqliteSnapshot, SqliteStore, Store, StoreError};
 
 use crate::archive::{Joined, at_hand};
 use crate::blobs::{Blobs, verify_blobs};
@@ -61,53 +61,50 @@ pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, Runn
     let stores = std::iter::once(store).chain(parts.iter().map(|(_, part)| part));
     let tips = tips(&project, stores.map(|store| store as &dyn Store))?;
     let snapshot = store.snapshot()?;
-    if let Some(ledger) = store.origin()? {
-        let absent = Absent::all_else();
-        let mut audit = Audit::of(verify::verify_without(&snapshot, since, &absent)?);
-        audit.look_at_file(site, store, "")?;
-        return landings((&snapshot, &project), (Some(ledger), &absent), &tips, audit);
+    if parts.is_empty() {
+        let mut audit = Audit::of(verify_files((store, &snapshot), &Blobs::of(site), since)?);
+        audit.archives = audited(&archives, &parts);
+        let (ledger, absent) = match store.origin()? {
+            Some(ledger) => (Some(ledger), Absent::all_else()),
+            None => (verify::ledger_name(&snapshot)?, archives.absent(&snapshot)?),
+        };
+        return landings((&snapshot, &project), (ledger, &absent), &tips, audit);
     }
     let joined = Joined::of(&snapshot, parts.iter().map(|(_, part)| part))?;
-    // Where nothing was taken out, the ledger is all there is.
-    let verified = if parts.is_empty() { verify::verify(&snapshot, since)? } else { verify::verify(&joined, since)? };
-    let mut audit = Audit::of(verified);
-    audit.look_at_file(site, store, "")?;
+    let mut audit = Audit::of((verify::verify(&joined, since)?, 0));
+    audit.look_at_file((store, &snapshot), &Blobs::of(site), "")?;
     for (file, part) in &parts {
-        audit.look_at_file(&site.archive(file), part, &format!("archive {file}, "))?;
+        audit.look_at_file((part, &part.snapshot()?), &Blobs::of(&site.archive(file)), &format!("archive {file}, "))?;
     }
-    audit.archives = archives.iter().map(|archive| AuditedArchive::of(archive, &parts)).collect();
+    audit.archives = audited(&archives, &parts);
     let (ledger, absent) = (verify::ledger_name(&joined)?, archives.absent(&joined)?);
     landings((&joined, &project), (ledger, &absent), &tips, audit)
 }
 
 impl Audit {
-    const fn of(ledger: Verified) -> Self {
-        Self { ledger, blobs: 0, landed: 0, foreign: 0, archives: Vec::new() }
+    fn of((ledger, blobs): (Verified, u64)) -> Self {
+        Self { ledger, blobs, landed: 0, foreign: 0, archives: Vec::new() }
     }
 
-    /// Looks at the file itself, and at the contents beside it that its records name.
-    fn look_at_file(&mut self, site: &Site, store: &SqliteStore, which: &str) -> Result<(), RunnerError> {
-        match store.check() {
-            Ok(()) => {}
-            Err(StoreError::Damaged { place, what }) => {
-                self.ledger.find(FindingCode::Pages, format!("{which}{place}"), what);
-            }
-            Err(error) => return Err(error.into()),
-        }
-        self.blobs += verify_blobs(&store.snapshot()?, &Blobs::of(site), &mut self.ledger)?;
+    fn look_at_file(
+        &mut self,
+        file: (&SqliteStore, &SqliteSnapshot),
+        contents: &Blobs,
+        which: &str,
+    ) -> Result<(), RunnerError> {
+        self.blobs += verify_file(file, contents, &mut self.ledger, which)?;
         Ok(())
     }
 }
 
-impl AuditedArchive {
-    fn of(archive: &Archive, at_hand: &[(String, SqliteStore)]) -> Self {
-        Self {
-            file: archive.file.clone(),
-            runs: archive.runs().count() as u64,
-            events: archive.runs().map(|run| run.events).sum(),
-            is_at_hand: at_hand.iter().any(|(file, _)| *file == archive.file),
-        }
-    }
+fn audited(archives: &Archives, at_hand: &[(String, SqliteStore)]) -> Vec<AuditedArchive> {
+    let audited = archives.iter().map(|archive| AuditedArchive {
+        file: archive.file.clone(),
+        runs: archive.runs().count() as u64,
+        events: archive.runs().map(|run| run.events).sum(),
+        is_at_hand: at_hand.iter().any(|(file, _)| *file == archive.file),
+    });
+    audited.collect()
 }
 
 fn landings<S: Store>(
@@ -121,6 +118,40 @@ fn landings<S: Store>(
     landings.of_branches(tips)?;
     landings.of_patches()?;
     Ok(landings.audit)
+}
+
+/// Verifies what is in a ledger's own files, whatever repository it belongs to: history, the records, the pages of the database at a
+/// moment, and the contents beside it; also says how many of those were looked at.
+///
+/// # Errors
+/// As [`audit`].
+pub(crate) fn verify_files(
+    (store, snapshot): (&SqliteStore, &SqliteSnapshot),
+    contents: &Blobs,
+    since: u64,
+) -> Result<(Verified, u64), RunnerError> {
+    let mut verified = match store.origin()? {
+        // An archive holds a part of a ledger.
+        Some(_) => verify::verify_without(snapshot, since, &Absent::all_else())?,
+        None => verify::verify(snapshot, since)?,
+    };
+    let blobs = verify_file((store, snapshot), contents, &mut verified, "")?;
+    Ok((verified, blobs))
+}
+
+/// Looks at the file itself, and at the contents beside it that its records name; the answer is how many those are.
+fn verify_file(
+    (store, snapshot): (&SqliteStore, &SqliteSnapshot),
+    contents: &Blobs,
+    verified: &mut Verified,
+    which: &str,
+) -> Result<u64, RunnerError> {
+    match store.check() {
+        Ok(()) => {}
+        Err(StoreError::Damaged { place, what }) => verified.find(FindingCode::Pages, format!("{which}{place}"), what),
+        Err(error) => return Err(error.into()),
+    }
+    verify_blobs(snapshot, contents, verified)
 }
 
 /// Where the branches of all runs are.

@@ -210,6 +210,7 @@ pub fn backup_problems() -> Vec<BackupProblem> {
         E::Damaged { .. } => [E::Damaged { what: text("the text of patch_0 is not there") }],
         E::NotABackup { .. } => [E::NotABackup { path: file(), what: text("it is no tar file") }],
         E::Corrupt { .. } => [E::Corrupt { path: file(), what: text("ledger.db has another hash") }],
+        E::Unsound { .. } => [E::Unsound { path: file(), what: text("event 7: its content has another digest (and 2 more)") }],
         E::Newer { .. } => [E::Newer { path: file(), found: 3, known: 2 }],
     })
 }

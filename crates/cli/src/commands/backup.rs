@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse::backup;
 
-use crate::context::{Context, read_ledger, require_person};
+use crate::context::{Context, read_ledger, require_person, told_if_less};
 use crate::document::Document;
 use crate::error::{Answer, CliError};
 use crate::signals::Signals;
@@ -35,6 +35,8 @@ pub(crate) struct BackupReport {
     pub(crate) patches: u64,
     /// How many contents beside the ledger it holds: what agents and gates printed at length.
     pub(crate) blobs: u64,
+    /// How durable what this project records is: `full` or `normal`.
+    pub(crate) durability: &'static str,
 }
 
 pub(crate) fn run(args: &BackupArgs, context: &mut Context) -> Result<Answer, CliError> {
@@ -47,10 +49,12 @@ pub(crate) fn run(args: &BackupArgs, context: &mut Context) -> Result<Answer, Cl
     let file = args.file.display().to_string();
     if context.printer.json {
         let (events, patches, blobs) = (done.events, done.patches, done.blobs);
-        let report = BackupReport { file, bytes: done.bytes, events, patches, blobs };
+        let durability = site.durability.as_str();
+        let report = BackupReport { file, bytes: done.bytes, events, patches, blobs, durability };
         context.printer.out(&Document::new(report).to_json())?;
     } else {
-        let holds = format!("{} events, {} patches, {} bytes", done.events, done.patches, done.bytes);
+        let durability = told_if_less(site.durability);
+        let holds = format!("{} events, {} patches, {} bytes{durability}", done.events, done.patches, done.bytes);
         context.printer.out(&format!("wrote {file} ({holds})"))?;
         context.printer.remark("your commits are not in it: `toll restore` takes it back into a clone of this project");
     }

@@ -42,6 +42,6 @@ pub(crate) fn run(args: &CancelArgs, context: &mut Context) -> Result<Answer, Cl
         end_strays(&run.site.run_dir(run.id), Duration::ZERO);
     }
     let status = settled(&run, context, |status| status.run.state.is_finished())?;
-    status::print(&status, context)?;
+    status::print(&status, &run.site, context)?;
     Ok(Answer::Yes)
 }

@@ -22,17 +22,21 @@ pub(crate) struct DoctorArgs {}
 pub(crate) struct DoctorReport {
     /// The checks, in the order in which they were made.
     pub(crate) checks: Vec<Check>,
+    /// How durable what this project records is: `full` or `normal`; null where there is no project.
+    pub(crate) durability: Option<&'static str>,
 }
 
 pub(crate) fn run(_: &DoctorArgs, context: &mut Context) -> Result<Answer, CliError> {
     let mut found = vec![doctor::git()];
-    match context.site() {
+    let site = context.site();
+    let durability = site.as_ref().ok().map(|site| site.durability.as_str());
+    match site {
         Ok(site) => found.extend(of_site(&site)),
         Err(error) => found.extend([refused("repository", error), own_file()]),
     }
     let checks: Vec<Check> = found.iter().map(Finding::check).collect();
     let worst = checks.iter().map(|check| check.state).max().unwrap_or(CheckState::Ok);
-    show(checks, context)?;
+    show(DoctorReport { checks, durability }, context)?;
     Ok(if worst == CheckState::Problem { Answer::No } else { Answer::Yes })
 }
 
@@ -83,13 +87,13 @@ fn refused(name: &'static str, error: CliError) -> Finding {
     }
 }
 
-fn show(checks: Vec<Check>, context: &mut Context) -> Result<(), CliError> {
+fn show(report: DoctorReport, context: &mut Context) -> Result<(), CliError> {
     if context.printer.json {
-        context.printer.out(&Document::new(DoctorReport { checks }).to_json())?;
+        context.printer.out(&Document::new(report).to_json())?;
         return Ok(());
     }
     let mut lines = Vec::new();
-    for check in &checks {
+    for check in &report.checks {
         let (look, mark) = match check.state {
             CheckState::Ok => (Look::Good, "ok     "),
             CheckState::Warning => (Look::Odd, "warning"),

@@ -157,8 +157,13 @@ pub(crate) enum Strictness {
 }
 
 /// Prints where a run is, and says what that means.
-pub(crate) fn tell(status: &RunStatus, strictness: Strictness, context: &mut Context) -> Result<Answer, CliError> {
-    let printed = status::print(status, context);
+pub(crate) fn tell(
+    status: &RunStatus,
+    site: &Site,
+    strictness: Strictness,
+    context: &mut Context,
+) -> Result<Answer, CliError> {
+    let printed = status::print(status, site, context);
     // The answer stands, also where nobody reads the result.
     match printed {
         Err(error) if error.body.code == CLOSED_PIPE => Ok(answer(status, strictness)),

@@ -96,7 +96,7 @@ pub(crate) fn run_single(args: &DoArgs, context: &mut Context) -> Result<Answer,
     let task = SingleTask { prompt, agent: args.agent.clone(), write: args.write.clone() };
     let spec = single(&project, &task, &defaults).map_err(CliError::problems)?;
     let status = execute(&spec, None, &site, context)?;
-    tell(&status, Strictness::All, context)
+    tell(&status, &site, Strictness::All, context)
 }
 
 pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, CliError> {
@@ -125,7 +125,7 @@ pub(crate) fn run_plan(args: &RunArgs, context: &mut Context) -> Result<Answer, 
     }
     let status = execute(&spec, None, &site, context)?;
     let strictness = if args.strict { Strictness::All } else { Strictness::Critical };
-    tell(&status, strictness, context)
+    tell(&status, &site, strictness, context)
 }
 
 /// Says so where a run of the same plan was begun and is not over: perhaps that one was meant.

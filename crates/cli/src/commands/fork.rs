@@ -30,5 +30,5 @@ pub(crate) fn run(args: &ForkArgs, context: &mut Context) -> Result<Answer, CliE
     let run = KnownRun::find(&args.run, context)?;
     let (spec, legacy) = fork_of(&View::load(&run.store, run.id)?, run.id, args.from.as_deref())?;
     let status = execute(&spec, Some(legacy), &run.site, context)?;
-    tell(&status, if args.strict { Strictness::All } else { Strictness::Critical }, context)
+    tell(&status, &run.site, if args.strict { Strictness::All } else { Strictness::Critical }, context)
 }

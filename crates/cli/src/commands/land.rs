@@ -49,7 +49,7 @@ pub(crate) fn run(args: &LandArgs, context: &mut Context) -> Result<Answer, CliE
     for run in &runs {
         let said = match go_on(run, &reason, context)? {
             Some(status) if context.printer.json => answer(&status, Strictness::Critical),
-            Some(status) => tell(&status, Strictness::Critical, context)?,
+            Some(status) => tell(&status, &run.site, Strictness::Critical, context)?,
             None => Answer::Yes,
         };
         worst = if said == Answer::Yes { worst } else { said };

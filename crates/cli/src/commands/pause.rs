@@ -28,7 +28,7 @@ pub(crate) fn run(args: &PauseArgs, context: &mut Context) -> Result<Answer, Cli
     let reason = context.reason_or("a person asked for it");
     run.execute(&Command::PauseRun { run: run.id, reason })?;
     let status = settled(&run, context, |_| true)?;
-    status::print(&status, context)?;
+    status::print(&status, &run.site, context)?;
     Ok(Answer::Yes)
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &ResumeArgs, context: &mut Context) -> Result<Answer, Cl
     let run = KnownRun::find(&args.run, context)?;
     let raise = args.budget.map(|limit| Ok::<_, CliError>((budget_of(&run)?, limit))).transpose()?;
     let status = run.drive(context, |conductor, watch| conductor.resume_with(run.id, &reason, raise, watch))?;
-    tell(&status, if args.strict { Strictness::All } else { Strictness::Critical }, context)
+    tell(&status, &run.site, if args.strict { Strictness::All } else { Strictness::Critical }, context)
 }
 
 /// More than nothing.

@@ -9,11 +9,11 @@ use tollhouse::entity::{Run, RunOutcome};
 use tollhouse::lifecycle::RunState;
 use tollhouse::report::{ProgressFacts, RunOutline, RunProgress, RunRow, RunStatus, run_progress};
 use tollhouse::spec::Crew;
-use tollhouse::{Engine, Kind, RunId, SqliteStore, View, clock, look_at_conductor};
+use tollhouse::{Engine, Kind, RunId, Site, SqliteStore, View, clock, look_at_conductor};
 
 use super::check::history;
 use crate::context::{Context, read_ledger};
-use crate::document::Document;
+use crate::document::{Document, RunDocument};
 use crate::error::{Answer, CliError};
 use crate::lookup::find_one;
 use crate::printer::{Look, Printer};
@@ -40,13 +40,13 @@ pub(crate) fn run(args: &StatusArgs, context: &mut Context) -> Result<Answer, Cl
     let record = find_one(&store, Kind::Run, args.run.as_deref().unwrap_or("@"))?;
     let id = RunId::try_from(record.id).expect("only runs were looked for");
     if let Some(outline) = outline(&store, id, context)? {
-        let text = Glance::from(&outline).show(&context.printer);
+        let text = Glance::from(&outline).recorded(site.durability).show(&context.printer);
         context.printer.out(&text)?;
         return Ok(Answer::Yes);
     }
     let mut status = super::driving::status_of(&store, id)?;
     status.progress = progress(&store, id)?.map(Box::new);
-    print(&status, context)?;
+    print(&status, &site, context)?;
     Ok(Answer::Yes)
 }
 
@@ -75,11 +75,12 @@ fn progress(store: &SqliteStore, id: RunId) -> Result<Option<RunProgress>, CliEr
 }
 
 /// Prints a run as the result of a command.
-pub(crate) fn print(status: &RunStatus, context: &mut Context) -> Result<(), CliError> {
+pub(crate) fn print(status: &RunStatus, site: &Site, context: &mut Context) -> Result<(), CliError> {
     if context.printer.json {
-        context.printer.out(&Document::new(status.clone()).to_json())?;
+        let document = RunDocument { status: status.clone(), durability: site.durability.as_str() };
+        context.printer.out(&Document::new(document).to_json())?;
     } else {
-        let text = Glance::from(status).show(&context.printer);
+        let text = Glance::from(status).recorded(site.durability).show(&context.printer);
         context.printer.out(&text)?;
     }
     Ok(())

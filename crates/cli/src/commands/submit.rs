@@ -40,5 +40,5 @@ pub(crate) fn run(args: &SubmitArgs, context: &mut Context) -> Result<Answer, Cl
     let handed_in = hand_in(&site, &args.branch, args.base.as_deref(), head.commit)?;
     let driving = Driving { site: &site, store: &store, spec: &spec, branch: head.branch(&spec) };
     let status = driving.go(context, |conductor, watch| conductor.submit(&spec, &handed_in, watch))?;
-    tell(&status, Strictness::All, context)
+    tell(&status, &site, Strictness::All, context)
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tollhouse::audit::{Audit, AuditedArchive, audit};
 use tollhouse::verify::{Finding, Verified};
 
-use crate::context::{Context, read_ledger};
+use crate::context::{Context, read_ledger, told_if_less};
 use crate::document::Document;
 use crate::error::{Answer, CliError};
 use crate::printer::Look;
@@ -66,6 +66,7 @@ pub(crate) struct VerifiedArchive {
 
 pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
+    let less_durable = told_if_less(site.durability);
     let store = read_ledger(&site)?;
     let Audit { ledger, blobs, landed, foreign, archives } = audit(&site, &store, args.since)?;
     let sound = ledger.is_sound();
@@ -86,12 +87,12 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, Cl
     if context.printer.json {
         context.printer.out(&Document::new(report).to_json())?;
     } else {
-        show(&report, context)?;
+        show(&report, &less_durable, context)?;
     }
     Ok(if sound { Answer::Yes } else { Answer::No })
 }
 
-fn show(report: &VerifyReport, context: &mut Context) -> Result<(), CliError> {
+fn show(report: &VerifyReport, less_durable: &str, context: &mut Context) -> Result<(), CliError> {
     let VerifyReport { events, records, streams, blobs, landed, foreign, findings_count, .. } = report;
     let mut lines = Vec::new();
     for Finding { place, what, .. } in &report.findings {
@@ -101,8 +102,9 @@ fn show(report: &VerifyReport, context: &mut Context) -> Result<(), CliError> {
     if *findings_count > kept {
         lines.push(format!("and {} more", findings_count - kept));
     }
-    let read =
-        format!("{events} events in {streams} streams, {records} records, {blobs} contents, {landed} landed commits");
+    let read = format!(
+        "{events} events in {streams} streams, {records} records, {blobs} contents, {landed} landed commits{less_durable}"
+    );
     lines.push(if report.sound {
         format!("{}  {read}", context.printer.paint(Look::Good, "sound"))
     } else {

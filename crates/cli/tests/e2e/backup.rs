@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Bench, Said, assert_same, assert_says, run, tasks};
 
-const FILE: &str = "../ledger.tar";
+pub(crate) const FILE: &str = "../ledger.tar";
 
 /// A repository with a landed patch and a refused one.
 fn worked() -> Bench {
@@ -18,7 +18,7 @@ fn worked() -> Bench {
 }
 
 /// The same, with a backup.
-fn backed_up() -> Bench {
+pub(crate) fn backed_up() -> Bench {
     let bench = worked();
     let said = bench.toll(&["backup", FILE]);
     assert_eq!(said.code, Some(0), "{said}");
@@ -39,12 +39,12 @@ fn told(bench: &Bench) -> Vec<String> {
     told
 }
 
-fn forget(bench: &Bench) {
+pub(crate) fn forget(bench: &Bench) {
     fs::remove_dir_all(bench.path(".git/tollhouse")).expect("there was a ledger");
 }
 
 /// Unpacks the backup, changes it, and packs it again in the order in which it was.
-fn tampered(bench: &Bench, script: &str) {
+pub(crate) fn tampered(bench: &Bench, script: &str) {
     let script = format!(
         "mkdir ../x && cd ../x && tar xf {FILE} && tar tf {FILE} > ../names
          {script}
@@ -55,10 +55,10 @@ fn tampered(bench: &Bench, script: &str) {
 }
 
 /// Changes the list of checksums with the files, as somebody who means harm would.
-const SUMS: &str = "grep -v checksums.txt ../names | while read -r name; do [ -p \"$name\" ] || sha256sum \"$name\"; done > checksums.txt";
+pub(crate) const SUMS: &str = "grep -v checksums.txt ../names | while read -r name; do [ -p \"$name\" ] || sha256sum \"$name\"; done > checksums.txt";
 
 /// What `toll restore` says; nothing of the repository may be other than before.
-fn refused(bench: &Bench) -> Said {
+pub(crate) fn refused(bench: &Bench) -> Said {
     let before = bench.photograph(&bench.path(".git"));
     let said = bench.toll(&["restore", FILE]);
     let mut after = bench.photograph(&bench.path(".git"));

@@ -123,6 +123,47 @@ fn ledger_that_may_not_be_read_is_told_and_not_taken_for_none() {
 }
 
 #[test]
+fn ledger_file_that_may_not_be_read_or_written_is_told() {
+    let Some(bench) = of_a_user() else { return };
+    assert_eq!(as_user(&bench, &["run", "../plan.toml"]).code, Some(0));
+    let ledger = bench.path(".git/tollhouse/ledger.db");
+    let before = fs::read(&ledger).unwrap();
+    for (mode, commands) in
+        [(0o000, &[&["status"][..], &["log"], &["verify"], &["do", "Do it"]][..]), (0o444, &[&["do", "Do it"]])]
+    {
+        fs::set_permissions(&ledger, fs::Permissions::from_mode(mode)).unwrap();
+        for args in commands {
+            let said = as_user(&bench, args);
+            assert_eq!((said.code, said.out.as_str()), (Some(8), ""), "{mode:o} toll {args:?}\n{said}");
+            assert!(said.err.contains("hint: the ledger's folder must be writable by whoever runs `toll`"), "{said}");
+        }
+    }
+    assert_eq!(fs::read(&ledger).unwrap(), before);
+}
+
+#[test]
+fn content_that_may_not_be_read_is_a_finding_and_the_others_are_looked_at() {
+    let Some(bench) = of_a_user() else { return };
+    let long = |name: &str| format!("i=0; while [ $i -lt 1000 ]; do echo \"{name} $i\"; i=$((i + 1)); done");
+    bench.agent(&format!("{}; echo x > $1.txt", long("of $1"))).plan(&tasks(&["one", "two"]));
+    assert_eq!(as_user(&bench, &["run", "../plan.toml"]).code, Some(0));
+    let folder = bench.path(".git/tollhouse/blobs");
+    let mut files: Vec<_> = bench.photograph(&folder).into_keys().map(|path| bench.path("").join(path)).collect();
+    files.retain(|path| path.is_file() && !path.ends_with("lock"));
+    assert_eq!(files.len(), 2, "{files:?}");
+    fs::set_permissions(&files[0], fs::Permissions::from_mode(0o000)).unwrap();
+    fs::remove_file(&files[1]).unwrap();
+    let said = as_user(&bench, &["verify", "--json"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    let report = said.json();
+    let mut codes: Vec<&str> =
+        report["findings"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["blob_missing", "unreadable"], "{report}");
+    assert!(report.to_string().contains("it cannot be read: Permission denied"), "{report}");
+}
+
+#[test]
 fn ledger_of_another_user_is_told() {
     let Some(bench) = of_a_user() else { return };
     assert_eq!(as_user(&bench, &["run", "../plan.toml"]).code, Some(0));

@@ -86,6 +86,39 @@ fn durability_is_told_as_it_was_chosen() {
     assert!(said.err.contains("\"fast\"") || said.err.contains("`fast`"), "{said}");
 }
 
+/// In a document always; in a line only where it is less than usual, but for what is asked how everything is.
+#[test]
+fn durability_is_in_every_report_of_a_ledger() {
+    let bench = worked();
+    bench.agent("echo $1 > $1.txt");
+    let config = bench.read("tollhouse.toml");
+    for chosen in ["normal", "full"] {
+        bench.write("tollhouse.toml", format!("{config}\n[ledger]\ndurability = \"{chosen}\"\n"));
+        for (number, json) in [&["--json"][..], &[]].into_iter().enumerate() {
+            let name = format!("{chosen}-{number}");
+            bench.plan(&tasks(&[&name]));
+            let (file, ledger) = (format!("../{name}.tar"), format!("../{name}.db"));
+            for args in [
+                &["run", "../plan.toml"][..],
+                &["do", "Do it"],
+                &["status"],
+                &["verify"],
+                &["backup", &file],
+                &["restore", &file, "--ledger", &ledger],
+                &["doctor"],
+            ] {
+                let said = bench.toll(&[args, json].concat());
+                if json.is_empty() {
+                    let is_told = said.out.contains(&format!("durability {chosen}"));
+                    assert_eq!(is_told, chosen == "normal" || args == ["doctor"], "toll {args:?}\n{said}");
+                } else {
+                    assert_eq!(said.json()["durability"], chosen, "toll {args:?}\n{said}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn an_edited_reason_is_named() {
     let bench = worked();

@@ -60,7 +60,7 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingCode {
-    /// A row cannot be read as what it should be.
+    /// A row cannot be read as what it should be, or a content beside the ledger not at all.
     Unreadable,
     /// An event is missing: a position, or a place in its stream, is not there.
     EventMissing,

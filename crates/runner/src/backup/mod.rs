@@ -23,7 +23,7 @@ use tollhouse_state::{Cursor, Find, Order, SqliteStore, Store};
 use crate::error::RunnerError;
 
 pub use problem::BackupProblem;
-pub use restore::{Restored, restore};
+pub use restore::{Restored, Unsound, restore};
 pub use write::{Backup, backup};
 
 /// The version of the format. A program reads those up to its own. 1: without contents beside the ledger; 2: with them.

@@ -40,6 +40,14 @@ pub enum BackupProblem {
         /// What is wrong.
         what: String,
     },
+    /// It is what was written, and what was written is no sound ledger.
+    #[error("{path} holds a ledger that is not sound: {what}")]
+    Unsound {
+        /// The file.
+        path: PathBuf,
+        /// The first things that were found, and how many more there are.
+        what: String,
+    },
     /// A later version wrote it.
     #[error("{path} has the backup format {found}, and this program knows formats up to {known}")]
     Newer {
@@ -59,7 +67,7 @@ impl BackupProblem {
             Self::Exists { .. } => "exists",
             Self::Damaged { .. } => "ledger_damaged",
             Self::NotABackup { .. } => "not_a_backup",
-            Self::Corrupt { .. } => "backup_damaged",
+            Self::Corrupt { .. } | Self::Unsound { .. } => "backup_damaged",
             Self::Newer { .. } => "backup_newer",
         }
     }
@@ -79,6 +87,9 @@ impl BackupProblem {
             Self::Damaged { .. } => "keep a copy of the ledger's folder as it is; `toll doctor` says more",
             Self::NotABackup { .. } => "`toll backup FILE` writes one",
             Self::Corrupt { .. } => "copy it again from where it was written; nothing was restored",
+            Self::Unsound { .. } => {
+                "take an earlier backup; nothing was restored. To look into this one, `--anyway` restores it as it is"
+            }
             Self::Newer { .. } => "restore it with the version of `toll` that wrote it, or a later one",
         }
     }

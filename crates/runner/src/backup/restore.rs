@@ -10,18 +10,33 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 use tar::{Archive, Entry, EntryType};
 use tempfile::{TempDir, TempPath};
+use tollhouse_engine::verify::{Finding, Verified};
 use tollhouse_state::{SqliteStore, StoreError};
 
-use super::layout::{ABOUT, BLOBS, CHECKSUMS, LEDGER, Part, REPO, blob, part, place_of};
+use super::layout::{ABOUT, BLOBS, CHECKSUMS, LEDGER, Part, REPO, blob, part};
 use super::write::text_of;
 use super::{BackupProblem, FORMAT, Hashing, events, go_on, patches};
-use crate::blobs::named_by;
+use crate::audit::verify_files;
+use crate::blobs::{Blobs, named_by};
 use crate::error::RunnerError;
 use crate::git::LedgerRepo;
 use crate::site::Site;
 
 /// Longer than what says what a backup is.
 const ABOUT_BYTES_MAX: u64 = 64 * 1024;
+
+/// How many of the things that were found in an unsound ledger are told.
+const FINDINGS_TOLD_MAX: usize = 3;
+
+/// What becomes of a backup whose files are what was written, while its ledger is not sound: history or records were edited before
+/// it was backed up, or by somebody who made the checksums fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsound {
+    /// It is refused.
+    Refused,
+    /// It is restored as it is, to be looked into.
+    Restored,
+}
 
 /// What was restored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,20 +47,27 @@ pub struct Restored {
     pub patches: u64,
     /// How many contents beside the ledger it holds.
     pub blobs: u64,
+    /// How many things were found in it that are not as they must be. Only where [`Unsound::Restored`] was asked for is it not 0.
+    pub findings: u64,
 }
 
 /// Restores a backup as the ledger of a repository that has none.
 ///
-/// All of it is unpacked beside the ledger's place, checked and put on disk; then it is moved into place. What makes it a
+/// All of it is unpacked beside the ledger's place, verified as [`crate::audit::audit`] does, but for what landed, and put on disk; then it is moved into place. What makes it a
 /// ledger, the database, comes last: where that move does not happen, there still is no ledger.
 ///
 /// # Errors
 /// [`BackupProblem`], or the machine fails.
-pub fn restore(site: &Site, from: &Path, interrupted: &AtomicBool) -> Result<Restored, RunnerError> {
+pub fn restore(site: &Site, from: &Path, unsound: Unsound, interrupted: &AtomicBool) -> Result<Restored, RunnerError> {
     expect_no_ledger(site)?;
     let unpacking = Unpacking::begin(site, from)?;
     unpacking.unpack(interrupted)?;
-    let restored = unpacking.check()?;
+    let verified = unpacking.verify()?;
+    if !verified.is_sound() && unsound == Unsound::Refused {
+        return Err(BackupProblem::Unsound { path: from.to_owned(), what: told(&verified) }.into());
+    }
+    go_on(interrupted)?;
+    let restored = Restored { findings: verified.findings_count, ..unpacking.count()? };
     unpacking.put_on_disk()?;
     unpacking.put_in_place(site)?;
     Ok(restored)
@@ -197,20 +219,31 @@ impl<'a> Unpacking<'a> {
         if found.contains_key(LEDGER) { Ok(()) } else { Err(not_a_backup(self.from, "no ledger is in it".to_owned())) }
     }
 
-    /// Opens what was unpacked, as it will be opened, and reads all of it.
-    fn check(&self) -> Result<Restored, RunnerError> {
-        let ledger = SqliteStore::open(self.ledger()).map_err(|error| self.of_ledger(error))?;
-        ledger.check().map_err(|error| self.of_ledger(error))?;
-        let (patches, events) = (patches(&ledger)?, events(&ledger)?);
+    /// What was unpacked, as it will be opened: nobody writes to an archive.
+    fn open(&self) -> Result<SqliteStore, RunnerError> {
+        let opened = SqliteStore::open(self.ledger());
+        opened.or_else(|error| SqliteStore::open_read_only(self.ledger()).map_err(|_| self.of_ledger(error)))
+    }
+
+    /// Verifies all of it. What landed is not compared: a backup may be older.
+    fn verify(&self) -> Result<Verified, RunnerError> {
+        let ledger = self.open()?;
+        let snapshot = ledger.snapshot().map_err(|error| self.of_ledger(error))?;
+        let contents = Blobs::at(self.place.path().join(BLOBS));
+        let (verified, _) = verify_files((&ledger, &snapshot), &contents, 0).map_err(|error| self.of_reading(error))?;
+        Ok(verified)
+    }
+
+    /// Sees that the text of every patch is there, and counts what there is.
+    fn count(&self) -> Result<Restored, RunnerError> {
+        let ledger = self.open()?;
+        let patches = patches(&ledger).map_err(|error| self.of_reading(error))?;
         for patch in &patches {
             text_of(&self.repo, patch).map_err(|problem| self.corrupt(problem.to_string()))?;
         }
-        let named = named_by(&ledger)?;
-        // What is there is what its name says: that was compared.
-        match named.iter().find(|digest| !self.place.path().join(place_of(digest)).is_file()) {
-            Some(digest) => Err(self.corrupt(format!("{} is not in it", place_of(digest))).into()),
-            None => Ok(Restored { events, patches: patches.len() as u64, blobs: named.len() as u64 }),
-        }
+        let events = events(&ledger).map_err(|error| self.of_reading(error))?;
+        let blobs = named_by(&ledger).map_err(|error| self.of_reading(error))?.len() as u64;
+        Ok(Restored { events, patches: patches.len() as u64, blobs, findings: 0 })
     }
 
     fn put_on_disk(&self) -> Result<(), RunnerError> {
@@ -264,6 +297,17 @@ impl<'a> Unpacking<'a> {
         self.place.path().join(LEDGER)
     }
 
+    /// What reading the unpacked ledger says is true of the backup.
+    fn of_reading(&self, error: RunnerError) -> RunnerError {
+        match error {
+            RunnerError::Store(error) => self.of_ledger(error),
+            RunnerError::Backup(BackupProblem::Damaged { what }) => {
+                self.corrupt(format!("its {LEDGER} is damaged: {what}")).into()
+            }
+            error => error,
+        }
+    }
+
     /// What the store says of the unpacked file is true of the backup.
     fn of_ledger(&self, error: StoreError) -> RunnerError {
         match error {
@@ -287,6 +331,15 @@ impl<'a> Unpacking<'a> {
     fn corrupt(&self, what: String) -> BackupProblem {
         BackupProblem::Corrupt { path: self.from.to_owned(), what }
     }
+}
+
+/// The first things that were found, and how many more there are.
+fn told(verified: &Verified) -> String {
+    let first = &verified.findings[..verified.findings.len().min(FINDINGS_TOLD_MAX)];
+    let first: Vec<String> = first.iter().map(|Finding { place, what, .. }| format!("{place}: {what}")).collect();
+    let more = verified.findings_count - first.len() as u64;
+    let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    first.join("; ") + &more
 }
 
 /// Copies, and says on which side it failed: outside what could not be read, inside what could not be written.

@@ -79,13 +79,15 @@ impl Blobs {
         sync_folder(&self.dir)
     }
 
-    /// A content.
+    /// A content. It needs the memory of the content, whatever else may lie in its place.
     ///
     /// # Errors
     /// [`BlobProblem::Missing`], [`BlobProblem::Differs`], or the machine fails.
     pub fn get(&self, digest: &str) -> Result<Vec<u8>, RunnerError> {
+        // First without keeping anything: only of what its name says is it known how large it may be.
+        let bytes = self.read(digest, u64::MAX, |_| {})?;
         let mut content = Vec::new();
-        self.read(digest, |piece| content.extend_from_slice(piece))?;
+        self.read(digest, bytes, |piece| content.extend_from_slice(piece))?;
         Ok(content)
     }
 
@@ -94,10 +96,12 @@ impl Blobs {
     /// # Errors
     /// As [`Self::get`].
     pub fn check(&self, digest: &str) -> Result<(), RunnerError> {
-        self.read(digest, |_| {})
+        self.read(digest, u64::MAX, |_| {}).map(drop)
     }
 
-    fn read(&self, digest: &str, mut take: impl FnMut(&[u8])) -> Result<(), RunnerError> {
+    /// Hands over what is under a name, piece by piece, up to so many bytes; the answer is how many there are. Only at its end is
+    /// it known whether it is what its name says.
+    fn read(&self, digest: &str, bytes_max: u64, mut take: impl FnMut(&[u8])) -> Result<u64, RunnerError> {
         let missing = || BlobProblem::Missing { digest: digest.to_owned() };
         // Whatever else a record may say is no path to follow.
         if !is_digest(digest) {
@@ -113,11 +117,15 @@ impl Blobs {
             return Err(BlobProblem::Differs { digest: digest.to_owned(), path }.into());
         }
         let mut file = File::open(&path).map_err(failed)?;
-        let (mut hash, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
+        let (mut hash, mut buffer, mut bytes) = (Sha256::new(), vec![0; 64 * 1024], 0);
         loop {
             match file.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(length) => {
+                    bytes += length as u64;
+                    if bytes > bytes_max {
+                        return Err(BlobProblem::Differs { digest: digest.to_owned(), path }.into());
+                    }
                     hash.update(&buffer[..length]);
                     take(&buffer[..length]);
                 }
@@ -126,7 +134,7 @@ impl Blobs {
             }
         }
         if written(hash.finalize().as_slice()) == digest {
-            return Ok(());
+            return Ok(bytes);
         }
         Err(BlobProblem::Differs { digest: digest.to_owned(), path }.into())
     }

@@ -12,7 +12,7 @@ use tollhouse_core::entity::{Entity, GateEnd, GateRun, Output};
 use tollhouse_core::lifecycle::GateRunState;
 use tollhouse_core::spec::{GateKind, GateSpec, OnFlaky, Program, Requirement};
 use tollhouse_core::{GateRunId, Timestamp, limits};
-use tollhouse_engine::verify::{FindingCode, Verified};
+use tollhouse_engine::verify::{FINDINGS_MAX, FindingCode, Verified};
 use tollhouse_runner::blobs::{Blobs, Sweep, sweep, verify_blobs};
 use tollhouse_runner::error::Trouble;
 use tollhouse_state::MemoryStore;
@@ -321,6 +321,62 @@ fn verification_finds_what_is_missing_and_what_differs() {
         [(missing, digests[1].as_str()), (FindingCode::BlobDiffers, digests[2].as_str()), (missing, "../../secret")];
     assert_eq!(found, expected);
     assert!(verified.findings[0].what.starts_with("gate_"), "{:?}", verified.findings[0]);
+}
+
+#[test]
+fn all_who_name_a_content_that_is_amiss_are_told_up_to_three() {
+    let (bench, store) = (Bench::new(), MemoryStore::new());
+    let digest = bench.blobs.put(b"named by many").expect("it can be kept");
+    fs::remove_file(bench.file(&digest)).expect("it was there");
+    let names: Vec<String> = (0..6).map(|number| naming(number, None).id.to_string()).collect();
+    let [a, b, c, ..] = &names[..] else { panic!("there are six") };
+    for (number, expected) in [
+        (0, format!("{a} names it")),
+        (1, format!("{a} and {b} name it")),
+        (2, format!("{a}, {b} and {c} name it")),
+        (3, format!("{a}, {b}, {c} and 1 more name it")),
+        (4, format!("{a}, {b}, {c} and 2 more name it")),
+    ] {
+        name(&store, number, Some(&digest), 1);
+        let (code, place, what) = found(&store, &bench.blobs).expect("it is gone");
+        assert_eq!((code, place, what), (FindingCode::BlobMissing, digest.clone(), expected + ", and it is not there"));
+    }
+}
+
+/// Of more than are told, each is counted once.
+#[test]
+fn many_contents_that_are_amiss_are_all_counted() {
+    let (bench, store) = (Bench::new(), MemoryStore::new());
+    let many = u64::try_from(FINDINGS_MAX).expect("a small number") + 20;
+    for number in 0..many {
+        let digest = format!("{number:064x}");
+        name(&store, 2 * number, Some(&digest), 1);
+        name(&store, 2 * number + 1, Some(&digest), 1);
+    }
+    let mut verified = Verified::default();
+    let looked_at = verify_blobs(&store, &bench.blobs, &mut verified).expect("all can be read");
+    assert_eq!((looked_at, verified.findings_count, verified.findings.len()), (many, many, FINDINGS_MAX));
+    assert!(verified.findings.iter().all(|finding| finding.what.contains(" and gate_")), "{:?}", verified.findings[0]);
+}
+
+/// Whoever can write the folder can put anything there, larger than any memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_lies_in_the_place_of_a_content_is_not_taken_into_memory() {
+    /// The most memory that this process ever had, in bytes.
+    fn peak() -> u64 {
+        let status = fs::read_to_string("/proc/self/status").expect("it can be read");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("there is one");
+        line.trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
+    }
+    const HUGE: u64 = 256 << 20;
+    let bench = Bench::new();
+    let digest = bench.blobs.put(b"small").expect("it can be kept");
+    File::create(bench.file(&digest)).and_then(|file| file.set_len(HUGE)).expect("it can be written");
+    let before = peak();
+    assert_eq!(bench.blobs.get(&digest).expect_err("it is something else").code(), "blob_differs");
+    let grown = peak() - before;
+    assert!(grown < HUGE / 8, "{grown} bytes");
 }
 
 /// What `verify` finds of the one content that a ledger names.

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use tollhouse::lifecycle::{GateRunState, PatchState, TaskState};
 use tollhouse::report::{GateRow, PatchRow, RunOutline, RunRow, RunStatus, SHOWN_FIRST, ShortIds, TaskRow};
-use tollhouse::{PatchId, Span};
+use tollhouse::{Durability, PatchId, Span};
 
 use super::{TASKS_SHOWN_MAX, outlook, paint_run};
 use crate::printer::{Look, Printer};
 use crate::table::{brief, table};
+
+/// What it means that a ledger is less durable than usual.
+const LESS_DURABLE: &str = "the newest of it may be lost with the power";
 
 /// What is shown of a run.
 pub(super) struct Glance<'s> {
@@ -17,6 +20,7 @@ pub(super) struct Glance<'s> {
     completed: u64,
     landed: u64,
     elapsed: Span,
+    durability: Durability,
     is_abandoned: bool,
     next: Option<&'s str>,
     shown: Vec<&'s TaskRow>,
@@ -51,6 +55,7 @@ impl<'s> From<&'s RunStatus> for Glance<'s> {
             completed: status.counts.completed,
             landed: status.counts.landed,
             elapsed: status.elapsed,
+            durability: Durability::default(),
             is_abandoned: status.is_abandoned(),
             next: status.next.as_deref(),
             shown,
@@ -72,6 +77,7 @@ impl<'s> From<&'s RunOutline> for Glance<'s> {
             completed: outline.count(&[TaskState::Completed]),
             landed: outline.landed,
             elapsed: outline.elapsed,
+            durability: Durability::default(),
             is_abandoned: outline.is_abandoned(),
             next: outline.next.as_deref(),
             shown: outline.shown.iter().collect(),
@@ -92,6 +98,11 @@ fn interest(state: TaskState) -> Option<usize> {
 }
 
 impl Glance<'_> {
+    /// The same, recorded as durably as this.
+    pub(super) fn recorded(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
     pub(super) fn show(&self, printer: &Printer) -> String {
         // What was handed in has no tasks.
         let done = match self.tasks {
@@ -112,6 +123,9 @@ impl Glance<'_> {
         }
         if self.is_abandoned {
             lines.push("  nothing drives it".to_owned());
+        }
+        if self.durability != Durability::default() {
+            lines.push(format!("  durability {}: {LESS_DURABLE}", self.durability.as_str()));
         }
         lines.push(String::new());
         lines.push(table(&self.rows(printer)));

@@ -156,7 +156,7 @@ pub(super) fn effect() -> Vec<EffectEvent> {
     samples!(EffectEvent but Created {
         Start => [E::Start { owner: "w".to_owned(), epoch: 1, until: NOW, process: None }],
         Withdraw => [E::Withdraw { reason: because() }],
-        Finish => [E::Finish],
+        Finish => [E::Finish { left: None }],
         Fail => [E::Fail { reason: because() }],
         Lose => [E::Lose { reason: because() }],
         Retry => [E::Retry { reason: because() }],
