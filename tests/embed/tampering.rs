@@ -49,8 +49,13 @@ fn edited(edit: impl FnOnce(&Connection)) -> (TempDir, SqliteStore) {
     let path = folder.path().join("ledger.db");
     fs::copy(original(), &path).unwrap();
     let connection = Connection::open(&path).unwrap();
+    let guards: Vec<String> = connection
+        .prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '%never%'")
+        .and_then(|mut guards| guards.query_map([], |row| row.get(0))?.collect())
+        .unwrap();
     connection.execute_batch(UNLOCK).unwrap();
     edit(&connection);
+    connection.execute_batch(&guards.join(";")).unwrap();
     drop(connection);
     let store = SqliteStore::open(&path).unwrap();
     (folder, store)
@@ -209,6 +214,17 @@ fn what_nobody_edited_is_sound() {
     assert_eq!(verified.findings, []);
     assert_eq!(verified.events, rows("event") as u64);
     assert_eq!(verified.records, rows("record") as u64);
+}
+
+#[test]
+fn what_guards_history_or_finds_records_is_missed() {
+    for gone in ["TRIGGER event_is_never_changed", "TRIGGER record_is_counted", "INDEX event_by_record", "VIEW task"] {
+        let (_folder, store) = edited(|_| {});
+        Connection::open(store.path()).unwrap().execute_batch(&format!("DROP {gone}")).unwrap();
+        let findings = read(&store).findings;
+        let gone = gone.split(' ').next_back().unwrap();
+        assert!(findings.len() == 1 && findings[0].what.contains(gone), "{gone}: {findings:?}");
+    }
 }
 
 #[test]

@@ -29,8 +29,14 @@ pub(crate) fn newest(store: &impl Store, kind: Kind) -> Result<Option<Record>, C
 fn one(store: &impl Store, mut found: Vec<Record>, what: &str, text: &str) -> Result<Record, CliError> {
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(CliError::new(ErrorKind::NotFound, "not_found", format!("there is no {what} {text:?}"))
-            .hint(&elsewhere(store, text)?)),
+        0 => {
+            let error = CliError::new(ErrorKind::NotFound, "not_found", format!("there is no {what} {text:?}"))
+                .hint("`toll runs`, `toll task list` and `toll patch list` show what there is");
+            Err(match elsewhere(store, text)? {
+                Some(hint) => error.hint(hint),
+                None => error,
+            })
+        }
         _ => {
             let names: Vec<String> = found.iter().map(|record| record.id.to_string()).collect();
             Err(CliError::new(ErrorKind::Usage, "ambiguous", format!("{text:?} may be any of {}", names.join(", ")))
@@ -39,8 +45,8 @@ fn one(store: &impl Store, mut found: Vec<Record>, what: &str, text: &str) -> Re
     }
 }
 
-/// What the reader can do where nothing is what they mean.
-fn elsewhere(store: &impl Store, text: &str) -> Result<String, CliError> {
+/// What the reader can do where what they mean may be in an archive.
+fn elsewhere(store: &impl Store, text: &str) -> Result<Option<String>, CliError> {
     let archives = Archives::of(store)?;
     let short = text.rsplit('_').next().unwrap_or(text).to_ascii_uppercase();
     let is_meant =
@@ -48,12 +54,10 @@ fn elsewhere(store: &impl Store, text: &str) -> Result<String, CliError> {
     let mut of_run = archives.iter().flat_map(|archive| archive.runs().map(move |archived| (archive, archived.run)));
     let read = "`--ledger PATH` reads it, in the folder of archives beside the ledger";
     if let Some((archive, run)) = of_run.find(|(_, run)| is_meant(*run)) {
-        return Ok(format!("{run} was taken out to the archive {}: {read}", archive.file));
+        return Ok(Some(format!("{run} was taken out to the archive {}: {read}", archive.file)));
     }
-    Ok(match archives.iter().last() {
-        Some(archive) => format!("it may be in an archive, the newest of which is {}: {read}", archive.file),
-        None => "`toll runs`, `toll task list` and `toll patch list` show what there is".to_owned(),
-    })
+    let newest = archives.iter().last();
+    Ok(newest.map(|archive| format!("it may be in an archive, the newest of which is {}: {read}", archive.file)))
 }
 
 fn candidates(store: &impl Store, kind: Option<Kind>, text: &str) -> Result<Vec<Record>, CliError> {

@@ -35,6 +35,8 @@ pub(crate) struct GcArgs {
 pub(crate) struct GcReport {
     /// Whether it was only looked.
     pub(crate) dry_run: bool,
+    /// How durable what this project records is: `full` or `normal`.
+    pub(crate) durability: &'static str,
     /// What was found.
     pub(crate) found: Vec<GcRow>,
     /// What was kept beside the ledger, such as what agents and gates printed, is named by no record, and is at least an hour old.
@@ -120,7 +122,8 @@ pub(crate) fn run(args: &GcArgs, context: &mut Context) -> Result<Answer, CliErr
     let blobs = GcBlobs { count: swept.count, bytes: swept.bytes };
     let Archived { files, runs, events, bytes } = archived;
     let archived = GcArchived { runs, events, files, bytes };
-    let report = GcReport { dry_run: args.dry_run, found: rows, blobs, archived, failed };
+    let report =
+        GcReport { dry_run: args.dry_run, durability: site.durability.as_str(), found: rows, blobs, archived, failed };
     let answer = if report.failed == 0 { Answer::Yes } else { Answer::No };
     if context.printer.json {
         context.printer.out(&Document::new(report).to_json())?;

@@ -31,6 +31,8 @@ pub(crate) struct PurgeArgs {
 pub(crate) struct PurgeReport {
     /// Whether it was only looked.
     pub(crate) dry_run: bool,
+    /// How durable what this project records is: `full` or `normal`.
+    pub(crate) durability: &'static str,
     /// What was named.
     pub(crate) id: RecordId,
     /// How many records say nothing any more.
@@ -60,9 +62,19 @@ pub(crate) fn run(args: &PurgeArgs, context: &mut Context) -> Result<Answer, Cli
         return Err(Refusal::NothingToPurge { id: record.id }.into());
     }
     let Forgotten { records, events, long_reasons, blobs, patches, workspaces, landed } = forgotten;
-    let dry_run = args.dry_run;
-    let report =
-        PurgeReport { dry_run, id: record.id, records, events, patches, blobs, workspaces, long_reasons, landed };
+    let (dry_run, durability) = (args.dry_run, site.durability.as_str());
+    let report = PurgeReport {
+        dry_run,
+        durability,
+        id: record.id,
+        records,
+        events,
+        patches,
+        blobs,
+        workspaces,
+        long_reasons,
+        landed,
+    };
     if context.printer.json {
         context.printer.out(&Document::new(report).to_json())?;
     } else {

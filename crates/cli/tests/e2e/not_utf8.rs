@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::harness::{Bench, Said, run, tasks};
+use crate::harness::{Bench, EDIT, Said, run, tasks};
 
 const LEDGER: &str = ".git/tollhouse/ledger.db";
 
@@ -51,18 +51,17 @@ const KEPT: [(&str, &[&str]); 3] = [
 
 /// Puts three bytes that are no UTF-8 in the place of a text.
 fn spoil(bench: &Bench, table: &str, rows: &str, column: &str) {
-    let script = "import sqlite3, sys
-ledger = sqlite3.connect(sys.argv[1])
-ledger.executescript('PRAGMA ignore_check_constraints = 1; DROP TRIGGER event_is_never_changed; DROP TRIGGER commit_is_never_changed;')
+    let script = format!(
+        "{EDIT}ledger, guards = unlocked(sys.argv[1])
 assert ledger.execute(sys.argv[2]).rowcount >= 1
-ledger.commit()
-ledger.close()";
+locked(ledger, guards)"
+    );
     let sql = format!(
         "UPDATE {table} SET {column} = CAST(x'ff80c3' AS TEXT)
          WHERE rowid = (SELECT rowid FROM {table} WHERE {rows} ORDER BY {column} LIMIT 1)"
     );
     let sql = if table == "event" || table == "record" { sql } else { without_rowid(table, column) };
-    let said = run(bench.isolated("python3").args(["-c", script, LEDGER, &sql]));
+    let said = run(bench.isolated("python3").args(["-c", &script, LEDGER, &sql]));
     assert_eq!(said.code, Some(0), "{sql}\n{said}");
 }
 

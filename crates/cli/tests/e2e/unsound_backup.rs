@@ -2,7 +2,7 @@
 
 use crate::backup::{FILE, SUMS, backed_up, forget, refused, tampered};
 use crate::disk::SmallDisk;
-use crate::harness::{Bench, run};
+use crate::harness::{self, Bench, run};
 
 /// The content of an event is changed.
 const EDIT: &str = "UPDATE event SET body = json_set(body, '$.edited', 1) WHERE position = 7";
@@ -11,13 +11,7 @@ const EDIT: &str = "UPDATE event SET body = json_set(body, '$.edited', 1) WHERE 
 fn edited(sql: &str) -> Bench {
     let bench = backed_up();
     forget(&bench);
-    let script = format!(
-        "import sqlite3
-ledger = sqlite3.connect('ledger.db')
-ledger.executescript(\"\"\"PRAGMA ignore_check_constraints = 1; DROP TRIGGER event_is_never_changed;
-DROP TRIGGER event_is_never_removed; {sql}\"\"\")
-ledger.close()"
-    );
+    let script = format!("{}edit('ledger.db', \"\"\"{sql}\"\"\")", harness::EDIT);
     bench.write("../edit.py", script);
     tampered(&bench, &format!("python3 ../edit.py; rm -f ledger.db-*; {SUMS}"));
     bench

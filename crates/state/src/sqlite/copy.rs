@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::error::{damaged, failed};
+use super::schema;
 use crate::store::StoreError;
 
 /// Writes the ledger, as one commit left it, to a file that must not be there yet. One statement is one snapshot, and in
@@ -16,12 +17,16 @@ pub(super) fn copy(connection: &Connection, to: &Path) -> Result<(), StoreError>
     connection.execute("VACUUM INTO ?1", [path]).map(drop).map_err(|error| failed("copy the ledger", &error))
 }
 
-/// Refuses a file whose pages do not hold together, or whose tables do not: what is kept twice, so that it can be searched for,
+/// Refuses a file whose pages do not hold together, which lacks a table, an index or a trigger, or whose tables do not hold
+/// together: what is kept twice, so that it can be searched for,
 /// must be the same twice.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     let said = texts(connection, "PRAGMA integrity_check(5)")?.join("; ");
     if said != "ok" {
         return Err(damaged("the ledger", said));
+    }
+    if let Some(missing) = schema::missing(connection).map_err(|error| failed("check the ledger", &error))? {
+        return Err(damaged("the ledger", format!("it has no {missing} any more")));
     }
     let is_in_parts = !texts(connection, IS_IN_PARTS)?.is_empty();
     let of_commits = if is_in_parts { COMMIT_OF_SOME } else { COMMIT_OF_ALL };

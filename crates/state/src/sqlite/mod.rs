@@ -118,7 +118,7 @@ impl SqliteStore {
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
         self.readers.with(|connection| copy::copy(connection, path.as_ref()))?;
         // Gives the copy what is kept in the file beside its content: the journal mode.
-        Self::open(path).map(drop)
+        connect(path.as_ref(), Access::Existing, Durability::Full).map(drop)
     }
 
     /// The ledger as the newest commit left it, to read for as long as one likes.

@@ -2,6 +2,7 @@
 //!
 //! It must never change a file that is not a ledger, or one of a newer schema.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -78,6 +79,21 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let version = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");
     transaction.pragma_update(None, "user_version", version).map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+/// A table, index, trigger or view that a ledger of the present schema has and this one has not.
+pub(super) fn missing(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let model = Connection::open_in_memory()?;
+    for migration in MIGRATIONS {
+        model.execute_batch(migration)?;
+    }
+    let there = objects(connection)?;
+    Ok(objects(&model)?.into_iter().find(|object| !there.contains(object)))
+}
+
+fn objects(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut statement = connection.prepare("SELECT type || ' ' || name FROM sqlite_schema")?;
+    statement.query_map([], |row| row.get(0))?.collect()
 }
 
 fn identify(connection: &Connection, path: &Path) -> Result<Identity, StoreError> {
