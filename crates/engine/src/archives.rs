@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use tollhouse_core::entity::{Archive, ArchivedRun, Effect, Entity, Work};
 use tollhouse_core::lifecycle::EffectState;
-use tollhouse_core::{Kind, RunId, Stream};
+use tollhouse_core::{Kind, RecordId, RunId, Stream};
 use tollhouse_state::{Cursor, Find, Store, StoreError};
 
 /// The archives of a ledger, in the order in which they were made.
@@ -28,16 +28,23 @@ impl Archives {
     /// The store cannot be read at all.
     pub fn of<S: Store + ?Sized>(store: &S) -> Result<Self, StoreError> {
         let key = Some(("do".to_owned(), "archive".to_owned()));
-        let effects = match store.find(&Find { kind: Some(Kind::Effect), key, ..Find::default() }) {
-            Err(StoreError::Damaged { .. }) => Vec::new(),
-            found => found?,
-        };
+        let effects = readable(store.find(&Find { kind: Some(Kind::Effect), key, ..Find::default() }))?;
         let archives = effects.iter().filter_map(|record| Effect::from_record(record).ok());
         let archives = archives.filter_map(|effect| match effect.work {
             Work::Archive { archive } => Some((archive, effect.state)),
             _ => None,
         });
-        Ok(Self { archives: archives.collect() })
+        let mut all = Self { archives: archives.collect() };
+        // From one that turned out not to hold its runs, nothing was taken.
+        let mut failed = Vec::new();
+        for (archive, _) in all.archives.iter().filter(|(_, state)| *state == EffectState::Failed) {
+            let ids: Vec<RecordId> = archive.runs().map(|archived| archived.run.into()).collect();
+            if readable(store.get(&ids))?.iter().all(Option::is_some) {
+                failed.push(archive.file.clone());
+            }
+        }
+        all.archives.retain(|(archive, _)| !failed.contains(&archive.file));
+        Ok(all)
     }
 
     /// All of them.
@@ -81,6 +88,14 @@ impl Archives {
             }
         }
         Ok(absent)
+    }
+}
+
+/// What is damaged is a finding elsewhere.
+pub(crate) fn readable<T: Default>(read: Result<T, StoreError>) -> Result<T, StoreError> {
+    match read {
+        Err(StoreError::Damaged { .. }) => Ok(T::default()),
+        read => read,
     }
 }
 

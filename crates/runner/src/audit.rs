@@ -10,7 +10,7 @@ use tollhouse_engine::archives::{Absent, Archives};
 use tollhouse_engine::verify::{self, Anchor, Finding, FindingCode, Verified, verify_anchor};
 use tollhouse_state::{SqliteSnapshot, SqliteStore, Store, StoreError};
 
-use crate::archive::{Joined, at_hand};
+use crate::archive::{AtHand, Joined};
 use crate::blobs::{Blobs, verify_blobs};
 use crate::error::RunnerError;
 use crate::git::{CommitFacts, LEDGER_TRAILER, Oid, PATCH_TRAILER, Project, RUN_TRAILER, trailer};
@@ -56,14 +56,14 @@ pub struct AuditedArchive {
 pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, RunnerError> {
     let project = site.project()?;
     let archives = Archives::of(store)?;
-    let parts = at_hand(site, &archives)?;
+    let AtHand { parts, amiss } = AtHand::of(site, &archives)?;
     // Before the ledger: what is on the branches by now is in it, and what lands from now on need not be.
     let stores = std::iter::once(store).chain(parts.iter().map(|(_, part)| part));
     let tips = tips(&project, stores.map(|store| store as &dyn Store))?;
     let snapshot = store.snapshot()?;
     if parts.is_empty() {
         let mut audit = Audit::of(verify_files((store, &snapshot), &Blobs::of(site), since)?);
-        audit.archives = audited(&archives, &parts);
+        audit.look_back(&archives, &parts, amiss);
         let (ledger, absent) = match store.origin()? {
             Some(ledger) => (Some(ledger), Absent::all_else()),
             None => (verify::ledger_name(&snapshot)?, archives.absent(&snapshot)?),
@@ -76,7 +76,7 @@ pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, Runn
     for (file, part) in &parts {
         audit.look_at_file((part, &part.snapshot()?), &Blobs::of(&site.archive(file)), &format!("archive {file}, "))?;
     }
-    audit.archives = audited(&archives, &parts);
+    audit.look_back(&archives, &parts, amiss);
     let (ledger, absent) = (verify::ledger_name(&joined)?, archives.absent(&joined)?);
     landings((&joined, &project), (ledger, &absent), &tips, audit)
 }
@@ -84,6 +84,20 @@ pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, Runn
 impl Audit {
     fn of((ledger, blobs): (Verified, u64)) -> Self {
         Self { ledger, blobs, landed: 0, foreign: 0, archives: Vec::new() }
+    }
+
+    /// Says of each archive whether it was at hand, and what is amiss with it.
+    fn look_back(&mut self, archives: &Archives, at_hand: &[(String, SqliteStore)], amiss: Vec<(String, String)>) {
+        for (file, what) in amiss {
+            self.ledger.find(FindingCode::ArchiveDiffers, format!("archive {file}"), what);
+        }
+        let audited = archives.iter().map(|archive| AuditedArchive {
+            file: archive.file.clone(),
+            runs: archive.runs().count() as u64,
+            events: archive.runs().map(|run| run.events).sum(),
+            is_at_hand: at_hand.iter().any(|(file, _)| *file == archive.file),
+        });
+        self.archives = audited.collect();
     }
 
     fn look_at_file(
@@ -95,16 +109,6 @@ impl Audit {
         self.blobs += verify_file(file, contents, &mut self.ledger, which)?;
         Ok(())
     }
-}
-
-fn audited(archives: &Archives, at_hand: &[(String, SqliteStore)]) -> Vec<AuditedArchive> {
-    let audited = archives.iter().map(|archive| AuditedArchive {
-        file: archive.file.clone(),
-        runs: archive.runs().count() as u64,
-        events: archive.runs().map(|run| run.events).sum(),
-        is_at_hand: at_hand.iter().any(|(file, _)| *file == archive.file),
-    });
-    audited.collect()
 }
 
 fn landings<S: Store>(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::harness::{Bench, tasks};
+use crate::harness::{Bench, run, tasks};
 use crate::verifying::edit_file;
 
 const RETAIN: &str = "[ledger]\nretain = \"1ms\"\n";
@@ -162,9 +162,12 @@ fn what_is_done_to_an_archive_is_found() {
     }
     fs::write(&path, &whole).unwrap();
     verified(&bench, 0);
-    fs::write(&path, "nothing").unwrap();
-    let said = bench.toll(&["verify"]);
-    assert!(said.code != Some(0) && said.err.contains(&file), "{said}");
+    for other in ["nothing".as_bytes(), &fs::read(bench.path(".git/tollhouse/ledger.db")).unwrap(), &[]] {
+        fs::write(&path, other).unwrap();
+        let report = verified(&bench, 1);
+        assert_eq!(report["findings"][0]["code"], "archive_differs", "{report}");
+        assert!(report["findings"][0]["place"].as_str().unwrap().contains(&file), "{report}");
+    }
     // Somebody keeps it elsewhere.
     fs::remove_file(&path).unwrap();
     let said = bench.toll(&["verify"]);
@@ -174,6 +177,24 @@ fn what_is_done_to_an_archive_is_found() {
     edit_file(&bench, &bench.path(".git/tollhouse/ledger.db"), last);
     let report = verified(&bench, 1);
     assert!(report.to_string().contains("event"), "one more is missing than was taken out: {report}");
+}
+
+#[test]
+fn what_an_archive_does_not_hold_stays_and_goes_to_another() {
+    for damage in [|path: &PathBuf| fs::remove_file(path).unwrap(), |path: &PathBuf| fs::write(path, "no").unwrap()] {
+        let bench = over();
+        let log = bench.toll(&["log", "--json", "--limit", "0"]).out;
+        let killed = run(bench.command(&["gc"]).env("TOLLHOUSE_FAILPOINT", "effect.archive:before"));
+        assert_eq!(killed.code, None, "{killed}");
+        let files = fs::read_dir(archive(&bench, "")).unwrap().map(|entry| entry.unwrap().path());
+        let file = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "db")).unwrap();
+        damage(&file);
+        assert_eq!(gc(&bench)["runs"], 1);
+        let report = verified(&bench, 0);
+        let at_hand = report["archives"].as_array().unwrap().iter().find(|one| one["at_hand"] == true).unwrap();
+        let path = archive(&bench, at_hand["file"].as_str().unwrap());
+        assert_eq!(bench.toll(&["log", "--json", "--limit", "0", "--ledger", path.to_str().unwrap()]).out, log);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use tollhouse_core::{EffectId, Kind, RecordId, Stream};
 use tollhouse_state::{Find, Store, StoreError};
 
 use super::reach;
+use crate::archives::readable;
 
 /// The records whose contents a person had forgotten, or asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,13 +66,5 @@ impl Purges {
     /// Those that a record of a stream is among, by their place in [`Self::iter`].
     pub fn covering(&self, record: &RecordId, stream: Stream) -> impl Iterator<Item = usize> {
         self.runs.get(&stream).into_iter().chain(self.records.get(record)).flatten().copied()
-    }
-}
-
-/// What is damaged is a finding elsewhere.
-fn readable<T: Default>(read: Result<T, StoreError>) -> Result<T, StoreError> {
-    match read {
-        Err(StoreError::Damaged { .. }) => Ok(T::default()),
-        read => read,
     }
 }

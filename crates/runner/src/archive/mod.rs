@@ -10,7 +10,7 @@ mod name;
 
 use std::time::SystemTime;
 
-use tollhouse_core::entity::{Archive, ArchivedRun, Entity, Run, Work};
+use tollhouse_core::entity::{Archive, ArchivedRun, Entity, ErrorClass, Run, Work};
 use tollhouse_core::{Kind, RunId, Stream};
 use tollhouse_engine::archives::Archives;
 use tollhouse_engine::retention::{Retention, is_at_rest};
@@ -103,7 +103,13 @@ impl Archiving<'_> {
         let mut bytes = 0;
         for effect in self.errands().unfinished()? {
             let Work::Archive { archive } = &effect.work else { continue };
-            let act = || around("effect.archive", || self.take_out(archive, &mut bytes)).map(|()| Outcome::Archived);
+            let act = || {
+                // What is not in the archive stays in the ledger, and goes to another one.
+                if let Err(reason) = self.compare(archive)? {
+                    return Ok(Outcome::Failed { class: ErrorClass::Unknown, reason });
+                }
+                around("effect.archive", || self.take_out(archive, &mut bytes)).map(|()| Outcome::Archived)
+            };
             self.errands().run(&effect, act)?;
         }
         Ok(bytes)
@@ -145,18 +151,27 @@ impl Archiving<'_> {
         self.errands().tell(&mut engine, &Command::Archive { archive: Box::new(archive) })
     }
 
-    /// Takes runs out that are in an archive.
-    fn take_out(&self, archive: &Archive, bytes: &mut u64) -> Result<(), RunnerError> {
-        let since = SystemTime::now();
-        let place = self.site.archive(&archive.file);
-        let copy = SqliteStore::open_read_only(&place.ledger)?;
+    /// Whether an archive holds what is to be taken out; else why not.
+    fn compare(&self, archive: &Archive) -> Result<Result<(), String>, RunnerError> {
+        let copy = match SqliteStore::open_read_only(&self.site.archive(&archive.file).ledger) {
+            Err(error @ (StoreError::NotOpenable { .. } | StoreError::Damaged { .. })) => {
+                return Ok(Err(error.to_string()));
+            }
+            opened => opened?,
+        };
         for ArchivedRun { last, head, .. } in archive.runs() {
             let noted = Anchor { ledger: archive.ledger.clone(), position: *last, hash: head.clone() };
             if let Some(finding) = verify_anchor(&copy, &noted, "the ledger")? {
-                let place = format!("archive {}", archive.file);
-                return Err(StoreError::Damaged { place, what: format!("{}: {}", finding.place, finding.what) }.into());
+                return Ok(Err(format!("archive {}, {}: {}", archive.file, finding.place, finding.what)));
             }
         }
+        Ok(Ok(()))
+    }
+
+    /// Takes runs out that are in an archive.
+    fn take_out(&self, archive: &Archive, bytes: &mut u64) -> Result<(), RunnerError> {
+        let since = SystemTime::now();
+        let copy = SqliteStore::open_read_only(&self.site.archive(&archive.file).ledger)?;
         *bytes += around("effect.take_out", || self.store.take_out(archive.runs()))?;
         let belongings = self.belongings(&copy, archive)?;
         if let Some(repo) = self.site.read_repo()? {
@@ -183,19 +198,55 @@ impl Archiving<'_> {
     }
 }
 
-/// The archives of a ledger that are at hand, in the order in which they were made.
-///
-/// # Errors
-/// The ledger cannot be read, or what is in an archive's place cannot be opened.
-pub(crate) fn at_hand(site: &Site, archives: &Archives) -> Result<Vec<(String, SqliteStore)>, RunnerError> {
-    let mut found = Vec::new();
-    for archive in archives.iter().filter(|archive| name::is_plain(&archive.file)) {
-        let place = site.archive(&archive.file);
-        if place.ledger.exists()
-            && let Some(store) = place.read_ledger()?
-        {
-            found.push((archive.file.clone(), store));
+/// The archives of a ledger that are at hand.
+pub(crate) struct AtHand {
+    /// The name of each and what is in it, in the order in which they were made.
+    pub(crate) parts: Vec<(String, SqliteStore)>,
+    /// What is in the place of others and cannot be read, and why.
+    pub(crate) amiss: Vec<(String, String)>,
+}
+
+impl AtHand {
+    /// Those of these archives.
+    ///
+    /// # Errors
+    /// What is there may not be read, or the machine fails.
+    pub(crate) fn of(site: &Site, archives: &Archives) -> Result<Self, RunnerError> {
+        let (mut parts, mut amiss) = (Vec::new(), Vec::new());
+        for archive in archives.iter().filter(|archive| name::is_plain(&archive.file)) {
+            let place = site.archive(&archive.file);
+            if place.ledger.symlink_metadata().is_err() {
+                continue;
+            }
+            let file = archive.file.clone();
+            match place
+                .read_ledger()
+                .and_then(|part| part.map(|part| expect_archive(part, &archive.ledger)).transpose())
+            {
+                Ok(Some(part)) => parts.push((file, part)),
+                Ok(None) => amiss.push((file, "it is empty".to_owned())),
+                Err(error @ (StoreError::NotOpenable { .. } | StoreError::Damaged { .. })) => {
+                    amiss.push((file, error.to_string()));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(Self { parts, amiss })
     }
-    Ok(found)
+}
+
+/// Refuses what is no archive of this ledger, or cannot be read at both of its ends.
+fn expect_archive(part: SqliteStore, ledger: &str) -> Result<SqliteStore, StoreError> {
+    let what = match part.origin()? {
+        Some(origin) if origin == ledger => None,
+        Some(origin) => Some(format!("it is an archive of the ledger {origin}, and not of {ledger}")),
+        None => Some("it is a ledger, and no archive".to_owned()),
+    };
+    if let Some(what) = what {
+        return Err(StoreError::NotOpenable { path: part.path().display().to_string(), what });
+    }
+    for order in [Order::Oldest, Order::Newest] {
+        part.events(&Cursor { limit: Some(1), order, ..Cursor::default() })?;
+    }
+    Ok(part)
 }
