@@ -34,17 +34,17 @@ impl Archives {
             Work::Archive { archive } => Some((archive, effect.state)),
             _ => None,
         });
-        let mut all = Self { archives: archives.collect() };
-        // From one that turned out not to hold its runs, nothing was taken.
-        let mut failed = Vec::new();
-        for (archive, _) in all.archives.iter().filter(|(_, state)| *state == EffectState::Failed) {
-            let ids: Vec<RecordId> = archive.runs().map(|archived| archived.run.into()).collect();
-            if readable(store.get(&ids))?.iter().all(Option::is_some) {
-                failed.push(archive.file.clone());
+        let (failed, mut archives): (Vec<_>, Vec<_>) = archives.partition(|(_, state)| *state == EffectState::Failed);
+        // From one that turned out not to hold its runs nothing was taken: they are here, or in another.
+        for (archive, state) in failed {
+            let is_elsewhere = |run: RunId| archives.iter().any(|(other, _)| other.runs().any(|one| one.run == run));
+            let ids = archive.runs().map(|archived| archived.run).filter(|run| !is_elsewhere(*run));
+            let ids: Vec<RecordId> = ids.map(RecordId::from).collect();
+            if readable(store.get(&ids))?.iter().any(Option::is_none) {
+                archives.push((archive, state));
             }
         }
-        all.archives.retain(|(archive, _)| !failed.contains(&archive.file));
-        Ok(all)
+        Ok(Self { archives })
     }
 
     /// All of them.

@@ -56,12 +56,18 @@ pub(super) fn create_or_update(connection: &mut Connection, path: &Path) -> Resu
     match identify(connection, path)? {
         Identity::Ledger(version) if version == MIGRATIONS.len() => Ok(()),
         Identity::Blank => {
-            // What is free can be given back to the file system a little at a time. It has to be said before anything is in it.
-            connection.pragma_update(None, "auto_vacuum", 2).map_err(|error| opening(path, &error))?;
+            give_back_in_slices(connection).map_err(|error| opening(path, &error))?;
             migrate(connection, path)
         }
         Identity::Ledger(_) => migrate(connection, path),
     }
+}
+
+/// Has a file that is to be made give what is free back to the file system a little at a time. It has to be said before anything
+/// is in it. Running the pragma would write the file's first page by itself, and others would find a database without a schema;
+/// it holds for this connection once it is [compiled](https://www.sqlite.org/pragma.html), and the first page comes with the schema.
+fn give_back_in_slices(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare("PRAGMA auto_vacuum = 2").map(drop)
 }
 
 /// Runs what is missing, all or nothing. Of several processes that start at once, one does it and the others see it done.
@@ -119,5 +125,22 @@ fn identify(connection: &Connection, path: &Path) -> Result<Identity, StoreError
             Err(not_openable(path, format!("it has schema {version}, and this program knows schemas up to {known}")))
         }
         _ => Err(not_openable(path, format!("it says that its schema is {version}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_appears_with_its_schema() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = Connection::open(&path).unwrap();
+        give_back_in_slices(&connection).unwrap();
+        assert_eq!(path.metadata().unwrap().len(), 0, "whoever looks now finds nothing");
+        migrate(&mut connection, &path).unwrap();
+        let mode = connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(mode, 2);
     }
 }
