@@ -1,6 +1,7 @@
 //! What a Rust program that links Tollhouse would do.
 #![expect(clippy::unwrap_used, reason = "what the tests share is a test too")]
 
+mod archives;
 mod faults;
 #[path = "../../benches/large_ledger/mod.rs"]
 mod large_ledger;

@@ -148,7 +148,7 @@ pub enum Refusal {
         id: RecordId,
     },
     /// Another program is at it.
-    #[error("{id} is being purged by another program")]
+    #[error("another program is taking {id} out of the ledger, or what it says")]
     PurgeUnderWay {
         /// Which record.
         id: RecordId,

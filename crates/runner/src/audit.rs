@@ -16,6 +16,7 @@ use crate::error::RunnerError;
 use crate::git::{CommitFacts, LEDGER_TRAILER, Oid, PATCH_TRAILER, Project, RUN_TRAILER, trailer};
 use crate::records::each_record;
 use crate::site::Site;
+use crate::texts::verify_texts;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Audit {
     pub ledger: Verified,
     /// How many contents beside the ledger were looked at, of those that records name.
     pub blobs: u64,
+    /// How many texts of patches were looked at.
+    pub texts: u64,
     /// How many commits that landed were compared with the ledger.
     pub landed: u64,
     /// How many commits on the same branches were landed with another ledger, or with one that this one took the place of.
@@ -46,7 +49,7 @@ pub struct AuditedArchive {
 }
 
 /// Verifies a ledger as its newest commit left it, whatever is committed and lands meanwhile: the events after a position (0:
-/// all), the records that they made, the file, every content that a record names, and what landed.
+/// all), the records that they made, the file, every content that a record names, the text of every patch, and what landed.
 ///
 /// Its archives that are at hand are read with it, as if nothing had been taken out. An archive by itself is verified as the part
 /// of a ledger that it is.
@@ -63,6 +66,7 @@ pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, Runn
     let snapshot = store.snapshot()?;
     if parts.is_empty() {
         let mut audit = Audit::of(verify_files((store, &snapshot), &Blobs::of(site), since)?);
+        audit.look_at_texts(site, &snapshot)?;
         audit.look_back(&archives, &parts, amiss);
         let (ledger, absent) = match store.origin()? {
             Some(ledger) => (Some(ledger), Absent::all_else()),
@@ -73,8 +77,11 @@ pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, Runn
     let joined = Joined::of(&snapshot, parts.iter().map(|(_, part)| part))?;
     let mut audit = Audit::of((verify::verify(&joined, since)?, 0));
     audit.look_at_file((store, &snapshot), &Blobs::of(site), "")?;
+    audit.look_at_texts(site, &snapshot)?;
     for (file, part) in &parts {
-        audit.look_at_file((part, &part.snapshot()?), &Blobs::of(&site.archive(file)), &format!("archive {file}, "))?;
+        let (place, part) = (site.archive(file), (part, &part.snapshot()?));
+        audit.look_at_file(part, &Blobs::of(&place), &format!("archive {file}, "))?;
+        audit.look_at_texts(&place, part.1)?;
     }
     audit.look_back(&archives, &parts, amiss);
     let (ledger, absent) = (verify::ledger_name(&joined)?, archives.absent(&joined)?);
@@ -83,7 +90,7 @@ pub fn audit(site: &Site, store: &SqliteStore, since: u64) -> Result<Audit, Runn
 
 impl Audit {
     fn of((ledger, blobs): (Verified, u64)) -> Self {
-        Self { ledger, blobs, landed: 0, foreign: 0, archives: Vec::new() }
+        Self { ledger, blobs, texts: 0, landed: 0, foreign: 0, archives: Vec::new() }
     }
 
     /// Says of each archive whether it was at hand, and what is amiss with it.
@@ -98,6 +105,11 @@ impl Audit {
             is_at_hand: at_hand.iter().any(|(file, _)| *file == archive.file),
         });
         self.archives = audited.collect();
+    }
+
+    fn look_at_texts(&mut self, site: &Site, snapshot: &SqliteSnapshot) -> Result<(), RunnerError> {
+        self.texts += verify_texts(snapshot, site.read_repo()?.as_ref(), &mut self.ledger)?;
+        Ok(())
     }
 
     fn look_at_file(

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use tollhouse_core::entity::{Attempt, Entity, GateRun, Output, Patch};
 use tollhouse_core::lifecycle::PatchEvent;
-use tollhouse_core::{Event, Kind, Record, RunId};
+use tollhouse_core::{Event, Kind, Record, RecordId, RunId};
 use tollhouse_engine::{EngineError, ViewError};
 use tollhouse_state::{Cursor, Find, Store};
 
 use crate::error::RunnerError;
 use crate::git::{Oid, Unwanted};
+use crate::records::each_record;
 
 /// What some records keep outside the ledger's file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl Belongings {
 
     /// Adds those of all that belongs to a run.
     pub(crate) fn take_run<S: Store>(&mut self, store: &S, run: RunId) -> Result<(), RunnerError> {
+        self.borrowed.push(format!("runs/{run}/base"));
         for kind in [Kind::Attempt, Kind::Patch, Kind::GateRun] {
             for record in store.find(&Find { kind: Some(kind), run: Some(run), ..Find::default() })? {
                 let events = store.events(&Cursor { record: Some(record.id), ..Cursor::default() })?;
@@ -66,9 +68,28 @@ impl Belongings {
             Ok(PatchEvent::Apply { candidate, .. }) => Some(candidate.tree),
             _ => None,
         });
-        let ids = candidates.chain([patch.blob.clone()]).chain(patch.commit.clone());
+        let ids = candidates.chain(patch.commit.clone());
         self.objects.ids.extend(ids.filter_map(|id| Oid::from_str(&id).ok()));
+        self.objects.texts.extend(Oid::from_str(&patch.blob));
     }
+}
+
+/// What the patches of a ledger need in its repository, but for those that are going: their texts and candidates, which no pin names.
+pub(crate) fn needed_by_others<S: Store + ?Sized>(
+    store: &S,
+    is_going: impl Fn(RecordId) -> bool,
+) -> Result<Vec<Oid>, RunnerError> {
+    let mut needed = Vec::new();
+    each_record(store, Kind::Patch, Err, |record| {
+        if !is_going(record.id) {
+            let patch = read::<Patch>(record)?;
+            let candidate = patch.candidate.map(|candidate| candidate.tree);
+            let ids = std::iter::once(patch.blob).chain(candidate).chain(patch.commit);
+            needed.extend(ids.filter_map(|id| Oid::from_str(&id).ok()));
+        }
+        Ok(())
+    })?;
+    Ok(needed)
 }
 
 fn read<T: Entity>(record: &Record) -> Result<T, RunnerError> {

@@ -26,4 +26,5 @@ pub mod process;
 pub mod purge;
 mod records;
 pub mod site;
+mod texts;
 pub mod workspace;

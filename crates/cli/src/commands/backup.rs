@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tollhouse::archives::Archives;
 use tollhouse::backup;
 
 use crate::context::{Context, read_ledger, require_person, told_if_less};
@@ -56,6 +57,12 @@ pub(crate) fn run(args: &BackupArgs, context: &mut Context) -> Result<Answer, Cl
         let durability = told_if_less(site.durability);
         let holds = format!("{} events, {} patches, {} bytes{durability}", done.events, done.patches, done.bytes);
         context.printer.out(&format!("wrote {file} ({holds})"))?;
+        let archives = Archives::of(&store)?.iter().count();
+        if archives > 0 {
+            context
+                .printer
+                .remark(&format!("archives are not in it ({archives}): `toll backup FILE --ledger PATH` takes each"));
+        }
         context.printer.remark("your commits are not in it: `toll restore` takes it back into a clone of this project");
     }
     Ok(Answer::Yes)

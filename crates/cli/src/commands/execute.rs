@@ -49,7 +49,8 @@ struct CommonArgs {
     /// A label of your own for the run; may be given more than once
     #[arg(long, value_name = "K=V", value_parser = label)]
     label: Vec<(String, String)>,
-    /// A name of your own for the run: asked for the same under it again, it is the same run
+    /// A name of your own for the run: asked for the same under it again, it is the same run, for as
+    /// long as that is on the ledger
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
     /// Not supported yet

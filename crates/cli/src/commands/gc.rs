@@ -91,13 +91,16 @@ pub(crate) fn run(args: &GcArgs, context: &mut Context) -> Result<Answer, CliErr
     let archiving = Archiving { site: &site, store: &store, person: person() };
     if !args.dry_run {
         traces::settle_gates(&store, &person())?;
-        Purging { site: &site, store: &store, person: person() }.finish()?;
-        archiving.finish()?;
     }
     let found = traces::find(&site, &store)?;
     let failed = if args.dry_run { Vec::new() } else { traces::clear(&site, &found)? };
-    // After the workspaces, because a run stays as long as one of its own is there.
-    let archived = if args.dry_run { archiving.look(&retention)? } else { archiving.archive(&retention)? };
+    // After the workspaces, because a run stays as long as one of its own is there; and after locks of the dead.
+    let archived = if args.dry_run {
+        archiving.look(&retention)?
+    } else {
+        Purging { site: &site, store: &store, person: person() }.finish()?;
+        archiving.archive(&retention)?
+    };
     let swept = sweep(&store, &Blobs::of(&site), if args.dry_run { Sweep::Look } else { Sweep::Take })?;
     let why = |place: &str, why: &str| {
         let failure = failed.iter().find(|(failed, _)| failed == place);

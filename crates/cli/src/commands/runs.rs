@@ -1,6 +1,7 @@
 //! `toll runs`: the list of runs.
 
 use clap::Args;
+use tollhouse::archives::Archives;
 use tollhouse::entity::{Entity, Run};
 use tollhouse::report::{RunRow, ShortIds};
 use tollhouse::{Find, Kind, Order, Store};
@@ -29,7 +30,7 @@ pub(crate) struct RunsArgs {
 
 pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Result<Answer, CliError> {
     let site = context.site()?;
-    let mut rows: Vec<RunRow> = Vec::new();
+    let (mut rows, mut archives) = (Vec::<RunRow>::new(), 0);
     if let Some(store) = site.read_ledger()? {
         let after = args.after.as_ref().map(|text| find_one(&store, Kind::Run, text)).transpose()?.map(|run| run.id);
         let limit = Some(args.limit.saturating_add(1));
@@ -38,6 +39,7 @@ pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Result<Answer, CliE
         for record in store.find(&find)? {
             rows.push((&Run::from_record(&record).map_err(tollhouse::ViewError::from)?).into());
         }
+        archives = if rows.is_empty() { Archives::of(&store)?.iter().count() } else { 0 };
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
@@ -47,6 +49,8 @@ pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Result<Answer, CliE
         context.printer.out(&Document::new(Runs { runs: rows, next }).to_json())?;
     } else if rows.is_empty() && args.label.is_some() {
         context.printer.note("no run has this label");
+    } else if rows.is_empty() && archives > 0 {
+        context.printer.note("all runs are in archives: `toll runs --ledger PATH` shows those of one");
     } else if rows.is_empty() {
         context.printer.note("no runs yet: `toll do PROMPT` or `toll run PLAN` makes the first");
     } else {

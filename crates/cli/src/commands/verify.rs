@@ -13,8 +13,8 @@ use crate::printer::Look;
 
 /// Show that the ledger was not edited: hash chains, records, what landed
 ///
-/// Hashes all of history anew, folds each record from its events and compares it with what is stored, hashes what agents and
-/// gates printed where it lies beside the ledger, and compares what landed with the ledger. Archives that are at hand are read
+/// Hashes all of history anew, folds each record from its events and compares it with what is stored, hashes the texts of patches
+/// and what agents and gates printed where they lie beside the ledger, and compares what landed with the ledger. Archives that are at hand are read
 /// with the ledger, as if nothing had been taken out. Changes nothing; others may go on meanwhile. Exit status 1 where anything
 /// was found.
 #[derive(Debug, Args)]
@@ -37,6 +37,8 @@ pub(crate) struct VerifyReport {
     pub(crate) streams: u64,
     /// How many contents beside the ledger were hashed anew: what agents and gates printed at length.
     pub(crate) blobs: u64,
+    /// How many texts of patches were hashed anew.
+    pub(crate) texts: u64,
     /// How many commits that landed were compared with the ledger.
     pub(crate) landed: u64,
     /// How many commits on the same branches were landed with another ledger, or with one that this one took the place of.
@@ -68,7 +70,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, Cl
     let site = context.site()?;
     let less_durable = told_if_less(site.durability);
     let store = read_ledger(&site)?;
-    let Audit { ledger, blobs, landed, foreign, archives } = audit(&site, &store, args.since)?;
+    let Audit { ledger, blobs, texts, landed, foreign, archives } = audit(&site, &store, args.since)?;
     let sound = ledger.is_sound();
     let Verified { events, records, streams, findings_count, findings } = ledger;
     let report = VerifyReport {
@@ -77,6 +79,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, Cl
         records,
         streams,
         blobs,
+        texts,
         landed,
         foreign,
         archives: archives.into_iter().map(VerifiedArchive::from).collect(),
@@ -93,7 +96,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Answer, Cl
 }
 
 fn show(report: &VerifyReport, less_durable: &str, context: &mut Context) -> Result<(), CliError> {
-    let VerifyReport { events, records, streams, blobs, landed, foreign, findings_count, .. } = report;
+    let VerifyReport { events, records, streams, blobs, texts, landed, foreign, findings_count, .. } = report;
     let mut lines = Vec::new();
     for Finding { place, what, .. } in &report.findings {
         lines.push(format!("{}  {place}: {what}", context.printer.paint(Look::Bad, "found")));
@@ -103,7 +106,7 @@ fn show(report: &VerifyReport, less_durable: &str, context: &mut Context) -> Res
         lines.push(format!("and {} more", findings_count - kept));
     }
     let read = format!(
-        "{events} events in {streams} streams, {records} records, {blobs} contents, {landed} landed commits{less_durable}"
+        "{events} events in {streams} streams, {records} records, {texts} texts of patches, {blobs} contents, {landed} landed commits{less_durable}"
     );
     lines.push(if report.sound {
         format!("{}  {read}", context.printer.paint(Look::Good, "sound"))
@@ -112,9 +115,9 @@ fn show(report: &VerifyReport, less_durable: &str, context: &mut Context) -> Res
     });
     context.printer.out(&lines.join("\n"))?;
     for VerifiedArchive { file, runs, events, .. } in report.archives.iter().filter(|archive| !archive.at_hand) {
-        context.printer.remark(&format!(
-            "the archive {file} is not at hand: nobody looked at the {events} events of {runs} runs in it"
-        ));
+        context
+            .printer
+            .remark(&format!("the archive {file} is not at hand: nobody looked at its {events} events (runs: {runs})"));
     }
     if *foreign > 0 {
         context.printer.remark(&format!(

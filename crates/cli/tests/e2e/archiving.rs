@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::disk::SmallDisk;
 use crate::harness::{Bench, run, tasks};
 use crate::verifying::edit_file;
 
@@ -194,6 +195,106 @@ fn what_an_archive_does_not_hold_stays_and_goes_to_another() {
         let at_hand = report["archives"].as_array().unwrap().iter().find(|one| one["at_hand"] == true).unwrap();
         let path = archive(&bench, at_hand["file"].as_str().unwrap());
         assert_eq!(bench.toll(&["log", "--json", "--limit", "0", "--ledger", path.to_str().unwrap()]).out, log);
+    }
+}
+
+#[test]
+fn what_was_purged_is_purged_in_its_archive() {
+    let bench = over();
+    assert_eq!(bench.toll(&["purge", "a", "--reason", "a key"]).code, Some(0));
+    assert_eq!(gc(&bench)["runs"], 1);
+    let report = verified(&bench, 0);
+    let path = archive(&bench, report["archives"][0]["file"].as_str().unwrap());
+    let path = path.to_str().unwrap();
+    let alone = bench.toll(&["verify", "--ledger", path]);
+    assert_eq!(alone.code, Some(0), "{alone}");
+    let shown = bench.toll(&["task", "show", "a", "--ledger", path]);
+    assert!(shown.out.contains("[purged]"), "{shown}");
+    // What is in an archive, nobody purges; and nobody is told that they did.
+    let refused = bench.toll(&["purge", "b", "--reason", "a key"]);
+    assert_eq!(refused.code, Some(4), "{refused}");
+    edit_file(
+        &bench,
+        path.as_ref(),
+        "UPDATE event SET body = replace(body, '[purged]', 'Do it') WHERE name = 'created'",
+    );
+    verified(&bench, 1);
+}
+
+#[test]
+fn a_purge_waits_for_what_is_on_its_way_to_an_archive() {
+    let bench = over();
+    let killed = run(bench.command(&["gc"]).env("TOLLHOUSE_FAILPOINT", "commit.archive:after"));
+    assert_eq!(killed.code, None, "{killed}");
+    let refused = bench.toll(&["purge", "@", "--reason", "a key"]);
+    assert_eq!(refused.code, Some(4), "it is in the archive by now: {refused}");
+    assert_archived(&bench);
+    // One that was put in its place, and of which the ledger never heard, holds nothing back.
+    let bench = over();
+    let killed = run(bench.command(&["gc"]).env("TOLLHOUSE_FAILPOINT", "commit.archive:before"));
+    assert_eq!(killed.code, None, "{killed}");
+    assert_eq!(bench.toll(&["purge", "@", "--reason", "a key"]).code, Some(0));
+    let left = fs::read_dir(archive(&bench, "")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["lock"]);
+    verified(&bench, 0);
+}
+
+#[test]
+fn a_name_is_given_to_one_archive_wherever_it_is() {
+    let bench = over();
+    let first = gc(&bench)["files"][0].as_str().unwrap().to_owned();
+    let elsewhere = bench.path("../cold.db");
+    fs::rename(archive(&bench, &first), &elsewhere).unwrap();
+    bench.plan(&tasks(&["c"])).toll(&["run", "../plan.toml"]);
+    let second = gc(&bench)["files"][0].as_str().unwrap().to_owned();
+    assert_ne!(second, first);
+    fs::copy(archive(&bench, &second), archive(&bench, &first)).unwrap();
+    assert_eq!(verified(&bench, 1)["findings"][0]["code"], "archive_differs");
+    fs::copy(&elsewhere, archive(&bench, &first)).unwrap();
+    verified(&bench, 0);
+}
+
+#[test]
+fn texts_of_patches_are_in_the_archive_whoever_lent_them() {
+    let bench = over();
+    // The same text is committed by the maintainer, so git keeps it once, on their side.
+    let patch = bench.toll(&["patch", "list", "--json"]).json()["patches"][0]["id"].as_str().unwrap().to_owned();
+    let diff = bench.toll(&["patch", "show", "--diff", &patch]).out;
+    bench.write("lent.diff", &diff).git(&["add", "lent.diff"]);
+    let blob = bench.git(&["rev-parse", ":lent.diff"]).trim().to_owned();
+    let own = bench.path(".git/tollhouse/repo.git/objects").join(&blob[..2]).join(&blob[2..]);
+    assert!(own.is_file(), "it is the text of the patch");
+    fs::remove_file(&own).unwrap();
+    bench.git(&["commit", "--quiet", "--message", "lent"]);
+    let file = gc(&bench)["files"][0].as_str().unwrap().to_owned();
+    bench.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    bench.git(&["reflog", "expire", "--expire=now", "--all"]);
+    bench.git(&["gc", "--quiet", "--prune=now"]);
+    let path = archive(&bench, &file);
+    let shown = bench.toll(&["patch", "show", "--diff", &patch, "--ledger", path.to_str().unwrap()]);
+    assert_eq!((shown.code, &shown.out), (Some(0), &diff), "{shown}");
+    verified(&bench, 0);
+    fs::remove_dir_all(archive(&bench, &format!("{file}.repo.git"))).unwrap();
+    assert_eq!(verified(&bench, 1)["findings"][0]["code"], "blob_missing");
+}
+
+#[test]
+fn an_archive_is_read_where_nobody_may_write() {
+    let bench = over();
+    let file = gc(&bench)["files"][0].as_str().unwrap().to_owned();
+    let folder = archive(&bench, "");
+    let mut names: Vec<String> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, [file.clone(), format!("{file}.blobs"), format!("{file}.repo.git"), "lock".to_owned()]);
+    let place = bench.path("../read-only");
+    let Some(disk) = SmallDisk::mount(&place, "64m") else { return };
+    run(bench.isolated("cp").arg("-r").args(names.iter().map(|name| folder.join(name))).arg(&place));
+    disk.make_read_only();
+    let path = place.join(&file);
+    for args in [&["status"][..], &["log"], &["verify"], &["patch", "list"]] {
+        let said = bench.toll(&[args, &["--ledger", path.to_str().unwrap()]].concat());
+        assert_eq!(said.code, Some(0), "{said}");
     }
 }
 

@@ -14,8 +14,7 @@ pub(super) fn ask(draft: &mut Draft<'_>, archive: &Archive) -> Result<(), Refusa
             return Err(Refusal::NotOver { id: run.id.into(), state: run.state.text() });
         }
     }
-    let is_it =
-        |effect: &Effect| matches!(&effect.work, Work::Archive { archive: other } if other.file == archive.file);
+    let is_it = |effect: &Effect| matches!(&effect.work, Work::Archive { archive: other } if other == archive);
     if draft.view().all::<Effect>().any(is_it) {
         return Ok(());
     }

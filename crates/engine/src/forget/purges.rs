@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tollhouse_core::entity::{Effect, Entity, Work};
-use tollhouse_core::{EffectId, Kind, RecordId, Stream};
+use tollhouse_core::{EffectId, Kind, RecordId, RunId, Stream};
 use tollhouse_state::{Find, Store, StoreError};
 
 use super::reach;
@@ -16,6 +16,8 @@ pub struct Purges {
     /// By which of them.
     runs: BTreeMap<Stream, Vec<usize>>,
     records: BTreeMap<RecordId, Vec<usize>>,
+    /// Nobody knows which: any may be.
+    is_unknown: bool,
 }
 
 /// One time that somebody had something forgotten, or asked to.
@@ -25,6 +27,8 @@ pub struct Purge {
     pub effect: EffectId,
     /// What was forgotten, with all that hangs on it.
     pub record: RecordId,
+    /// The run that it is of, where it is of one and is there.
+    pub run: Option<RunId>,
     /// The digest of what is left; `None` where it is not done.
     pub left: Option<String>,
 }
@@ -41,16 +45,23 @@ impl Purges {
         for effect in effects.iter().filter_map(|record| Effect::from_record(record).ok()) {
             let Work::Purge { record, .. } = effect.work else { continue };
             let number = purges.all.len();
-            purges.all.push(Purge { effect: effect.id, record, left: effect.left });
-            if let Ok(run) = record.try_into() {
+            let mut run = RunId::try_from(record).ok();
+            if let Some(run) = run {
                 purges.runs.entry(Stream::Run(run)).or_default().push(number);
             } else {
                 for record in readable(reach(store, record))? {
+                    run = record.run;
                     purges.records.entry(record.id).or_default().push(number);
                 }
             }
+            purges.all.push(Purge { effect: effect.id, record, run, left: effect.left });
         }
         Ok(purges)
+    }
+
+    /// Of an archive by itself: the ledger says what was forgotten.
+    pub fn unknown() -> Self {
+        Self { is_unknown: true, ..Self::default() }
     }
 
     /// All of them.
@@ -60,7 +71,7 @@ impl Purges {
 
     /// Whether a record of a stream is among them.
     pub fn cover(&self, record: &RecordId, stream: Stream) -> bool {
-        self.covering(record, stream).next().is_some()
+        self.is_unknown || self.covering(record, stream).next().is_some()
     }
 
     /// Those that a record of a stream is among, by their place in [`Self::iter`].

@@ -230,6 +230,13 @@ fn retention(field: &Field<'_>, problems: &mut Problems) -> Retention {
     let Some(table) = field.table(problems) else { return Retention::default() };
     let ends: Vec<RunState> = Retention::ends().collect();
     table.expect_keys(&ends.iter().map(|state| state.as_str()).collect::<Vec<_>>(), &[], problems);
+    if table.fields().next().is_none() {
+        problems.wrong(
+            &field.place,
+            "no way to end is named",
+            "name one, as in { succeeded = \"90d\" }; without `retain`, all runs stay",
+        );
+    }
     let mut of = |state: RunState| Some((state, table.field(state.as_str())?.span(RETAIN_MAX, problems)?));
     ends.into_iter().filter_map(&mut of).collect()
 }

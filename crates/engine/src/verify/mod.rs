@@ -227,7 +227,8 @@ pub fn verify<S: Store + ?Sized>(store: &S, since: u64) -> Result<Verified, Stor
     Ok(verified)
 }
 
-/// As [`verify`], of a store that holds a part of a ledger: [`Absent`] says what it does not hold.
+/// As [`verify`], of a store that holds a part of a ledger: [`Absent`] says what it does not hold. What was forgotten in an archive
+/// is on its ledger, so by itself any text of it may have been; read with the ledger, it is as strict as that.
 ///
 /// # Errors
 /// As [`verify`].
@@ -241,7 +242,7 @@ fn verify_within<S: Store + ?Sized>(
     since: u64,
     (absent, open_max): (&Absent, usize),
 ) -> Result<Verified, StoreError> {
-    let purges = Purges::of(store)?;
+    let purges = if absent.is_all_else() { Purges::unknown() } else { Purges::of(store)? };
     let mut verified = Verified::default();
     let mut parts = vec![Part::ALL];
     let mut is_first = true;

@@ -13,6 +13,7 @@ use tollhouse_state::{
 #[derive(Debug)]
 pub struct Joined<'a> {
     ledger: &'a SqliteSnapshot,
+    /// The newest first: a run that was copied, and went on before it was taken out, is in a later one as it became.
     archives: Vec<Part<'a>>,
 }
 
@@ -24,7 +25,7 @@ struct Part<'a> {
 }
 
 impl<'a> Joined<'a> {
-    /// A ledger with these archives of it.
+    /// A ledger with these archives of it, in the order in which they were made.
     ///
     /// # Errors
     /// An archive cannot be read.
@@ -39,7 +40,9 @@ impl<'a> Joined<'a> {
         let parts = archives
             .into_iter()
             .map(|store| Ok(Part { store, first: end(store, Order::Oldest)?, last: end(store, Order::Newest)? }));
-        Ok(Self { ledger, archives: parts.collect::<Result<_, StoreError>>()? })
+        let mut archives = parts.collect::<Result<Vec<_>, StoreError>>()?;
+        archives.reverse();
+        Ok(Self { ledger, archives })
     }
 }
 
@@ -89,11 +92,15 @@ impl Store for Joined<'_> {
     fn events(&self, cursor: &Cursor) -> Result<Vec<Event>, StoreError> {
         let mut found = self.ledger.events(cursor)?;
         let limit = cursor.limit.map_or(usize::MAX, |limit| limit as usize);
-        let is_full = found.len() == limit;
+        // Of a full page of the ledger's own, nothing beyond its end is shown.
+        let (first, last) = match (found.first(), found.last()) {
+            (Some(first), Some(last)) if found.len() == limit => (first.position, last.position),
+            _ => (0, u64::MAX),
+        };
         for part in self.archives.iter().filter(|part| part.last > cursor.after) {
             let is_beyond = match cursor.order {
-                Order::Oldest => is_full && found.last().is_some_and(|event| event.position < part.first),
-                Order::Newest => is_full && found.first().is_some_and(|event| event.position > part.last),
+                Order::Oldest => part.first > last,
+                Order::Newest => part.last < first,
             };
             if !is_beyond {
                 found.extend(part.store.events(cursor)?);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tollhouse_core::RunId;
 use tollhouse_core::entity::{Archive, ArchivedRun};
-use tollhouse_engine::archives::Absent;
+use tollhouse_engine::archives::{Absent, Archives};
 use tollhouse_engine::verify::{Finding, ledger_name, verify_without};
 use tollhouse_state::{SqliteStore, StoreError};
 
@@ -18,6 +18,7 @@ use crate::error::RunnerError;
 use crate::failpoint::around;
 use crate::git::GitError;
 use crate::site::Site;
+use crate::texts::verify_texts;
 
 /// Writes an archive of these runs, of which there is at least one. It appears once all of it is on disk and was compared with what
 /// it says of itself.
@@ -26,7 +27,8 @@ pub(super) fn archive(site: &Site, store: &SqliteStore, runs: &[ArchivedRun]) ->
     let failed = |source| RunnerError::Io { what: "write", path: dir.clone(), source };
     let scratch = tempfile::Builder::new().prefix(".toll-archive-").tempdir_in(dir).map_err(failed)?;
     let ledger = ledger_name(store)?.unwrap_or_default();
-    let file = name::free(dir, clock::now());
+    let archives = Archives::of(store)?;
+    let file = name::free(dir, |name| archives.name(name), clock::now());
     let place = site.with_ledger(scratch.path().join(&file));
     let ids: Vec<RunId> = runs.iter().map(|archived| archived.run).collect();
     store.archive_to(&place.ledger, &ledger, &ids)?;
@@ -59,10 +61,11 @@ fn copy_belongings(
 }
 
 /// Refuses what is not as it was written: then it stays in the ledger, where `toll verify` says what is wrong with it.
-fn compare(place: &Site, copy: &SqliteStore) -> Result<(), RunnerError> {
+pub(super) fn compare(place: &Site, copy: &SqliteStore) -> Result<(), RunnerError> {
     copy.check()?;
     let mut verified = verify_without(copy, 0, &Absent::all_else())?;
     verify_blobs(copy, &Blobs::of(place), &mut verified)?;
+    verify_texts(copy, place.read_repo()?.as_ref(), &mut verified)?;
     match verified.findings.into_iter().next() {
         None => Ok(()),
         Some(Finding { place, what, .. }) => Err(StoreError::Damaged { place, what }.into()),

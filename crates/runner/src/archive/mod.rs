@@ -7,18 +7,19 @@
 mod joined;
 mod make;
 mod name;
+mod orphans;
 
 use std::time::SystemTime;
 
 use tollhouse_core::entity::{Archive, ArchivedRun, Entity, ErrorClass, Run, Work};
-use tollhouse_core::{Kind, RunId, Stream};
+use tollhouse_core::{Kind, RecordId, RunId, Stream};
 use tollhouse_engine::archives::Archives;
 use tollhouse_engine::retention::{Retention, is_at_rest};
 use tollhouse_engine::verify::{Anchor, verify_anchor};
 use tollhouse_engine::{Command, Engine, EngineError, Outcome, ViewError};
 use tollhouse_state::{Cursor, Find, Order, SqliteStore, Store, StoreError};
 
-use crate::belongings::Belongings;
+use crate::belongings::{Belongings, needed_by_others};
 use crate::blobs::{Hold, Lock};
 use crate::clock;
 use crate::errands::Errands;
@@ -75,14 +76,19 @@ impl Archiving<'_> {
     /// The ledger is damaged, or the machine fails.
     pub fn archive(&self, retention: &Retention) -> Result<Archived, RunnerError> {
         let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
-        let mut archived = Archived { bytes: self.go_on()?, ..Archived::default() };
+        let mut archived = Archived::default();
+        if self.go_on(&mut archived.bytes)?.is_some() {
+            return Ok(archived);
+        }
         for runs in self.due(retention)?.chunks(RUNS_MAX) {
             let archive = make::archive(self.site, self.store, runs)?;
-            archived.files.push(archive.file.clone());
+            let file = archive.file.clone();
             self.ask(archive)?;
-            archived.bytes += self.go_on()?;
-            archived.runs += runs.len() as u64;
-            archived.events += runs.iter().map(|run| run.events).sum::<u64>();
+            self.go_on(&mut archived.bytes)?;
+            let gone = self.gone(runs)?;
+            archived.files.push(file);
+            archived.runs += gone.len() as u64;
+            archived.events += gone.iter().map(|run| run.events).sum::<u64>();
         }
         Ok(archived)
     }
@@ -92,15 +98,18 @@ impl Archiving<'_> {
     /// # Errors
     /// The ledger fails, or something cannot be removed.
     pub fn finish(&self) -> Result<(), RunnerError> {
-        if self.errands().unfinished()?.is_empty() {
-            return Ok(());
-        }
         let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
-        self.go_on().map(drop)
+        self.go_on_alone().map(drop)
     }
 
-    fn go_on(&self) -> Result<u64, RunnerError> {
-        let mut bytes = 0;
+    /// The same, by who has the lock. The answer is a run that another program is still taking out.
+    pub(crate) fn go_on_alone(&self) -> Result<Option<RunId>, RunnerError> {
+        self.go_on(&mut 0)
+    }
+
+    fn go_on(&self, bytes: &mut u64) -> Result<Option<RunId>, RunnerError> {
+        orphans::remove(self.site, self.store)?;
+        let mut under_way = None;
         for effect in self.errands().unfinished()? {
             let Work::Archive { archive } = &effect.work else { continue };
             let act = || {
@@ -108,11 +117,20 @@ impl Archiving<'_> {
                 if let Err(reason) = self.compare(archive)? {
                     return Ok(Outcome::Failed { class: ErrorClass::Unknown, reason });
                 }
-                around("effect.archive", || self.take_out(archive, &mut bytes)).map(|()| Outcome::Archived)
+                around("effect.archive", || self.take_out(archive, bytes)).map(|()| Outcome::Archived)
             };
-            self.errands().run(&effect, act)?;
+            if !self.errands().run(&effect, act)? {
+                under_way = Some(archive.oldest.run);
+            }
         }
-        Ok(bytes)
+        Ok(under_way)
+    }
+
+    /// Those that are not in the ledger any more.
+    fn gone(&self, runs: &[ArchivedRun]) -> Result<Vec<ArchivedRun>, RunnerError> {
+        let ids: Vec<RecordId> = runs.iter().map(|archived| archived.run.into()).collect();
+        let found = self.store.get(&ids)?;
+        Ok(runs.iter().zip(found).filter(|(_, found)| found.is_none()).map(|(run, _)| run.clone()).collect())
     }
 
     /// The runs that may leave, the oldest first.
@@ -151,21 +169,21 @@ impl Archiving<'_> {
         self.errands().tell(&mut engine, &Command::Archive { archive: Box::new(archive) })
     }
 
-    /// Whether an archive holds what is to be taken out; else why not.
+    /// Whether an archive holds what is to be taken out, with all that lies beside it; else why not.
     fn compare(&self, archive: &Archive) -> Result<Result<(), String>, RunnerError> {
-        let copy = match SqliteStore::open_read_only(&self.site.archive(&archive.file).ledger) {
-            Err(error @ (StoreError::NotOpenable { .. } | StoreError::Damaged { .. })) => {
-                return Ok(Err(error.to_string()));
-            }
-            opened => opened?,
+        let place = self.site.archive(&archive.file);
+        let amiss = |error: StoreError| match error {
+            StoreError::NotOpenable { .. } | StoreError::Damaged { .. } => Ok(Err(error.to_string())),
+            error => Err(error.into()),
         };
-        for ArchivedRun { last, head, .. } in archive.runs() {
-            let noted = Anchor { ledger: archive.ledger.clone(), position: *last, hash: head.clone() };
-            if let Some(finding) = verify_anchor(&copy, &noted, "the ledger")? {
-                return Ok(Err(format!("archive {}, {}: {}", archive.file, finding.place, finding.what)));
-            }
+        let copy = match SqliteStore::open_read_only(&place.ledger).and_then(|copy| expect_archive(copy, archive)) {
+            Ok(copy) => copy,
+            Err(error) => return amiss(error),
+        };
+        match make::compare(&place, &copy) {
+            Err(RunnerError::Store(error)) => amiss(error),
+            compared => compared.map(Ok),
         }
-        Ok(Ok(()))
     }
 
     /// Takes runs out that are in an archive.
@@ -175,7 +193,8 @@ impl Archiving<'_> {
         *bytes += around("effect.take_out", || self.store.take_out(archive.runs()))?;
         let belongings = self.belongings(&copy, archive)?;
         if let Some(repo) = self.site.read_repo()? {
-            repo.forget(&belongings.objects, since).map_err(GitError::from)?;
+            repo.forget(&belongings.objects, &needed_by_others(self.store, |_| false)?, since)
+                .map_err(GitError::from)?;
         }
         let project = self.site.project()?;
         belongings.borrowed.iter().try_for_each(|name| project.unpin(name)).map_err(GitError::from)?;
@@ -219,10 +238,7 @@ impl AtHand {
                 continue;
             }
             let file = archive.file.clone();
-            match place
-                .read_ledger()
-                .and_then(|part| part.map(|part| expect_archive(part, &archive.ledger)).transpose())
-            {
+            match place.read_ledger().and_then(|part| part.map(|part| expect_archive(part, archive)).transpose()) {
                 Ok(Some(part)) => parts.push((file, part)),
                 Ok(None) => amiss.push((file, "it is empty".to_owned())),
                 Err(error @ (StoreError::NotOpenable { .. } | StoreError::Damaged { .. })) => {
@@ -235,18 +251,21 @@ impl AtHand {
     }
 }
 
-/// Refuses what is no archive of this ledger, or cannot be read at both of its ends.
-fn expect_archive(part: SqliteStore, ledger: &str) -> Result<SqliteStore, StoreError> {
-    let what = match part.origin()? {
-        Some(origin) if origin == ledger => None,
-        Some(origin) => Some(format!("it is an archive of the ledger {origin}, and not of {ledger}")),
-        None => Some("it is a ledger, and no archive".to_owned()),
-    };
-    if let Some(what) = what {
-        return Err(StoreError::NotOpenable { path: part.path().display().to_string(), what });
+/// Refuses what is not this archive, or does not hold the runs that are to be in it to their ends.
+fn expect_archive(part: SqliteStore, archive: &Archive) -> Result<SqliteStore, StoreError> {
+    let refused = |what: String| StoreError::NotOpenable { path: part.path().display().to_string(), what };
+    match part.origin()? {
+        Some(origin) if origin == archive.ledger => {}
+        Some(origin) => {
+            return Err(refused(format!("it is an archive of the ledger {origin}, not of {}", archive.ledger)));
+        }
+        None => return Err(refused("it is a ledger, and no archive".to_owned())),
     }
-    for order in [Order::Oldest, Order::Newest] {
-        part.events(&Cursor { limit: Some(1), order, ..Cursor::default() })?;
+    for ArchivedRun { run, last, head, .. } in archive.runs() {
+        let noted = Anchor { ledger: archive.ledger.clone(), position: *last, hash: head.clone() };
+        if let Some(finding) = verify_anchor(&part, &noted, "the ledger")? {
+            return Err(refused(format!("of {run}, {}: {}", finding.place, finding.what)));
+        }
     }
     Ok(part)
 }

@@ -14,13 +14,13 @@ use tollhouse_engine::verify::{Finding, Verified};
 use tollhouse_state::{SqliteStore, StoreError};
 
 use super::layout::{ABOUT, BLOBS, CHECKSUMS, LEDGER, Part, REPO, blob, part};
-use super::write::text_of;
 use super::{BackupProblem, FORMAT, Hashing, events, go_on, patches};
 use crate::audit::verify_files;
 use crate::blobs::{Blobs, named_by};
 use crate::error::RunnerError;
 use crate::git::LedgerRepo;
 use crate::site::Site;
+use crate::texts::text_of;
 
 /// Longer than what says what a backup is.
 const ABOUT_BYTES_MAX: u64 = 64 * 1024;
@@ -239,7 +239,8 @@ impl<'a> Unpacking<'a> {
         let ledger = self.open()?;
         let patches = patches(&ledger).map_err(|error| self.of_reading(error))?;
         for patch in &patches {
-            text_of(&self.repo, patch).map_err(|problem| self.corrupt(problem.to_string()))?;
+            text_of(&self.repo, patch)
+                .map_err(|(_, what)| self.corrupt(BackupProblem::Damaged { what }.to_string()))?;
         }
         let events = events(&ledger).map_err(|error| self.of_reading(error))?;
         let blobs = named_by(&ledger).map_err(|error| self.of_reading(error))?.len() as u64;

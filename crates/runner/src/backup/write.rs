@@ -6,11 +6,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
 use tar::{Builder, Header};
 use tollhouse_core::entity::Patch;
-use tollhouse_engine::patch::content_hash;
 use tollhouse_state::SqliteStore;
 
 use super::layout::{ABOUT, CHECKSUMS, LEDGER, Part, REPO, part, place_of};
@@ -18,8 +15,9 @@ use super::{BackupProblem, FORMAT, Hashing, events, go_on, patches};
 use crate::blobs::{BlobProblem, Blobs, named_by};
 use crate::clock;
 use crate::error::RunnerError;
-use crate::git::LedgerRepo;
+use crate::git::loose;
 use crate::site::Site;
+use crate::texts::text_of;
 
 /// What was backed up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,40 +172,18 @@ fn lent_texts(
     let repo = site.open_repo()?;
     for patch in patches {
         go_on(interrupted)?;
-        let text = text_of(&repo, patch)?;
-        let name = loose(&patch.blob);
+        let text = text_of(&repo, patch).map_err(|(_, what)| BackupProblem::Damaged { what })?;
+        let name = loose::place_of(&patch.blob);
         if !files.objects.contains(&name) {
-            let packed =
-                object(&text).map_err(|source| RunnerError::Io { what: "pack", path: name.clone().into(), source })?;
+            let packed = loose::blob(&text).map_err(|source| RunnerError::Io {
+                what: "pack",
+                path: name.clone().into(),
+                source,
+            })?;
             lent.insert(name, packed);
         }
     }
     Ok(lent)
-}
-
-/// A blob as git keeps it in a file of its own.
-fn object(content: &[u8]) -> io::Result<Vec<u8>> {
-    let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(format!("blob {}\0", content.len()).as_bytes())?;
-    packed.write_all(content)?;
-    packed.finish()
-}
-
-/// The text of a patch, if it is what the ledger says.
-pub(super) fn text_of(repo: &LedgerRepo, patch: &Patch) -> Result<Vec<u8>, BackupProblem> {
-    let text = repo.blob(&patch.blob).map_err(|error| BackupProblem::Damaged {
-        what: format!("the text of {} cannot be read: {}", patch.id, error.message()),
-    })?;
-    if content_hash(&text) == patch.content {
-        return Ok(text);
-    }
-    Err(BackupProblem::Damaged { what: format!("the text of {} is not the one that was judged", patch.id) })
-}
-
-/// Where an object stands that is in a file of its own.
-fn loose(id: &str) -> String {
-    let (folder, name) = id.split_at_checked(2).unwrap_or(("", id));
-    format!("objects/{folder}/{name}")
 }
 
 /// A tar in the making, with the checksums of what is in it.

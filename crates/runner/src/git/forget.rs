@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use git2::{Error, ObjectType, Odb, Oid};
+use git2::{Error, ObjectType, Oid};
 
-use super::ledger_repo::LedgerRepo;
+use super::ledger_repo::{LedgerRepo, sync_dir};
+use super::loose;
 use crate::failpoint::around;
 
 /// What is to be taken out.
@@ -17,27 +18,31 @@ use crate::failpoint::around;
 pub struct Unwanted {
     /// The names of pins, with all that only they keep.
     pub pins: Vec<String>,
-    /// Objects that no pin names: texts of patches, trees of candidates, commits that landed.
+    /// Objects that no pin names: trees of candidates, commits that landed.
     pub ids: Vec<Oid>,
+    /// The texts of patches.
+    pub texts: Vec<Oid>,
 }
 
 impl LedgerRepo {
-    /// Takes objects out, unless another pin keeps them, or somebody has written them again since a time; the answer is how many.
+    /// Takes objects out, unless another pin keeps them, somebody else needs them, or has written them again since a time; the answer is how many.
     /// What was taken out already is passed over, so that it may be cut off anywhere and done again.
     ///
     /// # Errors
     ///
     /// libgit2's, where what is pinned cannot be read or a pin not be removed.
-    pub fn forget(&self, unwanted: &Unwanted, since: SystemTime) -> Result<u64, Error> {
+    pub fn forget(&self, unwanted: &Unwanted, needed: &[Oid], since: SystemTime) -> Result<u64, Error> {
         let is_unwanted: BTreeSet<&String> = unwanted.pins.iter().collect();
         let kept: Vec<Oid> = self
             .pinned_names()?
             .iter()
             .filter(|name| !is_unwanted.contains(name))
             .filter_map(|name| self.pinned(name))
+            .chain(needed.iter().copied())
             .collect();
         let needed: BTreeSet<Oid> = self.own_below(kept)?.into_iter().collect();
-        let roots = unwanted.pins.iter().filter_map(|name| self.pinned(name)).chain(unwanted.ids.iter().copied());
+        let others = unwanted.ids.iter().chain(&unwanted.texts).copied();
+        let roots = unwanted.pins.iter().filter_map(|name| self.pinned(name)).chain(others);
         let mut count = 0;
         around("git.forget", || {
             // What leads to others goes after them, and pins at last: wherever this is cut off, the rest can still be found.
@@ -50,29 +55,36 @@ impl LedgerRepo {
         Ok(count)
     }
 
-    /// Copies objects to another repository, with all that they lead to and that this one does not borrow, and pins them there as
-    /// they are here.
+    /// Copies objects to another repository of ours, with all that they lead to and that this one does not borrow, and pins them
+    /// there as they are here. Texts of patches are copied wherever they lie: whoever lends one may stop.
     ///
     /// # Errors
     ///
-    /// libgit2's, where an object cannot be read or written.
+    /// libgit2's, where an object cannot be read, and the system's, where one cannot be written.
     pub fn copy_to(&self, other: &Self, which: &Unwanted) -> Result<(), Error> {
         around("git.copy", || self.copy_each(other, which))
     }
 
     fn copy_each(&self, other: &Self, which: &Unwanted) -> Result<(), Error> {
-        let own = Odb::new()?;
-        own.add_disk_alternate(&self.dir().join("objects").to_string_lossy())?;
-        let target = other.odb()?;
+        let failed = |error: io::Error| Error::from_str(&error.to_string());
         let pins: Vec<(&String, Oid)> = which.pins.iter().filter_map(|name| Some((name, self.pinned(name)?))).collect();
-        let mut next: Vec<Oid> = pins.iter().map(|(_, id)| *id).chain(which.ids.iter().copied()).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(id) = next.pop() {
-            if own.exists(id) && seen.insert(id) {
-                let object = own.read(id)?;
-                target.write(object.kind(), object.data())?;
-                next.extend(self.leads_to(id)?);
+        for text in &which.texts {
+            if let Ok(blob) = self.repo().find_blob(*text) {
+                let packed = loose::blob(blob.content()).map_err(failed)?;
+                put(&other.loose(*text), &packed).map_err(failed)?;
             }
+        }
+        let roots = pins.iter().map(|(_, id)| *id).chain(which.ids.iter().copied());
+        for id in self.own_below(roots.collect())? {
+            let object = fs::read(self.loose(id)).map_err(failed)?;
+            put(&other.loose(id), &object).map_err(failed)?;
+        }
+        // Many in one file, where somebody had git put them together.
+        let packs = fs::read_dir(self.dir().join("objects/pack")).into_iter().flatten().flatten();
+        for path in packs.map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default();
+            let content = fs::read(&path).map_err(failed)?;
+            put(&other.dir().join("objects/pack").join(name), &content).map_err(failed)?;
         }
         pins.iter().try_for_each(|(name, id)| other.pin(name, *id))
     }
@@ -107,17 +119,29 @@ impl LedgerRepo {
 
     /// The file of an object that is in one of its own.
     fn loose(&self, id: Oid) -> PathBuf {
-        let id = id.to_string();
-        self.dir().join("objects").join(&id[..2]).join(&id[2..])
+        self.dir().join(loose::place_of(&id.to_string()))
     }
 }
 
 /// Removes a file that was not touched since; the answer is whether.
-fn remove(path: &std::path::Path, since: SystemTime) -> io::Result<bool> {
+fn remove(path: &Path, since: SystemTime) -> io::Result<bool> {
     let gone = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(false) } else { Err(error) };
     match path.symlink_metadata().and_then(|metadata| metadata.modified()) {
         Ok(changed) if changed < since => fs::remove_file(path).map(|()| true).or_else(gone),
         Ok(_) => Ok(false),
         Err(error) => gone(error),
     }
+}
+
+/// Writes a file as a whole, durably, unless there is one.
+fn put(path: &Path, content: &[u8]) -> io::Result<()> {
+    if path.is_file() {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(content).and_then(|()| file.as_file().sync_all())?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_dir(folder)
 }

@@ -22,6 +22,7 @@ mod ignores;
 mod import;
 mod land;
 mod ledger_repo;
+pub(crate) mod loose;
 mod message;
 mod new_repo;
 mod older;

@@ -9,7 +9,7 @@ use tollhouse_engine::{EngineError, ViewError, blobs_of};
 use tollhouse_state::{Cursor, Rewrite, Store, StoreError};
 
 use super::{Forgotten, workspaces};
-use crate::belongings::Belongings;
+use crate::belongings::{Belongings, needed_by_others};
 use crate::blobs::{Blobs, each_naming};
 use crate::error::RunnerError;
 use crate::git::GitError;
@@ -77,9 +77,11 @@ impl Contents {
     }
 
     /// Removes what is kept of patches in git: of the maintainer's repository, only what we borrowed is given back.
-    pub(super) fn remove_patches(&self, site: &Site, since: SystemTime) -> Result<(), RunnerError> {
+    pub(super) fn remove_patches(&self, site: &Site, store: &dyn Store, since: SystemTime) -> Result<(), RunnerError> {
         if let Some(repo) = site.read_repo()? {
-            repo.forget(&self.belongings.objects, since).map_err(GitError::from)?;
+            let going: BTreeSet<RecordId> = self.records.iter().map(|record| record.id).collect();
+            let needed = needed_by_others(store, |id| going.contains(&id))?;
+            repo.forget(&self.belongings.objects, &needed, since).map_err(GitError::from)?;
         }
         let project = site.project()?;
         self.belongings.borrowed.iter().try_for_each(|name| project.unpin(name)).map_err(GitError::from)?;

@@ -10,9 +10,10 @@ use tollhouse_core::entity::{Effect, Work};
 use tollhouse_core::{EffectId, RecordId};
 use tollhouse_engine::forget::{Left, reach};
 use tollhouse_engine::{Command, Engine, EngineError, Outcome, Refusal};
-use tollhouse_state::Store;
+use tollhouse_state::{SqliteStore, Store};
 
 use self::contents::Contents;
+use crate::archive::Archiving;
 use crate::blobs::{Blobs, Hold, Lock};
 use crate::errands::Errands;
 use crate::error::RunnerError;
@@ -45,7 +46,7 @@ pub struct Purging<'a> {
     /// The repository.
     pub site: &'a Site,
     /// The ledger.
-    pub store: &'a dyn Store,
+    pub store: &'a SqliteStore,
     /// Who wants it.
     pub person: String,
 }
@@ -64,13 +65,28 @@ impl Purging<'_> {
     /// # Errors
     /// The engine refuses, or something cannot be removed: then the same call goes on with it.
     pub fn purge(&self, record: RecordId, reason: &str) -> Result<Forgotten, RunnerError> {
+        let _lock = self.alone()?;
+        if self.store.get(&[record])?.iter().all(Option::is_none) {
+            return Err(EngineError::from(Refusal::NotFound { id: record }).into());
+        }
         let effect = self.ask(record, reason)?;
         let told = self.look(record)?;
-        self.finish()?;
+        self.go_on()?;
         let done = self.store.get(&[effect.into()])?.pop().flatten().filter(|record| record.state == "done");
         match done {
             Some(_) => Ok(told),
             None => Err(EngineError::from(Refusal::PurgeUnderWay { id: record }).into()),
+        }
+    }
+
+    /// The lock of the archives, with nothing of any run on its way to one: what was copied there would stay.
+    fn alone(&self) -> Result<Lock, RunnerError> {
+        let lock = Lock::take(&self.site.archives, Hold::Alone)?;
+        let Self { site, store, person } = self;
+        let archiving = Archiving { site, store, person: person.clone() };
+        match archiving.go_on_alone()? {
+            None => Ok(lock),
+            Some(run) => Err(EngineError::from(Refusal::PurgeUnderWay { id: run.into() }).into()),
         }
     }
 
@@ -79,8 +95,14 @@ impl Purging<'_> {
     /// # Errors
     /// The ledger fails, or something cannot be removed.
     pub fn finish(&self) -> Result<u64, RunnerError> {
-        // What is copied to an archive meanwhile would stay there.
-        let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
+        if self.errands().unfinished()?.is_empty() {
+            return Ok(0);
+        }
+        let _lock = self.alone()?;
+        self.go_on()
+    }
+
+    fn go_on(&self) -> Result<u64, RunnerError> {
         let mut count = 0;
         for effect in self.errands().unfinished()? {
             let Work::Purge { record, .. } = effect.work else { continue };
@@ -95,7 +117,7 @@ impl Purging<'_> {
         let run = self.store.get(&[record])?.pop().flatten().and_then(|record| record.run);
         let mut about: Vec<RecordId> = run.map(RecordId::from).into_iter().chain([record]).collect();
         about.extend(self.errands().unfinished()?.iter().map(|effect| RecordId::from(effect.id)));
-        let mut engine = Engine::open_project_with(self.store, &about)?;
+        let mut engine = Engine::open_project_with(self.store as &dyn Store, &about)?;
         self.errands().tell(&mut engine, &Command::Purge { record, reason: reason.to_owned() })?;
         let is_it = |effect: &&Effect| {
             matches!(effect.work, Work::Purge { record: other, .. } if other == record) && !effect.state.is_finished()
@@ -115,7 +137,7 @@ impl Purging<'_> {
         let contents = self.contents(record)?;
         around("effect.rewrite", || self.store.rewrite(&contents.rewrite))?;
         contents.remove_blobs(self.store, &Blobs::of(self.site), since)?;
-        contents.remove_patches(self.site, since)?;
+        contents.remove_patches(self.site, self.store, since)?;
         for dir in workspaces::of(self.site, &contents.records) {
             workspaces::remove(&dir)?;
         }

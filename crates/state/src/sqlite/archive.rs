@@ -44,6 +44,15 @@ pub(super) fn fill(connection: &mut Connection, from: &Path, ledger: &str, runs:
     connection.execute("DETACH ledger", []).map(drop).map_err(said)
 }
 
+/// Carries the log over into the file, and has it need none from now on.
+pub(super) fn close(connection: &Connection) -> Result<(), StoreError> {
+    let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    match connection.pragma_update_and_check(None, "journal_mode", "delete", mode).map_err(said)?.as_str() {
+        "delete" => Ok(()),
+        other => Err(StoreError::Failed { op: "archive", what: format!("its journal_mode is {other}, not delete") }),
+    }
+}
+
 /// A run's stream is named as the run is.
 const COPIES: [&str; 4] = [
     "INSERT INTO main.record (id, ulid_order, kind, run, parent, state, version, random, body, keys)

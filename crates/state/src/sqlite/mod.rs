@@ -165,7 +165,8 @@ impl SqliteStore {
             return Err(not_openable(path, "it is there already"));
         }
         let mut connection = connect(path, Access::Create, Durability::Full)?;
-        archive::fill(&mut connection, &self.path, ledger, runs)
+        archive::fill(&mut connection, &self.path, ledger, runs)?;
+        archive::close(&connection)
     }
 
     /// Takes all that belongs to these runs out of the ledger, a few hundred rows at a time, so that others can write meanwhile.
@@ -317,7 +318,9 @@ fn connect(path: &Path, access: Access, durability: Durability) -> Result<Connec
     } else {
         schema::update(&mut connection, path)?;
     }
-    pragma::set_file(&connection, path)?;
+    if archive::origin(&connection)?.is_none() {
+        pragma::set_file(&connection, path)?;
+    }
     pragma::verify(&connection, path, durability)?;
     if has_log && durability == Durability::Full {
         sync_log(&connection, path)?;
