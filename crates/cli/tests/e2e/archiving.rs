@@ -50,7 +50,7 @@ pub(crate) fn assert_archived(bench: &Bench) {
     let listed = bench.toll(&["patch", "list", "--json", "--ledger", path]).json();
     let listed = listed["patches"][0]["id"].as_str().expect("a patch");
     let shown = bench.toll(&["patch", "show", "--diff", listed, "--ledger", path]);
-    assert!(shown.code == Some(0) && shown.out.contains("+a"), "{shown}");
+    assert!(shown.code == Some(0) && shown.out.contains("new file mode"), "{shown}");
     let alone = bench.toll(&["verify", "--ledger", path]);
     assert_eq!(alone.code, Some(0), "{alone}");
     let held = bench.git(&["--git-dir", ".git/tollhouse/repo.git", "for-each-ref", "refs/tollhouse"]);
