@@ -28,6 +28,7 @@ mod money;
 mod parsed;
 mod path;
 mod record;
+mod tagged;
 mod time;
 mod tree_facts;
 

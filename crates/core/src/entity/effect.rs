@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{Entity, Process};
 use crate::id::{AttemptId, EffectId, GateRunId, Kind, PatchId, RecordId, RunId};
 use crate::lifecycle::EffectState;
+use crate::tagged::tagged;
 use crate::time::Timestamp;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "do", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
+#[schemars(tag = "do")]
 pub enum Work {
     /// Make a workspace, run the agent in it, and read what it changed.
     Spawn {
@@ -52,6 +54,8 @@ pub enum Work {
         archive: Archive,
     },
 }
+
+tagged!(Work, "do");
 
 /// Runs of a ledger that are kept in a file of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

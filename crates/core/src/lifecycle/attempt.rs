@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalTransition, states};
 use crate::entity::{Attempt, AttemptEnd};
 use crate::id::Kind;
+use crate::tagged::tagged;
 
 states! {
     /// Where an attempt is.
@@ -30,7 +31,7 @@ states! {
 
 /// What can happen to an attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum AttemptEvent {
     /// Its task was leased.
     Created {
@@ -73,6 +74,8 @@ pub enum AttemptEvent {
         end: Box<AttemptEnd>,
     },
 }
+
+tagged!(AttemptEvent, "event");
 
 impl AttemptEvent {
     /// The name in the database and in JSON.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalTransition, states};
 use crate::entity::Breaker;
 use crate::id::{AttemptId, Kind};
+use crate::tagged::tagged;
 use crate::time::Timestamp;
 
 states! {
@@ -22,7 +23,7 @@ states! {
 
 /// What can happen to a circuit breaker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum BreakerEvent {
     /// It was made.
     Created {
@@ -65,6 +66,8 @@ pub enum BreakerEvent {
         reason: String,
     },
 }
+
+tagged!(BreakerEvent, "event");
 
 impl BreakerEvent {
     /// The name in the database and in JSON.

@@ -6,6 +6,7 @@ use super::{IllegalTransition, states};
 use crate::entity::Budget;
 use crate::id::{AttemptId, Kind};
 use crate::money::Money;
+use crate::tagged::tagged;
 
 states! {
     /// Where a budget is.
@@ -22,7 +23,7 @@ states! {
 
 /// What can happen to a budget. Each event says where the figures put it: [`Budget::level`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum BudgetEvent {
     /// It was made.
     Created {
@@ -64,6 +65,8 @@ pub enum BudgetEvent {
         reason: String,
     },
 }
+
+tagged!(BudgetEvent, "event");
 
 impl BudgetEvent {
     /// The name in the database and in JSON.

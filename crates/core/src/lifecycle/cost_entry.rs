@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalTransition, states};
 use crate::entity::CostEntry;
 use crate::id::Kind;
+use crate::tagged::tagged;
 
 states! {
     /// Where a cost entry is.
@@ -17,7 +18,7 @@ states! {
 
 /// What can happen to a cost entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum CostEntryEvent {
     /// It was written.
     Created {
@@ -25,6 +26,8 @@ pub enum CostEntryEvent {
         entry: Box<CostEntry>,
     },
 }
+
+tagged!(CostEntryEvent, "event");
 
 impl CostEntryEvent {
     /// The name in the database and in JSON.

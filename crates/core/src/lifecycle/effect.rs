@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalTransition, states};
 use crate::entity::{Effect, Process};
 use crate::id::Kind;
+use crate::tagged::tagged;
 use crate::time::Timestamp;
 
 states! {
@@ -26,7 +27,7 @@ states! {
 
 /// What can happen to an effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum EffectEvent {
     /// The engine wants it.
     Created {
@@ -72,6 +73,8 @@ pub enum EffectEvent {
         reason: String,
     },
 }
+
+tagged!(EffectEvent, "event");
 
 impl EffectEvent {
     /// The name in the database and in JSON.

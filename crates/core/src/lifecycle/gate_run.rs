@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalTransition, states};
 use crate::entity::{GateEnd, GateRun};
 use crate::id::Kind;
+use crate::tagged::tagged;
 
 states! {
     /// Where a gate run is.
@@ -29,7 +30,7 @@ states! {
 
 /// What can happen to a gate run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum GateRunEvent {
     /// It was asked for.
     Created {
@@ -66,6 +67,8 @@ pub enum GateRunEvent {
         end: Box<GateEnd>,
     },
 }
+
+tagged!(GateRunEvent, "event");
 
 impl GateRunEvent {
     /// The name in the database and in JSON.

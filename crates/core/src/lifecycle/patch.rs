@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalTransition, states};
 use crate::entity::{Candidate, Patch, RuleVerdict};
 use crate::id::Kind;
+use crate::tagged::tagged;
 
 states! {
     /// Where a patch is.
@@ -35,7 +36,7 @@ states! {
 
 /// What can happen to a patch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum PatchEvent {
     /// It came in.
     Created {
@@ -124,6 +125,8 @@ pub enum PatchEvent {
         reason: String,
     },
 }
+
+tagged!(PatchEvent, "event");
 
 impl PatchEvent {
     /// The name in the database and in JSON.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalTransition, states};
 use crate::entity::{Conductor, Run, RunOutcome};
 use crate::id::{Kind, TaskId};
+use crate::tagged::tagged;
 
 states! {
     /// Where a run is.
@@ -33,7 +34,7 @@ states! {
 
 /// What can happen to a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum RunEvent {
     /// It was made.
     Created {
@@ -110,6 +111,8 @@ pub enum RunEvent {
         reason: String,
     },
 }
+
+tagged!(RunEvent, "event");
 
 impl RunEvent {
     /// The name in the database and in JSON.

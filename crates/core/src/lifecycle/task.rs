@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalTransition, states};
 use crate::entity::{ErrorClass, Lease, Task};
 use crate::id::{Kind, PatchId};
+use crate::tagged::tagged;
 use crate::time::Timestamp;
 
 states! {
@@ -73,7 +74,7 @@ pub enum DecideTo {
 
 /// What can happen to a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum TaskEvent {
     /// It was made.
     Created {
@@ -198,6 +199,8 @@ pub enum TaskEvent {
         reason: String,
     },
 }
+
+tagged!(TaskEvent, "event");
 
 impl TaskEvent {
     /// The name in the database and in JSON.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{AttemptState, IllegalTransition, states};
 use crate::entity::{Holding, Worker};
 use crate::id::Kind;
+use crate::tagged::tagged;
 
 states! {
     /// Where a worker is.
@@ -55,7 +56,7 @@ pub enum WokenTo {
 
 /// What can happen to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum WorkerEvent {
     /// It is to be.
     Created {
@@ -116,6 +117,8 @@ pub enum WorkerEvent {
         reason: String,
     },
 }
+
+tagged!(WorkerEvent, "event");
 
 impl WorkerEvent {
     /// The name in the database and in JSON.

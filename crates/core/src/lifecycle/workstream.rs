@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalTransition, states};
 use crate::entity::{ErrorClass, Workstream};
 use crate::id::Kind;
+use crate::tagged::tagged;
 
 states! {
     /// Where a workstream is.
@@ -34,7 +35,7 @@ states! {
 
 /// What can happen to a workstream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum WorkstreamEvent {
     /// It was made.
     Created {
@@ -62,6 +63,8 @@ pub enum WorkstreamEvent {
         reason: String,
     },
 }
+
+tagged!(WorkstreamEvent, "event");
 
 impl WorkstreamEvent {
     /// The name in the database and in JSON.

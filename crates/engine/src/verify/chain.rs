@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tollhouse_core::{Event, GENESIS, Stream};
 
-use super::digest::{self, Hasher};
+use super::digest;
+use super::history::Hashes;
 use super::{FindingCode, Verified, stream_name};
 use crate::archives::Absent;
 use crate::forget::{KINDS, Left, Purges, is_forgotten_event};
@@ -16,7 +17,6 @@ pub(super) struct Chains<'a> {
     missed: u64,
     /// Of each purge, what is left of what it covers.
     left: Vec<Left>,
-    hasher: Hasher,
     /// The newest position that was read.
     position: u64,
     heads: BTreeMap<Stream, Head>,
@@ -31,9 +31,8 @@ struct Head {
 
 impl<'a> Chains<'a> {
     pub(super) fn new(since: u64, (purges, absent): (&'a Purges, &'a Absent)) -> Self {
-        let (hasher, heads) = (Hasher::default(), BTreeMap::new());
         let left = purges.iter().map(|_| Left::default()).collect();
-        Self { purges, absent, missed: 0, left, hasher, position: since, heads, is_whole: since == 0 }
+        Self { purges, absent, missed: 0, left, position: since, heads: BTreeMap::new(), is_whole: since == 0 }
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -45,7 +44,7 @@ impl<'a> Chains<'a> {
         self.position = position;
     }
 
-    pub(super) fn take(&mut self, event: &Event, verified: &mut Verified) {
+    pub(super) fn take(&mut self, event: &Event, hashes: &Hashes, verified: &mut Verified) {
         let expected = self.position + 1;
         if event.position > expected && !self.absent.is_nothing() {
             self.missed += event.position - expected;
@@ -60,7 +59,7 @@ impl<'a> Chains<'a> {
         if self.absent.has_stream(event.stream) {
             return;
         }
-        self.as_written(event, verified);
+        self.as_written(event, hashes, verified);
         self.follows(event, verified);
     }
 
@@ -79,8 +78,8 @@ impl<'a> Chains<'a> {
         }
     }
 
-    fn as_written(&mut self, event: &Event, verified: &mut Verified) {
-        let hash = self.hasher.event(event);
+    fn as_written(&mut self, event: &Event, hashes: &Hashes, verified: &mut Verified) {
+        let Hashes { event: hash, body } = *hashes;
         // Where no digests stand for its body, the hash of one that was forgotten cannot be computed any more; that the next event
         // names it still can be seen.
         let is_hidden = || event.digests.is_none() && self.is_forgotten(event);
@@ -89,7 +88,6 @@ impl<'a> Chains<'a> {
                 format!("it has the hash {}, and what is stored of it has {}", event.hash, digest::written(hash));
             verified.find_at(FindingCode::EventEdited, event, what);
         }
-        let body = digest::content(event.event.body.as_bytes());
         self.keep_left(event, body);
         if let Some(digests) = &event.digests
             && !digest::is_written(body, &digests.body)

@@ -8,7 +8,7 @@ use tollhouse_state::{Store, StoreError};
 use super::digest::{self, Hasher};
 use super::folded::{Folded, differences, folded};
 use super::part::Part;
-use super::records::Records;
+use super::records::{Found, Records};
 use super::{FindingCode, Verified};
 use crate::forget::{Purges, is_forgotten};
 
@@ -99,10 +99,8 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
     }
 
     fn begin(&mut self, event: &Event, verified: &mut Verified) -> Result<Option<Box<Open>>, StoreError> {
-        let Some(stored) = self.records.take(&event.record, verified)? else {
-            self.not_there(event, verified);
-            return Ok(None);
-        };
+        let found = self.records.take(&event.record, verified)?;
+        let Some(stored) = self.there(found, event, verified) else { return Ok(None) };
         let (folded, stream) = (folded(event.record.kind()), event.stream);
         Ok(Some(Box::new(Open { folded, version: 0, stream, stored })))
     }
@@ -112,10 +110,8 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
         if self.part.is_done(event.position) {
             return Ok(());
         }
-        let Some(stored) = self.records.look_up(&event.record, verified)? else {
-            self.not_there(event, verified);
-            return Ok(());
-        };
+        let found = self.records.look_up(&event.record, verified)?;
+        let Some(stored) = self.there(found, event, verified) else { return Ok(()) };
         if event.version > stored.version {
             let what = format!(
                 "it is in version {}, and event {} made version {}",
@@ -132,11 +128,18 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
         Ok(())
     }
 
-    fn not_there(&mut self, event: &Event, verified: &mut Verified) {
-        self.set_aside(event.record);
-        if self.part.is_done(event.position) {
-            return;
+    /// The record that an event tells of. One that is not there, or cannot be read, is set aside.
+    fn there(&mut self, found: Found, event: &Event, verified: &mut Verified) -> Option<Record> {
+        match found {
+            Found::Record(stored) => return Some(stored),
+            Found::Nothing if !self.part.is_done(event.position) => Self::not_there(event, verified),
+            Found::Nothing | Found::Unreadable => {}
         }
+        self.set_aside(event.record);
+        None
+    }
+
+    fn not_there(event: &Event, verified: &mut Verified) {
         let what = format!("event {} made version {} of it, and it is not there", event.position, event.version);
         verified.find(FindingCode::RecordMissing, event.record.to_string(), what);
     }
@@ -172,11 +175,14 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
 
     /// Whether a person had its contents forgotten, so that it is not what its last event left any more.
     fn is_forgotten(&mut self, stored: &Record, last: &Event) -> bool {
+        if !self.purges.cover(&stored.id, last.stream) {
+            return false;
+        }
         let differs = match &last.digests {
             Some(digests) => !digest::is_written(self.hasher.record(stored), &digests.record),
             None => true,
         };
-        differs && self.purges.cover(&stored.id, last.stream) && is_forgotten(stored)
+        differs && is_forgotten(stored)
     }
 
     fn compare_digest(&mut self, stored: &Record, last: &Event, verified: &mut Verified) -> bool {

@@ -19,6 +19,7 @@ mod chain;
 mod digest;
 mod fold;
 mod folded;
+mod history;
 mod part;
 mod records;
 
@@ -32,12 +33,10 @@ use tollhouse_state::{Cursor, Order, Store, StoreError};
 
 use self::chain::Chains;
 use self::fold::{Folds, OPEN_MAX};
+use self::history::{History, Page, Read};
 use self::part::Part;
 use crate::archives::{Absent, Archives};
 use crate::forget::Purges;
-
-/// How many events are read at a time: so many that asking costs little, and so few that a page stays in the cache.
-const PAGE: u32 = 256;
 
 /// How many digits a ledger's name has.
 const NAME_DIGITS: usize = 16;
@@ -248,14 +247,12 @@ fn verify_within<S: Store + ?Sized>(
     let mut is_first = true;
     while let Some(part) = parts.pop() {
         let mut pass = Pass {
-            store,
-            since,
             chains: Chains::new(since, (&purges, absent)),
             folds: Folds::new((store, &purges), part, since, open_max),
             absent,
             is_first,
         };
-        pass.read(&mut verified)?;
+        History::new(store, since, is_first).each(|read| pass.look(read, &mut verified))?;
         let Pass { folds, chains, .. } = pass;
         parts.extend(folds.finish(&mut verified)?);
         if is_first {
@@ -292,8 +289,6 @@ pub fn verify_anchor<S: Store + ?Sized>(
 
 /// One reading of all events.
 struct Pass<'a, S: ?Sized> {
-    store: &'a S,
-    since: u64,
     chains: Chains<'a>,
     folds: Folds<'a, S>,
     absent: &'a Absent,
@@ -302,52 +297,36 @@ struct Pass<'a, S: ?Sized> {
 }
 
 impl<S: Store + ?Sized> Pass<'_, S> {
-    fn read(&mut self, verified: &mut Verified) -> Result<(), StoreError> {
-        let mut after = self.since;
-        let mut limit = PAGE;
-        let mut page = Vec::new();
-        loop {
-            match self.store.events_into(&Cursor { after, limit: Some(limit), ..Cursor::default() }, &mut page) {
-                Ok(()) => {
-                    let Some(last) = page.last() else { break };
-                    after = last.position;
-                    for event in &page {
-                        self.take(event, verified)?;
-                    }
-                    limit = PAGE;
+    fn look(&mut self, read: &Read, verified: &mut Verified) -> Result<(), StoreError> {
+        match read {
+            Read::Page(page) => self.look_at_page(page, verified)?,
+            Read::Unreadable { place, what, position } if self.is_first => {
+                verified.find(FindingCode::Unreadable, place, what);
+                if let Some(position) = position {
+                    self.chains.skip(*position);
                 }
-                // Somewhere on the page: ever smaller ones lead to it.
-                Err(StoreError::Damaged { .. }) if limit > 1 => limit /= 2,
-                Err(StoreError::Damaged { place, what }) => {
-                    let Some(position) = position_of(&place) else {
-                        verified.find(FindingCode::Unreadable, place, what);
-                        break;
-                    };
-                    if self.is_first {
-                        verified.find(FindingCode::Unreadable, place, what);
-                        self.chains.skip(position);
-                    }
-                    after = position.max(after + 1);
-                }
-                Err(error) => return Err(error),
             }
+            Read::Unreadable { .. } => {}
         }
         Ok(())
     }
 
-    fn take(&mut self, event: &Event, verified: &mut Verified) -> Result<(), StoreError> {
+    fn look_at_page(&mut self, page: &Page, verified: &mut Verified) -> Result<(), StoreError> {
         if self.is_first {
-            verified.events += 1;
-            self.chains.take(event, verified);
+            verified.events += page.events.len() as u64;
         }
-        // What is being taken out was taken into an archive before, with all that made it.
-        if self.absent.has_stream(event.stream) { Ok(()) } else { self.folds.take(event, verified) }
+        let mut hashes = page.hashes.iter();
+        for event in &page.events {
+            if let Some(hashes) = hashes.next() {
+                self.chains.take(event, hashes, verified);
+            }
+            // What is being taken out was taken into an archive before, with all that made it.
+            if !self.absent.has_stream(event.stream) {
+                self.folds.take(event, verified)?;
+            }
+        }
+        Ok(())
     }
-}
-
-/// The position of an event that cannot be read, as the store names it.
-fn position_of(place: &str) -> Option<u64> {
-    place.strip_prefix("event ")?.parse().ok()
 }
 
 /// What records are told apart by when memory is short: any digits that are spread.

@@ -1,6 +1,6 @@
 //! The stored records in the order in which they were made, so that each is there when its first event is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollhouse_core::{Record, RecordId, Timestamp};
 use tollhouse_state::{Cursor, Find, Store, StoreError};
@@ -13,7 +13,7 @@ const PAGE: u32 = 256;
 
 /// How many records are held whose first event was not read yet. Ids begin with the time they were made at, so the order of
 /// ids is nearly that of first events; where a caller brought ids of its own, records are looked up one by one.
-const HELD_MAX: usize = 4096;
+const HELD_MAX: usize = 1 << 15;
 
 pub(super) struct Records<'a, S: ?Sized> {
     store: &'a S,
@@ -23,20 +23,48 @@ pub(super) struct Records<'a, S: ?Sized> {
     next: Option<Find>,
     /// Whether all records that are there were held at some time.
     is_whole: bool,
+    /// What was found that cannot be read, and told.
+    unreadable: BTreeSet<RecordId>,
     /// Whether what cannot be read is to be told: the first reading does.
     tells: bool,
+}
+
+/// What is in a record's place.
+pub(super) enum Found {
+    /// The record.
+    Record(Record),
+    /// Nothing.
+    Nothing,
+    /// What cannot be read; that was told.
+    Unreadable,
 }
 
 impl<'a, S: Store + ?Sized> Records<'a, S> {
     /// Those of a part.
     pub(super) fn all(store: &'a S, part: Part) -> Self {
         let next = Some(Find { limit: Some(PAGE), ..Find::default() });
-        Self { store, part, held: BTreeMap::new(), next, is_whole: true, tells: part == Part::ALL }
+        Self {
+            store,
+            part,
+            held: BTreeMap::new(),
+            next,
+            is_whole: true,
+            unreadable: BTreeSet::new(),
+            tells: part == Part::ALL,
+        }
     }
 
     /// Those that are asked for.
     pub(super) fn some(store: &'a S, part: Part) -> Self {
-        Self { store, part, held: BTreeMap::new(), next: None, is_whole: false, tells: part == Part::ALL }
+        Self {
+            store,
+            part,
+            held: BTreeMap::new(),
+            next: None,
+            is_whole: false,
+            unreadable: BTreeSet::new(),
+            tells: part == Part::ALL,
+        }
     }
 
     /// Holds less from now on.
@@ -46,13 +74,13 @@ impl<'a, S: Store + ?Sized> Records<'a, S> {
     }
 
     /// The record with this id. Asked for once.
-    pub(super) fn take(&mut self, id: &RecordId, verified: &mut Verified) -> Result<Option<Record>, StoreError> {
+    pub(super) fn take(&mut self, id: &RecordId, verified: &mut Verified) -> Result<Found, StoreError> {
         loop {
             if let Some(record) = self.held.remove(id) {
-                return Ok(Some(record));
+                return Ok(Found::Record(record));
             }
             match &self.next {
-                None if self.is_whole => return Ok(None),
+                None if self.is_whole => return Ok(Found::Nothing),
                 Some(Find { after, .. }) if after.is_none_or(|last| id.made_at() >= last.made_at()) => {}
                 _ => return self.look_up(id, verified),
             }
@@ -64,12 +92,12 @@ impl<'a, S: Store + ?Sized> Records<'a, S> {
     }
 
     /// The record with this id, however often.
-    pub(super) fn look_up(&self, id: &RecordId, verified: &mut Verified) -> Result<Option<Record>, StoreError> {
+    pub(super) fn look_up(&mut self, id: &RecordId, verified: &mut Verified) -> Result<Found, StoreError> {
         match self.store.get(&[*id]) {
-            Ok(mut found) => Ok(found.pop().flatten()),
+            Ok(mut found) => Ok(found.pop().flatten().map_or(Found::Nothing, Found::Record)),
             Err(StoreError::Damaged { place, what }) => {
-                verified.find(FindingCode::Unreadable, place, what);
-                Ok(None)
+                self.tell(Some(*id), place, what, verified);
+                Ok(Found::Unreadable)
             }
             Err(error) => Err(error),
         }
@@ -98,13 +126,18 @@ impl<'a, S: Store + ?Sized> Records<'a, S> {
                     Some(id) => (find.after, find.limit) = (Some(id), Some(PAGE)),
                     None => self.next = None,
                 }
-                if self.tells {
-                    verified.find(FindingCode::Unreadable, place, what);
-                }
+                self.tell(id, place, what, verified);
             }
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Once, in the first reading, however often it is come upon.
+    fn tell(&mut self, id: Option<RecordId>, place: String, what: String, verified: &mut Verified) {
+        if self.tells && id.is_none_or(|id| self.unreadable.insert(id)) {
+            verified.find(FindingCode::Unreadable, place, what);
+        }
     }
 
     /// Reads what is left, and finds what no event made.
