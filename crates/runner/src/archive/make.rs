@@ -12,10 +12,11 @@ use tollhouse_state::{SqliteStore, StoreError};
 
 use super::name;
 use crate::belongings::Belongings;
-use crate::blobs::{Blobs, named_by, sync_folder, verify_blobs};
+use crate::blobs::{Blobs, named_by, verify_blobs};
 use crate::clock;
 use crate::error::RunnerError;
 use crate::failpoint::around;
+use crate::folders::sync_folder;
 use crate::git::GitError;
 use crate::site::Site;
 use crate::texts::verify_texts;

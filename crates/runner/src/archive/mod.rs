@@ -20,12 +20,12 @@ use tollhouse_engine::{Command, Engine, EngineError, Outcome, ViewError};
 use tollhouse_state::{Cursor, Find, Order, SqliteStore, Store, StoreError};
 
 use crate::belongings::{Belongings, needed_by_others};
-use crate::blobs::{Hold, Lock};
 use crate::clock;
 use crate::errands::Errands;
 use crate::error::RunnerError;
 use crate::failpoint::around;
 use crate::git::GitError;
+use crate::lock::{Hold, Lock};
 use crate::records::each_record;
 use crate::site::Site;
 
