@@ -42,16 +42,18 @@ fn is_unnamed(archives: &Archives, file: &str) -> bool {
     name::is_plain(file) && !archives.name(file)
 }
 
-/// Whether a file is an archive of a ledger, all of whose events the ledger has. Any other is not ours to remove.
+/// Whether a file is an archive of a ledger, all of whose events the ledger has. Any other is not ours to remove, and neither is
+/// one that cannot be read to its end, whatever is wrong with it.
 fn is_in(path: &Path, store: &SqliteStore) -> Result<bool, RunnerError> {
     const PAGE: u32 = 256;
-    let Ok(copy) = SqliteStore::open_read_only(path) else { return Ok(false) };
-    if copy.origin()? != ledger_name(store)? {
+    let Some(ledger) = ledger_name(store)? else { return Ok(false) };
+    let Some(copy) = open(path).filter(|copy| copy.origin().is_ok_and(|origin| origin.as_ref() == Some(&ledger)))
+    else {
         return Ok(false);
-    }
+    };
     let mut after = 0;
     loop {
-        let page = copy.events(&Cursor { after, limit: Some(PAGE), ..Cursor::default() })?;
+        let Ok(page) = copy.events(&Cursor { after, limit: Some(PAGE), ..Cursor::default() }) else { return Ok(false) };
         let Some(last) = page.last() else { return Ok(true) };
         for event in &page {
             let cursor = Cursor { after: event.position - 1, limit: Some(1), ..Cursor::default() };
@@ -61,6 +63,11 @@ fn is_in(path: &Path, store: &SqliteStore) -> Result<bool, RunnerError> {
         }
         after = last.position;
     }
+}
+
+/// A ledger or an archive; nothing where there is none that can be read. Whatever else is there may never end.
+fn open(path: &Path) -> Option<SqliteStore> {
+    if path.is_file() { SqliteStore::open_read_only(path).ok() } else { None }
 }
 
 fn remove_all(path: &Path) -> Result<(), RunnerError> {
