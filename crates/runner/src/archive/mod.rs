@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use tollhouse_core::entity::{Archive, ArchivedRun, Entity, ErrorClass, Run, Work};
 use tollhouse_core::{Kind, RecordId, RunId, Stream};
-use tollhouse_engine::archives::Archives;
+use tollhouse_engine::archives::{Archives, events_in};
 use tollhouse_engine::retention::{Retention, is_at_rest};
 use tollhouse_engine::verify::{Anchor, verify_anchor};
 use tollhouse_engine::{Command, Engine, EngineError, Outcome, ViewError};
@@ -65,7 +65,7 @@ impl Archiving<'_> {
     /// The ledger cannot be read.
     pub fn look(&self, retention: &Retention) -> Result<Archived, RunnerError> {
         let due = self.due(retention)?;
-        let (runs, events) = (due.len() as u64, due.iter().map(|archived| archived.events).sum());
+        let (runs, events) = (due.len() as u64, events_in(&due));
         Ok(Archived { runs, events, ..Archived::default() })
     }
 
@@ -88,7 +88,7 @@ impl Archiving<'_> {
             let gone = self.gone(runs)?;
             archived.files.push(file);
             archived.runs += gone.len() as u64;
-            archived.events += gone.iter().map(|run| run.events).sum::<u64>();
+            archived.events = archived.events.saturating_add(events_in(&gone));
         }
         Ok(archived)
     }
