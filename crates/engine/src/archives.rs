@@ -57,15 +57,6 @@ impl Archives {
         self.iter().any(|archive| archive.file == file)
     }
 
-    /// The newest that a run is in.
-    pub fn of_run(&self, run: RunId) -> Option<&Archive> {
-        self.archives
-            .iter()
-            .rev()
-            .map(|(archive, _)| archive)
-            .find(|archive| archive.runs().any(|archived| archived.run == run))
-    }
-
     /// The name of the ledger, where its first event is in one of them.
     pub fn ledger(&self) -> Option<&str> {
         self.iter().next().map(|archive| archive.ledger.as_str())
@@ -163,11 +154,6 @@ impl Absent {
     /// Whether a stream is elsewhere, at least in part.
     pub fn has_stream(&self, stream: Stream) -> bool {
         matches!(stream, Stream::Run(run) if self.has(run))
-    }
-
-    /// How many runs.
-    pub fn runs(&self) -> u64 {
-        self.runs.len() as u64
     }
 
     /// How many events may be elsewhere: at least, and at most.

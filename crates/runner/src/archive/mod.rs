@@ -2,7 +2,7 @@
 //!
 //! First all of it is written to the archive, compared with the ledger, and put in its place. Then the ledger says so; from there
 //! on the archive counts. Only then are the runs taken out. Wherever that is cut off, nothing is in neither of the two, and
-//! [`Archiving::finish`] goes on with it.
+//! the next [`Archiving::archive`] goes on with it, and so does a purge.
 
 mod joined;
 mod make;
@@ -93,16 +93,8 @@ impl Archiving<'_> {
         Ok(archived)
     }
 
-    /// Finishes what was begun and is not under way.
-    ///
-    /// # Errors
-    /// The ledger fails, or something cannot be removed.
-    pub fn finish(&self) -> Result<(), RunnerError> {
-        let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
-        self.go_on_alone().map(drop)
-    }
-
-    /// The same, by who has the lock. The answer is a run that another program is still taking out.
+    /// Finishes what was begun and is not under way; whoever calls has the lock. The answer is a run that another program is still
+    /// taking out.
     pub(crate) fn go_on_alone(&self) -> Result<Option<RunId>, RunnerError> {
         self.go_on(&mut 0)
     }
