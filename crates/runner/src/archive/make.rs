@@ -21,12 +21,15 @@ use crate::git::GitError;
 use crate::site::Site;
 use crate::texts::verify_texts;
 
+/// How the folder is named in which one is made. Whoever has the lock alone makes one, or finds one of somebody who was killed.
+pub(crate) const SCRATCH: &str = ".toll-archive-";
+
 /// Writes an archive of these runs, of which there is at least one. It appears once all of it is on disk and was compared with what
 /// it says of itself.
 pub(super) fn archive(site: &Site, store: &SqliteStore, runs: &[ArchivedRun]) -> Result<Archive, RunnerError> {
     let dir = &site.archives;
     let failed = |source| RunnerError::Io { what: "write", path: dir.clone(), source };
-    let scratch = tempfile::Builder::new().prefix(".toll-archive-").tempdir_in(dir).map_err(failed)?;
+    let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(dir).map_err(failed)?;
     let ledger = ledger_name(store)?.unwrap_or_default();
     let archives = Archives::of(store)?;
     let file = name::free(dir, |name| archives.name(name), clock::now());

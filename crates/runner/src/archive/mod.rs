@@ -30,6 +30,7 @@ use crate::records::each_record;
 use crate::site::Site;
 
 pub use joined::Joined;
+pub(crate) use make::SCRATCH;
 
 /// How many runs one archive takes at most. What the ledger says of them is one event.
 const RUNS_MAX: usize = 1000;

@@ -7,6 +7,7 @@ use tollhouse_engine::archives::Archives;
 use tollhouse_engine::verify::ledger_name;
 use tollhouse_state::{Cursor, SqliteStore, Store};
 
+use super::make::SCRATCH;
 use super::name;
 use crate::error::RunnerError;
 use crate::site::Site;
@@ -25,7 +26,7 @@ pub(super) fn remove(site: &Site, store: &SqliteStore) -> Result<(), RunnerError
         let stem = name.strip_suffix(".repo.git").or_else(|| name.strip_suffix(".blobs"));
         let is_beside_nothing =
             stem.is_some_and(|file| is_unnamed(&archives, file) && !entries.iter().any(|one| one == file));
-        if name.starts_with(".toll-archive-") || is_beside_nothing {
+        if name.starts_with(SCRATCH) || is_beside_nothing {
             remove_all(&path)?;
         } else if is_unnamed(&archives, name) && is_in(&path, store)? {
             // The database first: without it, nothing is an archive.
