@@ -76,6 +76,9 @@ impl Archiving<'_> {
     /// # Errors
     /// The ledger is damaged, or the machine fails.
     pub fn archive(&self, retention: &Retention) -> Result<Archived, RunnerError> {
+        if !self.has_work(retention)? {
+            return Ok(Archived::default());
+        }
         let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
         let mut archived = Archived::default();
         if self.go_on(&mut archived.bytes)?.is_some() {
@@ -92,6 +95,12 @@ impl Archiving<'_> {
             archived.events = archived.events.saturating_add(events_in(&gone));
         }
         Ok(archived)
+    }
+
+    /// Whether there is anything to be looked at under the lock, whose folder is made only then.
+    fn has_work(&self, retention: &Retention) -> Result<bool, RunnerError> {
+        let is_there = self.site.archives.symlink_metadata().is_ok();
+        Ok(is_there || !self.errands().unfinished()?.is_empty() || !self.due(retention)?.is_empty())
     }
 
     /// Finishes what was begun and is not under way; whoever calls has the lock. The answer is a run that another program is still
