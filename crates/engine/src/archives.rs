@@ -57,15 +57,6 @@ impl Archives {
         self.iter().any(|archive| archive.file == file)
     }
 
-    /// The newest that a run is in.
-    pub fn of_run(&self, run: RunId) -> Option<&Archive> {
-        self.archives
-            .iter()
-            .rev()
-            .map(|(archive, _)| archive)
-            .find(|archive| archive.runs().any(|archived| archived.run == run))
-    }
-
     /// The name of the ledger, where its first event is in one of them.
     pub fn ledger(&self) -> Option<&str> {
         self.iter().next().map(|archive| archive.ledger.as_str())
@@ -89,6 +80,21 @@ impl Archives {
         }
         Ok(absent)
     }
+}
+
+/// How many events runs had together.
+///
+/// ```
+/// use tollhouse_engine::archives::events_in;
+/// assert_eq!(events_in([]), 0);
+/// ```
+pub fn events_in<'a>(runs: impl IntoIterator<Item = &'a ArchivedRun>) -> u64 {
+    sum(runs.into_iter().map(|archived| archived.events))
+}
+
+/// Whoever edited a ledger may have written any number into it.
+fn sum(events: impl Iterator<Item = u64>) -> u64 {
+    events.fold(0, u64::saturating_add)
 }
 
 /// What is damaged is a finding elsewhere.
@@ -150,15 +156,29 @@ impl Absent {
         matches!(stream, Stream::Run(run) if self.has(run))
     }
 
-    /// How many runs.
-    pub fn runs(&self) -> u64 {
-        self.runs.len() as u64
-    }
-
     /// How many events may be elsewhere: at least, and at most.
     pub fn events(&self) -> RangeInclusive<u64> {
-        let least = self.runs.values().map(RangeInclusive::start).sum();
-        let most = self.runs.values().map(RangeInclusive::end).sum();
+        let least = sum(self.runs.values().map(RangeInclusive::start).copied());
+        let most = sum(self.runs.values().map(RangeInclusive::end).copied());
         if self.is_all_else { 0..=u64::MAX } else { least..=most }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollhouse_core::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn as_many_events_as_somebody_wrote_into_a_ledger_are_counted() {
+        let archived = |number, events| {
+            let run = RunId::from_parts(Timestamp::EPOCH, number);
+            ArchivedRun { run, events, last: 1, head: String::new() }
+        };
+        let runs = [archived(1, 3), archived(2, u64::MAX)];
+        assert_eq!(events_in(&runs), u64::MAX);
+        let runs = runs.iter().map(|archived| (archived.run, archived.events..=archived.events)).collect();
+        assert_eq!(Absent { runs, is_all_else: false }.events(), u64::MAX..=u64::MAX);
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollhouse_core::entity::{Entity, Patch, Run};
 use tollhouse_core::lifecycle::PatchState;
 use tollhouse_core::{Kind, PatchId, Record, RunId};
-use tollhouse_engine::archives::{Absent, Archives};
+use tollhouse_engine::archives::{Absent, Archives, events_in};
 use tollhouse_engine::verify::{self, Anchor, Finding, FindingCode, Verified, verify_anchor};
 use tollhouse_state::{SqliteSnapshot, SqliteStore, Store, StoreError};
 
@@ -101,7 +101,7 @@ impl Audit {
         let audited = archives.iter().map(|archive| AuditedArchive {
             file: archive.file.clone(),
             runs: archive.runs().count() as u64,
-            events: archive.runs().map(|run| run.events).sum(),
+            events: events_in(archive.runs()),
             is_at_hand: at_hand.iter().any(|(file, _)| *file == archive.file),
         });
         self.archives = audited.collect();

@@ -102,6 +102,13 @@ pub fn hand_in(site: &Site, rev: &str, base: Option<&str>, onto: Oid) -> Result<
     })
 }
 
+/// Lets go of what was handed in and is in no run.
+pub(crate) fn take_back(site: &Site, id: PatchId) -> Result<(), RunnerError> {
+    let name = format!("submissions/{id}");
+    site.open_repo()?.unpin(&name).map_err(GitError::from)?;
+    Ok(site.project()?.unpin(&name)?)
+}
+
 fn tree(repo: &LedgerRepo, commit: Oid) -> Result<Oid, RunnerError> {
     Ok(repo.tree_of(commit).map_err(GitError::from)?)
 }

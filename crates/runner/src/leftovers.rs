@@ -11,10 +11,12 @@ use tollhouse_engine::leftovers::{Fate, LeftoverKind, Owner, fate_of};
 use tollhouse_engine::{Command, Engine, EngineError, Found, Liveness, Outcome, Refusal, View, ViewError, Witness};
 use tollhouse_state::{Find, Store};
 
+use crate::archive::SCRATCH;
 use crate::clock;
 use crate::conductor::{carry_out, liveness_of, look_at_conductor};
 use crate::error::RunnerError;
 use crate::git::Workspace;
+use crate::lock::{self, Lock};
 use crate::process::{GRACE, end_strays, find_strays};
 use crate::site::Site;
 
@@ -36,6 +38,8 @@ pub struct Leftover {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Hold {
     Folder(PathBuf),
+    /// Of an archive: alone with the lock of archives it is known that nobody is making it.
+    UnfinishedArchive(PathBuf),
     File(PathBuf),
     Processes(PathBuf),
     ProjectRef(String),
@@ -69,6 +73,10 @@ pub fn clear(site: &Site, found: &[Leftover]) -> Result<Vec<(String, String)>, R
                 Ok(())
             }
             Hold::Folder(dir) => Workspace::remove(dir).map_err(|error| error.to_string()),
+            Hold::UnfinishedArchive(dir) => {
+                let _lock = Lock::take(&site.archives, lock::Hold::Alone)?;
+                Workspace::remove(dir).map_err(|error| error.to_string())
+            }
             Hold::File(path) => fs::remove_file(path).map_err(|error| error.to_string()),
             Hold::ProjectRef(name) => project.unpin(name).map_err(|error| error.to_string()),
             Hold::LedgerRef(name) => {
@@ -272,10 +280,13 @@ impl Search<'_> {
             }
         }
         let beside = self.site.ledger.parent().map(children).unwrap_or_default();
-        let archives = children(&self.site.archives);
-        for path in beside.iter().chain(&archives).filter(|path| is_cut_off(path)) {
-            let owner = Owner::Nobody { age: age(path) };
-            self.add(LeftoverKind::Scratch, path.display().to_string(), owner, Hold::Folder(path.clone()));
+        let unpacked = beside.iter().filter(|path| is_cut_off(path, ".toll-restore-"));
+        let unpacked = unpacked.map(|path| (path.clone(), Hold::Folder(path.clone())));
+        let archives = children(&self.site.archives).into_iter().filter(|path| is_cut_off(path, SCRATCH));
+        let archives = archives.map(|path| (path.clone(), Hold::UnfinishedArchive(path)));
+        for (path, hold) in unpacked.chain(archives).collect::<Vec<_>>() {
+            let owner = Owner::Nobody { age: age(&path) };
+            self.add(LeftoverKind::Scratch, path.display().to_string(), owner, hold);
         }
         let kept = children(&self.site.blobs).into_iter();
         for path in files_below(&self.site.repo).into_iter().chain(beside).chain(kept) {
@@ -290,10 +301,9 @@ impl Search<'_> {
 }
 
 /// Whether a backup was unpacked there, or an archive made, and did not come to its end.
-fn is_cut_off(path: &Path) -> bool {
+fn is_cut_off(path: &Path, start: &str) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    [".toll-restore-", ".toll-archive-"].iter().any(|start| name.starts_with(start))
-        && path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+    name.starts_with(start) && path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
 }
 
 /// How long ago something was changed; what cannot be asked is young.

@@ -18,9 +18,11 @@ pub mod error;
 #[cfg(feature = "testing")]
 pub mod examples;
 pub mod failpoint;
+mod folders;
 pub mod git;
 pub mod handwork;
 pub mod leftovers;
+mod lock;
 pub mod own_config;
 pub mod process;
 pub mod purge;

@@ -4,7 +4,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tollhouse::purge::{Forgotten, Purging};
-use tollhouse::{RecordId, Refusal};
+use tollhouse::{EngineError, RecordId, Refusal, RunnerError, SqliteStore};
 
 use super::driving::open;
 use crate::context::{Context, person, require_person};
@@ -57,7 +57,8 @@ pub(crate) fn run(args: &PurgeArgs, context: &mut Context) -> Result<Answer, Cli
     let (site, store) = open(context)?;
     let record = find_any(&store, &args.id)?;
     let purging = Purging { site: &site, store: &store, person: person() };
-    let forgotten = if args.dry_run { purging.look(record.id)? } else { purging.purge(record.id, &reason)? };
+    let forgotten = if args.dry_run { purging.look(record.id) } else { purging.purge(record.id, &reason) };
+    let forgotten = forgotten.map_err(|error| missed(&store, record.id, error))?;
     if forgotten.records == 0 {
         return Err(Refusal::NothingToPurge { id: record.id }.into());
     }
@@ -82,6 +83,14 @@ pub(crate) fn run(args: &PurgeArgs, context: &mut Context) -> Result<Answer, Cli
         remark(&report, context);
     }
     Ok(Answer::Yes)
+}
+
+/// What was there and is not any more was taken out to an archive meanwhile: then it is said to which.
+fn missed(store: &SqliteStore, id: RecordId, error: RunnerError) -> CliError {
+    match (&error, find_any(store, &id.to_string())) {
+        (RunnerError::Engine(EngineError::Refused(Refusal::NotFound { .. })), Err(told)) => told,
+        _ => error.into(),
+    }
 }
 
 fn show(report: &PurgeReport) -> String {

@@ -20,6 +20,10 @@ pub(crate) struct SubmitArgs {
     /// The commit that it was made on [default: the newest that it shares with where it lands]
     #[arg(long, value_name = "REV")]
     base: Option<String>,
+    /// A name of your own for the run: the same change handed in under it again is the same run, for as
+    /// long as that is on the ledger
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// Stop before landing: `toll land` lands it
     #[arg(long)]
     hold: bool,
@@ -30,6 +34,7 @@ pub(crate) fn run(args: &SubmitArgs, context: &mut Context) -> Result<Answer, Cl
     let site = context.site()?;
     let project = configuration(&site)?;
     let mut defaults = defaults(&site)?;
+    defaults.key.clone_from(&args.key);
     if args.hold {
         defaults.hold = LandMode::Hold;
     }

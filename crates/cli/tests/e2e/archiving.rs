@@ -9,10 +9,10 @@ use crate::disk::SmallDisk;
 use crate::harness::{Bench, run, tasks};
 use crate::verifying::edit_file;
 
-const RETAIN: &str = "[ledger]\nretain = \"1ms\"\n";
+pub(crate) const RETAIN: &str = "[ledger]\nretain = \"1ms\"\n";
 
 /// A run that is over, in which two tasks landed and what was printed lies beside the ledger.
-fn over() -> Bench {
+pub(crate) fn over() -> Bench {
     let bench = Bench::new();
     bench.agent("seq 1 200000; echo $1 > $1.txt").config(RETAIN).plan(&tasks(&["a", "b"]));
     let said = bench.toll(&["run", "../plan.toml"]);
@@ -20,19 +20,19 @@ fn over() -> Bench {
     bench
 }
 
-fn gc(bench: &Bench) -> Value {
+pub(crate) fn gc(bench: &Bench) -> Value {
     let said = bench.toll(&["gc", "--json"]);
     assert_eq!(said.code, Some(0), "{said}");
     said.json()["archived"].clone()
 }
 
-fn verified(bench: &Bench, code: i32) -> Value {
+pub(crate) fn verified(bench: &Bench, code: i32) -> Value {
     let said = bench.toll(&["verify", "--json"]);
     assert_eq!(said.code, Some(code), "{said}");
     said.json()
 }
 
-fn archive(bench: &Bench, file: &str) -> PathBuf {
+pub(crate) fn archive(bench: &Bench, file: &str) -> PathBuf {
     bench.path(".git/tollhouse/archive").join(file)
 }
 

@@ -2,6 +2,7 @@
 
 mod adding;
 mod archiving;
+mod archiving_disturbed;
 mod backup;
 mod bad_agent;
 mod bad_input;

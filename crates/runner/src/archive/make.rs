@@ -12,20 +12,24 @@ use tollhouse_state::{SqliteStore, StoreError};
 
 use super::name;
 use crate::belongings::Belongings;
-use crate::blobs::{Blobs, named_by, sync_folder, verify_blobs};
+use crate::blobs::{Blobs, named_by, verify_blobs};
 use crate::clock;
 use crate::error::RunnerError;
 use crate::failpoint::around;
+use crate::folders::{sync_folder, sync_folders};
 use crate::git::GitError;
 use crate::site::Site;
 use crate::texts::verify_texts;
+
+/// How the folder is named in which one is made. Whoever has the lock alone makes one, or finds one of somebody who was killed.
+pub(crate) const SCRATCH: &str = ".toll-archive-";
 
 /// Writes an archive of these runs, of which there is at least one. It appears once all of it is on disk and was compared with what
 /// it says of itself.
 pub(super) fn archive(site: &Site, store: &SqliteStore, runs: &[ArchivedRun]) -> Result<Archive, RunnerError> {
     let dir = &site.archives;
     let failed = |source| RunnerError::Io { what: "write", path: dir.clone(), source };
-    let scratch = tempfile::Builder::new().prefix(".toll-archive-").tempdir_in(dir).map_err(failed)?;
+    let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(dir).map_err(failed)?;
     let ledger = ledger_name(store)?.unwrap_or_default();
     let archives = Archives::of(store)?;
     let file = name::free(dir, |name| archives.name(name), clock::now());
@@ -40,6 +44,7 @@ pub(super) fn archive(site: &Site, store: &SqliteStore, runs: &[ArchivedRun]) ->
     copy_belongings((site, &place), &named_by(&copy)?, &belongings)?;
     compare(&place, &copy)?;
     drop(copy);
+    put_on_disk(&place, scratch.path())?;
     around("effect.place_archive", || put_in_place(&place, &site.archive(&file)))?;
     let mut runs = runs.iter().cloned();
     let oldest = runs.next().expect("an archive has a run");
@@ -72,10 +77,15 @@ pub(super) fn compare(place: &Site, copy: &SqliteStore) -> Result<(), RunnerErro
     }
 }
 
+/// Contents, objects and refs are on disk since they were written, but not every folder that was made for them.
+fn put_on_disk(place: &Site, scratch: &Path) -> Result<(), RunnerError> {
+    File::open(&place.ledger).and_then(|file| file.sync_all()).map_err(|source| io_error(&place.ledger, source))?;
+    sync_folders(scratch)
+}
+
 /// The database last: without it, nothing is an archive.
 fn put_in_place(from: &Site, to: &Site) -> Result<(), RunnerError> {
     let dir = to.ledger.parent().unwrap_or(Path::new("."));
-    File::open(&from.ledger).and_then(|file| file.sync_all()).map_err(|source| io_error(&from.ledger, source))?;
     for (from, to) in [(&from.blobs, &to.blobs), (&from.repo, &to.repo), (&from.ledger, &to.ledger)] {
         if from.symlink_metadata().is_ok() {
             fs::rename(from, to).map_err(|source| io_error(to, source))?;

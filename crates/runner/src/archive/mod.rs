@@ -2,7 +2,7 @@
 //!
 //! First all of it is written to the archive, compared with the ledger, and put in its place. Then the ledger says so; from there
 //! on the archive counts. Only then are the runs taken out. Wherever that is cut off, nothing is in neither of the two, and
-//! [`Archiving::finish`] goes on with it.
+//! the next [`Archiving::archive`] goes on with it, and so does a purge.
 
 mod joined;
 mod make;
@@ -13,23 +13,24 @@ use std::time::SystemTime;
 
 use tollhouse_core::entity::{Archive, ArchivedRun, Entity, ErrorClass, Run, Work};
 use tollhouse_core::{Kind, RecordId, RunId, Stream};
-use tollhouse_engine::archives::Archives;
+use tollhouse_engine::archives::{Archives, events_in};
 use tollhouse_engine::retention::{Retention, is_at_rest};
 use tollhouse_engine::verify::{Anchor, verify_anchor};
 use tollhouse_engine::{Command, Engine, EngineError, Outcome, ViewError};
 use tollhouse_state::{Cursor, Find, Order, SqliteStore, Store, StoreError};
 
 use crate::belongings::{Belongings, needed_by_others};
-use crate::blobs::{Hold, Lock};
 use crate::clock;
 use crate::errands::Errands;
 use crate::error::RunnerError;
 use crate::failpoint::around;
 use crate::git::GitError;
+use crate::lock::{Hold, Lock};
 use crate::records::each_record;
 use crate::site::Site;
 
 pub use joined::Joined;
+pub(crate) use make::SCRATCH;
 
 /// How many runs one archive takes at most. What the ledger says of them is one event.
 const RUNS_MAX: usize = 1000;
@@ -65,7 +66,7 @@ impl Archiving<'_> {
     /// The ledger cannot be read.
     pub fn look(&self, retention: &Retention) -> Result<Archived, RunnerError> {
         let due = self.due(retention)?;
-        let (runs, events) = (due.len() as u64, due.iter().map(|archived| archived.events).sum());
+        let (runs, events) = (due.len() as u64, events_in(&due));
         Ok(Archived { runs, events, ..Archived::default() })
     }
 
@@ -75,6 +76,9 @@ impl Archiving<'_> {
     /// # Errors
     /// The ledger is damaged, or the machine fails.
     pub fn archive(&self, retention: &Retention) -> Result<Archived, RunnerError> {
+        if !self.has_work(retention)? {
+            return Ok(Archived::default());
+        }
         let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
         let mut archived = Archived::default();
         if self.go_on(&mut archived.bytes)?.is_some() {
@@ -88,21 +92,19 @@ impl Archiving<'_> {
             let gone = self.gone(runs)?;
             archived.files.push(file);
             archived.runs += gone.len() as u64;
-            archived.events += gone.iter().map(|run| run.events).sum::<u64>();
+            archived.events = archived.events.saturating_add(events_in(&gone));
         }
         Ok(archived)
     }
 
-    /// Finishes what was begun and is not under way.
-    ///
-    /// # Errors
-    /// The ledger fails, or something cannot be removed.
-    pub fn finish(&self) -> Result<(), RunnerError> {
-        let _lock = Lock::take(&self.site.archives, Hold::Alone)?;
-        self.go_on_alone().map(drop)
+    /// Whether there is anything to be looked at under the lock, whose folder is made only then.
+    fn has_work(&self, retention: &Retention) -> Result<bool, RunnerError> {
+        let is_there = self.site.archives.symlink_metadata().is_ok();
+        Ok(is_there || !self.errands().unfinished()?.is_empty() || !self.due(retention)?.is_empty())
     }
 
-    /// The same, by who has the lock. The answer is a run that another program is still taking out.
+    /// Finishes what was begun and is not under way; whoever calls has the lock. The answer is a run that another program is still
+    /// taking out.
     pub(crate) fn go_on_alone(&self) -> Result<Option<RunId>, RunnerError> {
         self.go_on(&mut 0)
     }

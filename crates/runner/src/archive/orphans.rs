@@ -7,6 +7,7 @@ use tollhouse_engine::archives::Archives;
 use tollhouse_engine::verify::ledger_name;
 use tollhouse_state::{Cursor, SqliteStore, Store};
 
+use super::make::SCRATCH;
 use super::name;
 use crate::error::RunnerError;
 use crate::site::Site;
@@ -25,7 +26,7 @@ pub(super) fn remove(site: &Site, store: &SqliteStore) -> Result<(), RunnerError
         let stem = name.strip_suffix(".repo.git").or_else(|| name.strip_suffix(".blobs"));
         let is_beside_nothing =
             stem.is_some_and(|file| is_unnamed(&archives, file) && !entries.iter().any(|one| one == file));
-        if name.starts_with(".toll-archive-") || is_beside_nothing {
+        if name.starts_with(SCRATCH) || is_beside_nothing {
             remove_all(&path)?;
         } else if is_unnamed(&archives, name) && is_in(&path, store)? {
             // The database first: without it, nothing is an archive.
@@ -42,16 +43,18 @@ fn is_unnamed(archives: &Archives, file: &str) -> bool {
     name::is_plain(file) && !archives.name(file)
 }
 
-/// Whether a file is an archive of a ledger, all of whose events the ledger has. Any other is not ours to remove.
+/// Whether a file is an archive of a ledger, all of whose events the ledger has. Any other is not ours to remove, and neither is
+/// one that cannot be read to its end, whatever is wrong with it.
 fn is_in(path: &Path, store: &SqliteStore) -> Result<bool, RunnerError> {
     const PAGE: u32 = 256;
-    let Ok(copy) = SqliteStore::open_read_only(path) else { return Ok(false) };
-    if copy.origin()? != ledger_name(store)? {
+    let Some(ledger) = ledger_name(store)? else { return Ok(false) };
+    let Some(copy) = open(path).filter(|copy| copy.origin().is_ok_and(|origin| origin.as_ref() == Some(&ledger)))
+    else {
         return Ok(false);
-    }
+    };
     let mut after = 0;
     loop {
-        let page = copy.events(&Cursor { after, limit: Some(PAGE), ..Cursor::default() })?;
+        let Ok(page) = copy.events(&Cursor { after, limit: Some(PAGE), ..Cursor::default() }) else { return Ok(false) };
         let Some(last) = page.last() else { return Ok(true) };
         for event in &page {
             let cursor = Cursor { after: event.position - 1, limit: Some(1), ..Cursor::default() };
@@ -61,6 +64,11 @@ fn is_in(path: &Path, store: &SqliteStore) -> Result<bool, RunnerError> {
         }
         after = last.position;
     }
+}
+
+/// A ledger or an archive; nothing where there is none that can be read. Whatever else is there may never end.
+fn open(path: &Path) -> Option<SqliteStore> {
+    if path.is_file() { SqliteStore::open_read_only(path).ok() } else { None }
 }
 
 fn remove_all(path: &Path) -> Result<(), RunnerError> {

@@ -18,6 +18,7 @@ use super::{BackupProblem, FORMAT, Hashing, events, go_on, patches};
 use crate::audit::verify_files;
 use crate::blobs::{Blobs, named_by};
 use crate::error::RunnerError;
+use crate::folders::{sync_folder, sync_folders};
 use crate::git::LedgerRepo;
 use crate::site::Site;
 use crate::texts::text_of;
@@ -250,18 +251,7 @@ impl<'a> Unpacking<'a> {
     fn put_on_disk(&self) -> Result<(), RunnerError> {
         let path = self.ledger();
         File::open(&path).and_then(|file| file.sync_all()).map_err(|source| io_error("write", &path, source))?;
-        let mut folders = vec![self.place.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            let read = |source| io_error("read", &folder, source);
-            for entry in fs::read_dir(&folder).map_err(read)? {
-                let entry = entry.map_err(read)?;
-                if entry.file_type().map_err(read)?.is_dir() {
-                    folders.push(entry.path());
-                }
-            }
-            File::open(&folder).and_then(|folder| folder.sync_all()).map_err(read)?;
-        }
-        Ok(())
+        sync_folders(self.place.path())
     }
 
     fn put_in_place(self, site: &Site) -> Result<(), RunnerError> {
@@ -290,8 +280,7 @@ impl<'a> Unpacking<'a> {
             }
             return Err(error);
         }
-        let folder = site.ledger.parent().unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io_error("write", folder, source))
+        sync_folder(site.ledger.parent().unwrap_or(Path::new(".")))
     }
 
     fn ledger(&self) -> PathBuf {

@@ -3,7 +3,6 @@
 //! A content is on disk before the commit that names it, so that what the ledger names is there. One that nothing names is
 //! taken away once it is old enough that nobody can be about to name it; see [`sweep`].
 
-mod lock;
 mod named;
 mod printed;
 mod problem;
@@ -11,7 +10,6 @@ mod store;
 mod sweep;
 mod verify;
 
-pub(crate) use lock::{Hold, Lock, sync_folder};
 pub(crate) use named::{each_naming, named_by};
 pub(crate) use printed::only_end;
 pub use problem::BlobProblem;

@@ -9,9 +9,10 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::BlobProblem;
-use super::lock::{Hold, Lock, make_folder, sync_folder};
 use crate::error::RunnerError;
 use crate::failpoint::around;
+use crate::folders::{make_folder, sync_folder};
+use crate::lock::{Hold, Lock};
 use crate::site::Site;
 
 /// How the names of files begin that are on their way to another name.

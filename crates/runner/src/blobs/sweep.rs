@@ -14,11 +14,11 @@ use tollhouse_engine::leftovers::{Fate, Owner, fate_of};
 use tollhouse_engine::{EngineError, ViewError, blobs_of};
 use tollhouse_state::Store;
 
-use super::lock::{Hold, Lock};
 use super::store::{io_error, is_digest};
 use super::{Blobs, each_naming};
 use crate::error::RunnerError;
 use crate::failpoint::around;
+use crate::lock::{Hold, Lock};
 
 /// How many contents are looked at in one reading of the records. Each takes some two hundred bytes.
 const BATCH: usize = 1 << 18;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use tollhouse_core::entity::{Effect, Run};
+use tollhouse_core::entity::{Effect, Patch, Run};
 use tollhouse_core::lifecycle::RunState;
 use tollhouse_core::spec::RunSpec;
 use tollhouse_core::{Actor, BudgetId, Event, Kind, Money, PatchId, RunId};
@@ -18,6 +18,7 @@ use super::switches::Switches;
 use crate::clock;
 use crate::error::RunnerError;
 use crate::git::Project;
+use crate::handwork::take_back;
 use crate::site::Site;
 
 /// What happened since the last time, and where the run is now. While gates run on the target, there is no run yet: the
@@ -173,8 +174,11 @@ impl<'a> Conductor<'a> {
 
     /// Makes a run of a change that no run made, and drives it until it is over or rests.
     ///
+    /// Where a run has the key of this one, and was made of the same change, that one is the answer, as of [`run`](Self::run).
+    ///
     /// # Errors
-    /// The branches are not as they must be, the ledger fails, or somebody interrupts it.
+    /// The branches are not as they must be, the ledger fails, or somebody interrupts it; or the key is that of a run that was asked
+    /// for something else.
     pub fn submit(
         &self,
         spec: &RunSpec,
@@ -183,6 +187,9 @@ impl<'a> Conductor<'a> {
     ) -> Result<RunStatus, RunnerError> {
         let project = self.site.project()?;
         let head = Self::head_for(&project, spec)?;
+        if let Some(known) = self.of_key(spec)? {
+            return self.submitted(known, spec, handed_in, watch);
+        }
         let id = RunId::from_parts(clock::now(), clock::random_id_bits());
         let HandedIn { id: patch, change, title, author, replaces } = handed_in.clone();
         let submit = Command::SubmitPatch {
@@ -192,7 +199,32 @@ impl<'a> Conductor<'a> {
             base: head.commit.to_string(),
             patch: Box::new(Submission { id: patch, change, title, author, replaces }),
         };
-        self.begin(id, &project, &head, &submit, watch)
+        match self.begin(id, &project, &head, &submit, watch) {
+            Err(error) if is_taken(&error) => match self.of_key(spec)? {
+                // Somebody else was quicker.
+                Some(known) => self.submitted(known, spec, handed_in, watch),
+                None => Err(error),
+            },
+            begun => begun,
+        }
+    }
+
+    /// What was handed in again under its key: the run of the same change, as it is. What was read of it anew is let go of.
+    fn submitted(
+        &self,
+        id: RunId,
+        spec: &RunSpec,
+        handed_in: &HandedIn,
+        watch: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<RunStatus, RunnerError> {
+        take_back(self.site, handed_in.id)?;
+        let view = View::load(&self.store, id).map_err(EngineError::from)?;
+        let mut patches = view.all::<Patch>().filter(|patch| patch.run == Some(id));
+        if patches.any(|patch| patch.content == handed_in.change.content) {
+            return self.again(id, spec, watch);
+        }
+        let key = spec.key.clone().unwrap_or_default();
+        Err(EngineError::from(Refusal::KeyReused { key, id: id.into() }).into())
     }
 
     /// Goes on with a run: what was begun is looked at in the world first. One that is over goes on where a person let

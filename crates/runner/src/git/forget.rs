@@ -2,8 +2,8 @@
 //! there needs them.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -71,20 +71,18 @@ impl LedgerRepo {
         for text in &which.texts {
             if let Ok(blob) = self.repo().find_blob(*text) {
                 let packed = loose::blob(blob.content()).map_err(failed)?;
-                put(&other.loose(*text), &packed).map_err(failed)?;
+                put(&other.loose(*text), &mut packed.as_slice()).map_err(failed)?;
             }
         }
         let roots = pins.iter().map(|(_, id)| *id).chain(which.ids.iter().copied());
         for id in self.own_below(roots.collect())? {
-            let object = fs::read(self.loose(id)).map_err(failed)?;
-            put(&other.loose(id), &object).map_err(failed)?;
+            copy(&self.loose(id), &other.loose(id)).map_err(failed)?;
         }
         // Many in one file, where somebody had git put them together.
         let packs = fs::read_dir(self.dir().join("objects/pack")).into_iter().flatten().flatten();
         for path in packs.map(|entry| entry.path()) {
             let name = path.file_name().unwrap_or_default();
-            let content = fs::read(&path).map_err(failed)?;
-            put(&other.dir().join("objects/pack").join(name), &content).map_err(failed)?;
+            copy(&path, &other.dir().join("objects/pack").join(name)).map_err(failed)?;
         }
         pins.iter().try_for_each(|(name, id)| other.pin(name, *id))
     }
@@ -106,13 +104,13 @@ impl LedgerRepo {
     }
 
     fn leads_to(&self, id: Oid) -> Result<Vec<Oid>, Error> {
-        let object = self.repo().find_object(id, None)?;
-        Ok(match object.kind() {
-            Some(ObjectType::Commit) => {
-                let commit = object.peel_to_commit()?;
+        // A content leads nowhere, and may be large: only its beginning is read.
+        Ok(match self.odb()?.read_header(id)? {
+            (_, ObjectType::Commit) => {
+                let commit = self.repo().find_commit(id)?;
                 std::iter::once(commit.tree_id()).chain(commit.parent_ids()).collect()
             }
-            Some(ObjectType::Tree) => object.peel_to_tree()?.iter().map(|entry| entry.id()).collect(),
+            (_, ObjectType::Tree) => self.repo().find_tree(id)?.iter().map(|entry| entry.id()).collect(),
             _ => Vec::new(),
         })
     }
@@ -133,15 +131,21 @@ fn remove(path: &Path, since: SystemTime) -> io::Result<bool> {
     }
 }
 
+/// Copies a file that may be large, as [`put`] writes one.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    put(to, &mut File::open(from)?)
+}
+
 /// Writes a file as a whole, durably, unless there is one.
-fn put(path: &Path, content: &[u8]) -> io::Result<()> {
+fn put(path: &Path, content: &mut impl Read) -> io::Result<()> {
     if path.is_file() {
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content).and_then(|()| file.as_file().sync_all())?;
+    io::copy(content, &mut file)?;
+    file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_dir(folder)
 }

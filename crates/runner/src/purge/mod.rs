@@ -14,10 +14,11 @@ use tollhouse_state::{SqliteStore, Store};
 
 use self::contents::Contents;
 use crate::archive::Archiving;
-use crate::blobs::{Blobs, Hold, Lock};
+use crate::blobs::Blobs;
 use crate::errands::Errands;
 use crate::error::RunnerError;
 use crate::failpoint::around;
+use crate::lock::{Hold, Lock};
 use crate::site::Site;
 
 /// What was forgotten, or would be.

@@ -1,15 +1,18 @@
-//! The lock of the folder: shared by those who are about to name a content, alone for who takes one away.
+//! The lock of a folder whose files come and go under names of their own: that of the contents, and that of the archives.
+//!
+//! Of contents it is shared by those who are about to name one, and alone for who takes one away. Of archives it is alone for
+//! whoever makes one, and for whoever forgets what could be on its way to one.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
-use super::store::io_error;
 use crate::error::RunnerError;
+use crate::folders::{make_folder, sync_folder};
 
 /// The file whose lock it is. It is never removed. Where it is, the folder's own name is on disk.
 const FILE: &str = "lock";
@@ -30,8 +33,8 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock, which nobody holds for longer than it takes to write one content or to take one away. A folder that
-    /// is not there yet is made.
+    /// Waits for the lock for as long as others hold it: that of contents for the time it takes to write one or to take one away,
+    /// that of archives for the time it takes to make some. A folder that is not there yet is made.
     pub(crate) fn take(dir: &Path, hold: Hold) -> Result<Self, RunnerError> {
         let path = dir.join(FILE);
         let file = match File::open(&path) {
@@ -55,12 +58,6 @@ fn make(dir: &Path, lock: &Path) -> Result<File, RunnerError> {
     opened.map_err(|source| io_error("write", lock, source))
 }
 
-/// Makes a folder that only its owner reads, if it is not there yet.
-pub(super) fn make_folder(dir: &Path) -> Result<(), RunnerError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| io_error("make", dir, source))
-}
-
-/// Puts the names in a folder on disk.
-pub(crate) fn sync_folder(dir: &Path) -> Result<(), RunnerError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|source| io_error("write", dir, source))
+fn io_error(what: &'static str, path: &Path, source: io::Error) -> RunnerError {
+    RunnerError::Io { what, path: path.to_owned(), source }
 }
