@@ -33,13 +33,8 @@ use contestant::{Lap, Task, WARM_UP, payload};
 use serde_json::Value;
 use tollhouse::{Actor, Change, Commit, Happening, Kind, Record, RecordId, Severity, SqliteStore, Store, Timestamp};
 
-/// The peers: the name in the table, the folder, and the words that force a setting which its users cannot have.
-const PEERS: [(&str, &str, &[&str]); 4] = [
-    ("durare", "durare", &[]),
-    ("effectum", "effectum", &[]),
-    ("effectum, forced", "effectum", &["--full"]),
-    ("apalis-sqlite", "apalis-sqlite", &[]),
-];
+/// The peers, by the names of their folders.
+const PEERS: [&str; 3] = ["durare", "effectum", "apalis-sqlite"];
 
 /// How many callers there are, and how many operations they do together.
 const CLASSES: [(usize, usize); 2] = [(1, 2_000), (64, 12_800)];
@@ -80,6 +75,7 @@ fn number(words: &[&str], flag: &str, default: usize) -> usize {
 struct Contestant {
     name: &'static str,
     program: PathBuf,
+    /// What its command line begins with.
     words: &'static [&'static str],
 }
 
@@ -87,9 +83,9 @@ struct Contestant {
 fn contestants() -> Vec<Contestant> {
     let ours = std::env::current_exe().expect("this program has a path");
     let mut contestants = vec![Contestant { name: "tollhouse", program: ours, words: &[AS_OURS] }];
-    for (name, folder, words) in PEERS {
-        match build(folder) {
-            Some(program) => contestants.push(Contestant { name, program, words }),
+    for name in PEERS {
+        match build(name) {
+            Some(program) => contestants.push(Contestant { name, program, words: &[] }),
             None => eprintln!("{name} cannot be built, and takes no part"),
         }
     }
@@ -162,10 +158,7 @@ fn measure(contestants: &[Contestant], rounds: usize) {
     println!();
     for ((callers, _), reports) in CLASSES.iter().zip(&reports) {
         let ours = per_second(&reports[0]).median;
-        let peers: Vec<_> = contestants.iter().zip(reports).skip(1).collect();
-        let settable = peers.iter().copied().filter(|(peer, _)| peer.words.is_empty());
-        println!("callers {callers:>2}: {}, as its users can have it", against_best(ours, settable));
-        println!("callers {callers:>2}: {}, of all", against_best(ours, peers.iter().copied()));
+        println!("callers {callers:>2}: {}", against_best(ours, contestants.iter().zip(reports).skip(1)));
     }
     println!();
 }

@@ -240,11 +240,16 @@ impl<S: Store> Landings<'_, S> {
                 self.audit.ledger.add(finding);
             }
         }
-        match self.read(&[patch.into()])?.map(|record| Patch::from_record(&record)) {
-            Some(Ok(patch)) => self.compare(commit, &patch),
-            // It is a finding of the records.
-            Some(Err(_)) => {}
-            None => self.find(commit.id, format!("it landed {patch}, and the ledger has no such patch")),
+        match self.store.get(&[patch.into()]).map(|mut found| found.pop().flatten()) {
+            Ok(Some(record)) => {
+                if let Ok(patch) = Patch::from_record(&record) {
+                    self.compare(commit, &patch);
+                }
+            }
+            // What cannot be read is a finding of the records.
+            Err(StoreError::Damaged { .. }) => {}
+            Err(error) => return Err(error.into()),
+            Ok(None) => self.find(commit.id, format!("it landed {patch}, and the ledger has no such patch")),
         }
         self.found.insert(patch, commit.id);
         Ok(())

@@ -1,6 +1,7 @@
 //! Folders: made for their owner alone, and the names in them put on disk.
 
 use std::fs::{self, DirBuilder, File};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -10,6 +11,21 @@ use crate::error::RunnerError;
 pub(crate) fn make_folder(dir: &Path) -> Result<(), RunnerError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|source| RunnerError::Io { what: "make", path: dir.to_owned(), source })
+}
+
+/// Makes a folder, and those above it that are not there, with their names on disk. What is there stays as it is.
+pub(crate) fn make_on_disk(dir: &Path, mode: u32) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let above = dir.parent().unwrap_or(Path::new("/"));
+    make_on_disk(above, mode)?;
+    match DirBuilder::new().mode(mode).create(dir) {
+        // Somebody else did meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        answer => answer?,
+    }
+    File::open(above).and_then(|above| above.sync_all())
 }
 
 /// Puts the names in a folder on disk.

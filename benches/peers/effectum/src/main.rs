@@ -4,12 +4,9 @@
 //! What its users get is a rollback journal and `synchronous = NORMAL`: it asks for WAL by a pragma that SQLite does not know,
 //! and has no option for either. That syncs the journal and the database at each commit, but not that the journal is gone, so a
 //! power cut may still undo the newest one ("PRAGMA synchronous", EXTRA). It is taken for equal, in effectum's favour.
-//!
-//! With `--full` it has what we have, WAL and FULL. No user can set that; it shows what effectum could do.
 
 #[path = "../../contestant.rs"]
 mod contestant;
-mod full;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,18 +16,10 @@ use effectum::{Job, Queue};
 use rusqlite::Connection;
 use tokio::sync::Barrier;
 
-/// The word that sets it to WAL and FULL.
-const FULL: &str = "--full";
-
 // As effectum's documentation begins.
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let task = Task::from_arguments();
-    if std::env::args().any(|word| word == FULL) {
-        full::stay_full();
-        let connection = Connection::open(&task.file).expect("a database");
-        connection.query_row("PRAGMA journal_mode = wal", [], |_| Ok(())).expect("the file is in WAL");
-    }
     let queue = Arc::new(Queue::new(&task.file).await.expect("a queue"));
     let settings = settings(&queue, &task).await;
     let start = Arc::new(Barrier::new(task.callers));

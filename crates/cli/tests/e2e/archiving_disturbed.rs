@@ -1,4 +1,4 @@
-//! Archiving while others are at work, where something is damaged, and where the power fails.
+//! Archiving while others are at work, and where something is damaged.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -283,85 +283,4 @@ fn no_folder_of_archives_is_made_where_nothing_is_archived() {
     }
     assert_eq!(gc(bench.config(RETAIN))["runs"], 1);
     assert!(archive(&bench, "lock").is_file());
-}
-
-/// What strace says of files and folders, up to where an archive is put in its place.
-struct Watched {
-    /// What is on disk as it is.
-    synced: BTreeSet<PathBuf>,
-    /// What of the archive was not, once it was put in its place.
-    missed: BTreeSet<PathBuf>,
-    /// What was put in its place.
-    placed: BTreeSet<PathBuf>,
-}
-
-impl Watched {
-    fn read(text: &str, archives: &Path) -> Self {
-        let mut watched = Self { synced: BTreeSet::new(), missed: BTreeSet::new(), placed: BTreeSet::new() };
-        for line in text.lines().filter(|line| !line.contains(" resumed>")) {
-            let quoted: Vec<&Path> = line.split('"').skip(1).step_by(2).map(Path::new).collect();
-            let of_descriptor =
-                || line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path);
-            match quoted.as_slice() {
-                [from, to] if to.parent() == Some(archives) => watched.place(from, to),
-                [from, to] => {
-                    let was_synced = watched.synced.remove(*from);
-                    watched.appears(to);
-                    if was_synced {
-                        watched.synced.insert(to.to_path_buf());
-                    }
-                }
-                [made] => watched.appears(made),
-                _ => watched.synced.extend(of_descriptor().map(PathBuf::from)),
-            }
-        }
-        watched
-    }
-
-    /// Its name is not on disk before its folder is again.
-    fn appears(&mut self, path: &Path) {
-        if let Some(folder) = path.parent() {
-            self.synced.remove(folder);
-        }
-    }
-
-    /// All that is there now was there then.
-    fn place(&mut self, from: &Path, to: &Path) {
-        self.placed.insert(to.to_owned());
-        let mut next = vec![to.to_owned()];
-        while let Some(path) = next.pop() {
-            let was = from.join(path.strip_prefix(to).expect("it is below"));
-            // Joined with nothing, a path ends with a slash.
-            let was: PathBuf = was.components().collect();
-            if path.is_dir() {
-                next.extend(fs::read_dir(&path).expect("it is there").map(|entry| entry.expect("it is there").path()));
-            }
-            if !self.synced.contains(&was) && !path.ends_with("lock") {
-                self.missed.insert(was);
-            }
-        }
-    }
-}
-
-#[test]
-fn all_of_an_archive_is_on_disk_before_it_is_in_its_place() {
-    let bench = over();
-    let log = bench.path("../calls");
-    let calls = "trace=fsync,fdatasync,?rename,?renameat,?renameat2,?link,?linkat,?mkdir,?mkdirat";
-    let toll = env!("CARGO_BIN_EXE_toll");
-    let output =
-        bench.isolated("strace").args(["-f", "-y", "-qq", "-e", calls, "-o"]).arg(&log).args([toll, "gc"]).output();
-    let said = match output.map(Said::from) {
-        Ok(said) if !said.err.contains("strace:") => said,
-        Ok(said) => {
-            return skipped("a power loss", &format!("strace cannot watch a process here: {}", said.err.trim()));
-        }
-        Err(error) => return skipped("a power loss", &format!("strace cannot be started: {error}")),
-    };
-    assert_eq!(said.code, Some(0), "{said}");
-    assert_archived(&bench);
-    let watched =
-        Watched::read(&fs::read_to_string(&log).unwrap(), &archive(&bench, "").components().collect::<PathBuf>());
-    assert_eq!(watched.placed.len(), 3, "the database, objects and contents: {:?}", watched.placed);
-    assert!(watched.missed.is_empty(), "{:#?}", watched.missed);
 }

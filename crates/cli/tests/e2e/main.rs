@@ -34,6 +34,7 @@ mod living;
 mod not_utf8;
 mod odd_paths;
 mod odd_repository;
+mod on_disk;
 mod other_user;
 mod own_config;
 mod pausing;

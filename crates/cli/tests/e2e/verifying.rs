@@ -131,6 +131,21 @@ fn an_edited_reason_is_named() {
     assert!(report["findings_count"].as_u64() >= Some(1), "{report}");
 }
 
+/// Whatever else is then asked of it, and however many events tell of it.
+#[test]
+fn a_record_that_cannot_be_read_is_told_once() {
+    let bench = worked();
+    edit(&bench, "UPDATE record SET state = 'nowhere' WHERE kind IN ('patch', 'attempt')");
+    let report = report(&bench, 1);
+    let findings = report["findings"].as_array().expect("a list");
+    let of = |kind: &str| {
+        let start = format!("record {kind}_");
+        findings.iter().filter(|found| found["place"].as_str().is_some_and(|place| place.starts_with(&start))).count()
+    };
+    assert_eq!((of("patch"), of("att")), (2, 2), "{report:#}");
+    assert_eq!(findings.len(), 4, "{report:#}");
+}
+
 #[test]
 fn a_ledger_set_back_is_found_by_what_landed_since() {
     let bench = worked();

@@ -182,7 +182,10 @@ fn make_commit(ledger: &LedgerRepo, landing: &Landing) -> Result<Oid, Error> {
     let repo = ledger.repo();
     let (author, committer) = (landing.author.at(landing.time)?, landing.committer.at(landing.time)?);
     let parent = repo.find_commit(landing.parent)?;
-    repo.commit(None, &author, &committer, &landing.message, &repo.find_tree(landing.tree)?, &[&parent])
+    let tree = repo.find_tree(landing.tree)?;
+    let commit = repo.commit(None, &author, &committer, &landing.message, &tree, &[&parent])?;
+    ledger.put_on_disk()?;
+    Ok(commit)
 }
 
 impl Project {

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use git2::{Config, Error, Odb, Oid, Repository, RepositoryOpenFlags};
@@ -13,6 +12,7 @@ use tollhouse_engine::patch::Mode;
 
 use crate::ailment::told;
 use crate::failpoint::around;
+use crate::folders::make_on_disk;
 
 use super::own_ref;
 use super::tree::{Entries, Entry, write_entries};
@@ -97,9 +97,8 @@ impl LedgerRepo {
     }
 
     fn make(dir: &Path, project_objects: &Path) -> Result<Self, LedgerRepoProblem> {
-        for folder in [dir.to_owned(), dir.join("objects/info"), dir.join("objects/pack"), dir.join("refs/heads")] {
-            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-            made.map_err(|source| LedgerRepoProblem::Io { path: folder, source })?;
+        for folder in ["objects/info", "objects/pack", "refs/heads"].map(|folder| dir.join(folder)) {
+            make_on_disk(&folder, 0o700).map_err(|source| LedgerRepoProblem::Io { path: folder, source })?;
         }
         let lenders = objects_dirs(project_objects)?;
         write_if_other(&dir.join("config"), CONFIG.as_bytes())?;
@@ -207,7 +206,11 @@ impl LedgerRepo {
     ///
     /// libgit2's, where the tree or the parent is not there.
     pub fn candidate_commit(&self, tree: &str, parent: &str) -> Result<Oid, Error> {
-        around("git.candidate_commit", || self.plain_commit("candidate", Oid::from_str(tree)?, Oid::from_str(parent)?))
+        around("git.candidate_commit", || {
+            let commit = self.plain_commit("candidate", Oid::from_str(tree)?, Oid::from_str(parent)?)?;
+            self.put_on_disk()?;
+            Ok(commit)
+        })
     }
 
     fn plain_commit(&self, message: &str, tree: Oid, parent: Oid) -> Result<Oid, Error> {
@@ -216,13 +219,25 @@ impl LedgerRepo {
         self.repo.commit(None, &who, &who, message, &tree, &[&parent])
     }
 
-    /// Keeps an object and all that it reaches under `refs/tollhouse/<name>` of this repository, instead of what was there.
+    /// Keeps an object and all that it reaches under `refs/tollhouse/<name>` of this repository, instead of what was there; durably.
     ///
     /// # Errors
     ///
     /// libgit2's, where the name or the id is not valid.
     pub fn pin(&self, name: &str, id: Oid) -> Result<(), Error> {
+        self.put_on_disk()?;
         own_ref::set(&self.repo, &self.dir, name, id, "pin")
+    }
+
+    /// Puts what was written here on disk: libgit2 does so with an object and the folder that it lies in, and not with that folder's
+    /// own name.
+    ///
+    /// # Errors
+    ///
+    /// The system's, where the disk refuses.
+    pub fn put_on_disk(&self) -> Result<(), Error> {
+        let objects = self.dir.join("objects");
+        sync_dir(&objects).map_err(|error| io_error(&objects, &error))
     }
 
     /// The names of all that is pinned, in order.
@@ -251,6 +266,11 @@ impl LedgerRepo {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What the system says of a file, as libgit2 would.
+pub(super) fn io_error(path: &Path, error: &io::Error) -> Error {
+    Error::from_str(&format!("cannot write {}: {error}", path.display()))
 }
 
 /// The names of all refs under `refs/tollhouse/`, without that, in order.

@@ -27,10 +27,13 @@ pub(super) fn apply(hands: &Hands<'_>, run: &RunFacts, patch: &Patch) -> Result<
     let diff = parse(&text).map_err(|problems| GitError::unreadable_diff(&problems))?;
     let base = Oid::from_str(&patch.base).map_err(GitError::from)?;
     Ok(match around("git.candidate", || candidate(&repo, &diff, Some(base), head.commit))? {
-        Ok(made) => Outcome::Applied {
-            candidate: Candidate { tree: made.tree.to_string(), parent: head.commit.to_string() },
-            facts: made.facts,
-        },
+        Ok(made) => {
+            repo.put_on_disk().map_err(GitError::from)?;
+            Outcome::Applied {
+                candidate: Candidate { tree: made.tree.to_string(), parent: head.commit.to_string() },
+                facts: made.facts,
+            }
+        }
         Err(conflict) => Outcome::Conflicted { target: head.commit.to_string(), files: conflict.files },
     })
 }
