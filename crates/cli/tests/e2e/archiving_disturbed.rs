@@ -1,14 +1,12 @@
 //! Archiving while others are at work, and where something is damaged.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::archiving::{RETAIN, archive, assert_archived, gc, over, verified};
 use crate::harness::{Bench, Said, run, tasks};
-use crate::told::skipped;
 use crate::verifying::edit_file;
 use crate::word::branch;
 
