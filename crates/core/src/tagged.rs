@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, MapDeserializer};
+use serde::de::value::MapDeserializer;
 use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, Error as _, IgnoredAny, MapAccess, VariantAccess, Visitor,
 };
@@ -15,7 +15,10 @@ use serde::{Serialize, forward_to_deserialize_any};
 use serde_json::Value;
 
 /// Gives an enum that derives `#[serde(remote = "Self")]` its place in JSON, under the name of the member that says its variant.
-/// Its variants have named fields, or none.
+/// Its variants have named fields, none of them named like that member, or none.
+///
+/// What is derived are functions of the type: `Step::deserialize` is one of them, and reads another form. `serde_json` and whoever else
+/// goes by the traits reads this one.
 macro_rules! tagged {
     ($name:ident, $tag:literal) => {
         impl serde::Serialize for $name {
@@ -146,8 +149,8 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Members<A> {
         Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        seed.deserialize(MapAccessDeserializer::new(self.0))
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _seed: S) -> Result<S::Value, A::Error> {
+        Err(A::Error::custom("the members of an object have names"))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _len: usize, _visitor: V) -> Result<V::Value, A::Error> {
@@ -308,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_serde_refuses_is_refused() {
+    fn what_is_no_such_object_is_refused() {
         for text in [
             "{}",
             "[]",

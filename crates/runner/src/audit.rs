@@ -246,8 +246,12 @@ impl<S: Store> Landings<'_, S> {
                     self.compare(commit, &patch);
                 }
             }
-            // What cannot be read is a finding of the records.
-            Err(StoreError::Damaged { .. }) => {}
+            Err(StoreError::Damaged { place, what }) => {
+                // Most often it was told where records are compared.
+                if self.audit.ledger.findings.iter().all(|found| found.place != place) {
+                    self.audit.ledger.find(FindingCode::Unreadable, place, what);
+                }
+            }
             Err(error) => return Err(error.into()),
             Ok(None) => self.find(commit.id, format!("it landed {patch}, and the ledger has no such patch")),
         }

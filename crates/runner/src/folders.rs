@@ -13,19 +13,29 @@ pub(crate) fn make_folder(dir: &Path) -> Result<(), RunnerError> {
     made.map_err(|source| RunnerError::Io { what: "make", path: dir.to_owned(), source })
 }
 
-/// Makes a folder, and those above it that are not there, with their names on disk. What is there stays as it is.
+/// Makes a folder, and those above it that are not there, with their names on disk. What is there stays as it is, and was put on
+/// disk by whoever made it.
 pub(crate) fn make_on_disk(dir: &Path, mode: u32) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    let above = dir.parent().unwrap_or(Path::new("/"));
+    let above = match dir.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => Path::new("/"),
+    };
     make_on_disk(above, mode)?;
-    match DirBuilder::new().mode(mode).create(dir) {
+    let make = || match DirBuilder::new().mode(mode).create(dir) {
         // Somebody else did meanwhile.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        answer => answer,
+    };
+    match make() {
+        // Somebody took the empty folder above away meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_on_disk(above, mode).and_then(|()| make())?,
         answer => answer?,
     }
-    File::open(above).and_then(|above| above.sync_all())
+    File::open(above)?.sync_all()
 }
 
 /// Puts the names in a folder on disk.

@@ -73,10 +73,9 @@ pub fn clear(site: &Site, found: &[Leftover]) -> Result<Vec<(String, String)>, R
                 Ok(())
             }
             Hold::Folder(dir) => Workspace::remove(dir).map_err(|error| error.to_string()),
-            Hold::UnfinishedArchive(dir) => {
-                let _lock = Lock::take(&site.archives, lock::Hold::Alone)?;
-                Workspace::remove(dir).map_err(|error| error.to_string())
-            }
+            Hold::UnfinishedArchive(dir) => Lock::take(&site.archives, lock::Hold::Alone)
+                .map_err(|error| error.to_string())
+                .and_then(|_lock| Workspace::remove(dir).map_err(|error| error.to_string())),
             Hold::File(path) => fs::remove_file(path).map_err(|error| error.to_string()),
             Hold::ProjectRef(name) => project.unpin(name).map_err(|error| error.to_string()),
             Hold::LedgerRef(name) => {

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
 use crate::error::RunnerError;
-use crate::folders::{make_folder, sync_folder};
+use crate::folders::{make_on_disk, sync_folder};
 
 /// The file whose lock it is. It is never removed. Where it is, the folder's own name is on disk.
 const FILE: &str = "lock";
@@ -51,7 +51,7 @@ impl Lock {
 }
 
 fn make(dir: &Path, lock: &Path) -> Result<File, RunnerError> {
-    make_folder(dir)?;
+    make_on_disk(dir, 0o700).map_err(|source| io_error("make", dir, source))?;
     // Before the lock, so that whoever finds it need not ask whether the folder's name is on disk.
     sync_folder(dir.parent().unwrap_or(Path::new("/")))?;
     let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock);

@@ -7,6 +7,7 @@ use tollhouse_core::RunId;
 use tollhouse_state::{Durability, SqliteStore, StoreError};
 
 use crate::error::RunnerError;
+use crate::folders::make_on_disk;
 use crate::git::{LedgerRepo, Project};
 
 /// A ledger that is empty for longer is not being made, but was emptied.
@@ -84,7 +85,7 @@ impl Site {
     /// It cannot be made or opened.
     pub fn open_ledger(&self) -> Result<SqliteStore, RunnerError> {
         if let Some(dir) = self.ledger.parent() {
-            std::fs::create_dir_all(dir).map_err(|source| RunnerError::Io {
+            make_on_disk(dir, 0o777).map_err(|source| RunnerError::Io {
                 what: "make",
                 path: dir.to_owned(),
                 source,

@@ -21,7 +21,7 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "REV")]
     base: Option<String>,
     /// A name of your own for the run: the same change handed in under it again is the same run, for as
-    /// long as that is on the ledger
+    /// long as that is on the ledger, and the branch with what it changes is there
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
     /// Stop before landing: `toll land` lands it

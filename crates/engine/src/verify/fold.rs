@@ -8,12 +8,24 @@ use tollhouse_state::{Store, StoreError};
 use super::digest::{self, Hasher};
 use super::folded::{Folded, differences, folded};
 use super::part::Part;
-use super::records::{Found, Records};
+use super::records::{Found, Records, Told};
 use super::{FindingCode, Verified};
 use crate::forget::{Purges, is_forgotten};
 
-/// How many records may be half folded before a part of them is put off. Each is a few KB.
-pub(super) const OPEN_MAX: usize = 1 << 15;
+/// How much is kept in memory of records that are not done with. Each is a few KB, most often.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// How many may be half folded before a part of them is put off.
+    pub(super) open: usize,
+    /// How many may be held whose first event was not read yet.
+    pub(super) held: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { open: 1 << 15, held: 1 << 15 }
+    }
+}
 
 /// Of how many records it is kept in mind that something was found, so that it is not found again with each event.
 const ASIDE_MAX: usize = 1 << 16;
@@ -38,16 +50,24 @@ struct Open {
 }
 
 impl<'a, S: Store + ?Sized> Folds<'a, S> {
-    pub(super) fn new((store, purges): (&'a S, &'a Purges), part: Part, since: u64, open_max: usize) -> Self {
+    pub(super) fn new(
+        (store, purges): (&'a S, &'a Purges),
+        part: Part,
+        since: u64,
+        bounds: Bounds,
+        told: Told,
+    ) -> Self {
+        let records =
+            if since == 0 { Records::all(store, part, bounds.held, told) } else { Records::some(store, part, told) };
         Self {
             part,
             put_off: Vec::new(),
             open: BTreeMap::new(),
             aside: BTreeSet::new(),
-            records: if since == 0 { Records::all(store, part) } else { Records::some(store, part) },
+            records,
             hasher: Hasher::default(),
             purges,
-            open_max,
+            open_max: bounds.open,
         }
     }
 
@@ -210,15 +230,15 @@ impl<'a, S: Store + ?Sized> Folds<'a, S> {
         }
     }
 
-    /// Finds what has no end, and what has no beginning. The answer is what was put off.
-    pub(super) fn finish(self, verified: &mut Verified) -> Result<Vec<Part>, StoreError> {
+    /// Finds what has no end, and what has no beginning. The answer is what was put off, and what was told already.
+    pub(super) fn finish(self, verified: &mut Verified) -> Result<(Vec<Part>, Told), StoreError> {
         for (id, open) in self.open {
             let Open { version, stored, .. } = *open;
             let what = format!("it is in version {}, and its events lead to version {version}", stored.version);
             verified.find(FindingCode::RecordDiffers, id.to_string(), what);
         }
-        self.records.finish(verified)?;
-        Ok(self.put_off)
+        let told = self.records.finish(verified)?;
+        Ok((self.put_off, told))
     }
 }
 

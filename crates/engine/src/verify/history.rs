@@ -57,31 +57,35 @@ impl<'a, S: Store + ?Sized> History<'a, S> {
     /// Gives all of it to somebody, in order.
     pub(super) fn each(mut self, mut look: impl FnMut(&Read) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let mut room = Page::default();
+        let mut is_alone = false;
         while let Some(read) = self.next(room)? {
             look(&read)?;
             room = read.into_room();
             // A whole page: what follows may be long.
-            if room.events.len() == PAGE as usize {
-                return self.each_ahead(room, look);
+            if room.events.len() == PAGE as usize && !is_alone {
+                match self.each_ahead(&mut look) {
+                    Some(done) => return done,
+                    None => is_alone = true,
+                }
             }
         }
         Ok(())
     }
 
-    fn each_ahead(mut self, room: Page, look: impl FnMut(&Read) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    /// The rest, read by a thread of its own; `None` where the system gives none.
+    fn each_ahead(&mut self, look: impl FnMut(&Read) -> Result<(), StoreError>) -> Option<Result<(), StoreError>> {
         let (reads, ahead) = sync_channel(AHEAD);
         let (give_back, rooms) = channel();
         thread::scope(|scope| {
             let reading = thread::Builder::new().name("history".to_owned());
-            reading
-                .spawn_scoped(scope, move || self.send(room, &reads, &rooms))
-                .map_err(|error| StoreError::Failed { op: "start a thread", what: error.to_string() })?;
-            look_at(ahead, &give_back, look)
+            reading.spawn_scoped(scope, move || self.send(&reads, &rooms)).ok()?;
+            Some(look_at(ahead, &give_back, look))
         })
     }
 
     /// Until all is read, or nobody wants it any more.
-    fn send(&mut self, mut room: Page, reads: &SyncSender<Result<Read, StoreError>>, rooms: &Receiver<Page>) {
+    fn send(&mut self, reads: &SyncSender<Result<Read, StoreError>>, rooms: &Receiver<Page>) {
+        let mut room = Page::default();
         while let Some(read) = self.next(room).transpose() {
             if reads.send(read).is_err() {
                 return;

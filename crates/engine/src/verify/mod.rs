@@ -4,8 +4,11 @@
 //! its stream has before it; each record is folded from its events and compared with what is stored. It shares `apply` with
 //! the path of a commit and nothing else: the hashes are computed by code of its own, from their description.
 //!
-//! It needs memory for what it has begun to fold and not yet finished, up to a bound: beyond that, it puts a part of the
-//! records off and reads the events again for them. So memory grows with the number of streams alone, whose heads it keeps.
+//! It needs memory for what it has begun to fold and not yet finished, up to a bound: beyond that, it puts a part of
+//! the records off and reads the events again for them. So memory grows with the number of streams alone, whose heads it keeps.
+//!
+//! What is longer than a page is read ahead by a thread of its own, so a store that is written meanwhile may look as if it were
+//! damaged: give it a snapshot.
 //!
 //! What was forgotten at a person's word ([`Purges`]) differs from what it was the digest of, and is no finding as long as nothing
 //! but texts differs: where a record or an event is among it, and its digest is another, it must be as forgetting leaves it.
@@ -32,9 +35,10 @@ use tollhouse_core::{Event, RecordId, Stream};
 use tollhouse_state::{Cursor, Order, Store, StoreError};
 
 use self::chain::Chains;
-use self::fold::{Folds, OPEN_MAX};
+use self::fold::{Bounds, Folds};
 use self::history::{History, Page, Read};
 use self::part::Part;
+use self::records::Told;
 use crate::archives::{Absent, Archives};
 use crate::forget::Purges;
 
@@ -232,29 +236,31 @@ pub fn verify<S: Store + ?Sized>(store: &S, since: u64) -> Result<Verified, Stor
 /// # Errors
 /// As [`verify`].
 pub fn verify_without<S: Store + ?Sized>(store: &S, since: u64, absent: &Absent) -> Result<Verified, StoreError> {
-    verify_within(store, since, (absent, OPEN_MAX))
+    verify_within(store, since, (absent, Bounds::default()))
 }
 
-/// As [`verify`], with so many records half folded at most.
+/// As [`verify`], with so much in memory at most.
 fn verify_within<S: Store + ?Sized>(
     store: &S,
     since: u64,
-    (absent, open_max): (&Absent, usize),
+    (absent, bounds): (&Absent, Bounds),
 ) -> Result<Verified, StoreError> {
     let purges = if absent.is_all_else() { Purges::unknown() } else { Purges::of(store)? };
     let mut verified = Verified::default();
-    let mut parts = vec![Part::ALL];
+    let (mut parts, mut told) = (vec![Part::ALL], Told::new());
     let mut is_first = true;
     while let Some(part) = parts.pop() {
         let mut pass = Pass {
             chains: Chains::new(since, (&purges, absent)),
-            folds: Folds::new((store, &purges), part, since, open_max),
+            folds: Folds::new((store, &purges), part, since, bounds, std::mem::take(&mut told)),
             absent,
             is_first,
         };
         History::new(store, since, is_first).each(|read| pass.look(read, &mut verified))?;
         let Pass { folds, chains, .. } = pass;
-        parts.extend(folds.finish(&mut verified)?);
+        let (put_off, told_now) = folds.finish(&mut verified)?;
+        parts.extend(put_off);
+        told = told_now;
         if is_first {
             verified.streams = chains.count();
             chains.finish(&mut verified);
@@ -345,7 +351,11 @@ fn stream_name(stream: Stream) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tollhouse_core::Timestamp;
+    use tollhouse_state::MemoryStore;
+
     use super::*;
+    use crate::simulator::{Until, drive_smoothly};
 
     /// However little memory there is, the same is read, folded and found.
     #[test]
@@ -354,8 +364,22 @@ mod tests {
         let whole = verify(&store, 0).unwrap();
         assert!(whole.is_sound(), "{whole:?}");
         assert!(whole.events > 200 && whole.records > 60, "{whole:?}");
-        for open_max in [0, 1, 2, 5, 20] {
-            assert_eq!(verify_within(&store, 0, (&Absent::default(), open_max)).unwrap(), whole, "{open_max}");
+        for open in [0, 1, 2, 5, 20] {
+            let bounds = Bounds { open, ..Bounds::default() };
+            assert_eq!(verify_within(&store, 0, (&Absent::default(), bounds)).unwrap(), whole, "{open}");
+        }
+    }
+
+    /// The ids of what one commit makes are in another order than its events, and here nothing was made after it.
+    #[test]
+    fn what_was_let_go_of_is_looked_up() {
+        let store = MemoryStore::new();
+        drive_smoothly(&store, 40, Until::Events(1), Timestamp::EPOCH);
+        let whole = verify(&store, 0).unwrap();
+        assert!(whole.is_sound() && whole.records > 40, "{whole:?}");
+        for held in [0, 1, 2, 5, 20] {
+            let bounds = Bounds { held, ..Bounds::default() };
+            assert_eq!(verify_within(&store, 0, (&Absent::default(), bounds)).unwrap(), whole, "{held}");
         }
     }
 

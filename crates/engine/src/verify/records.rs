@@ -11,9 +11,8 @@ use super::{FindingCode, Verified};
 /// How many records are read at a time.
 const PAGE: u32 = 256;
 
-/// How many records are held whose first event was not read yet. Ids begin with the time they were made at, so the order of
-/// ids is nearly that of first events; where a caller brought ids of its own, records are looked up one by one.
-const HELD_MAX: usize = 1 << 15;
+/// Of how many places it is kept in mind that they cannot be read.
+const TOLD_MAX: usize = 1 << 16;
 
 pub(super) struct Records<'a, S: ?Sized> {
     store: &'a S,
@@ -21,13 +20,16 @@ pub(super) struct Records<'a, S: ?Sized> {
     held: BTreeMap<RecordId, Record>,
     /// What is read next; `None`: nothing is left, or only some records are asked for.
     next: Option<Find>,
-    /// Whether all records that are there were held at some time.
+    /// Whether what is not held, once nothing is left to be read, is not there.
     is_whole: bool,
-    /// What was found that cannot be read, and told.
-    unreadable: BTreeSet<RecordId>,
-    /// Whether what cannot be read is to be told: the first reading does.
-    tells: bool,
+    /// How many are held at most whose first event was not read yet. Ids begin with the time they were made at, so their order is
+    /// nearly that of first events; those of one commit are in any order. What was let go of is looked up one by one.
+    held_max: usize,
+    told: Told,
 }
+
+/// The places that cannot be read and were told of, so that each is told once, however often it is come upon.
+pub(super) type Told = BTreeSet<String>;
 
 /// What is in a record's place.
 pub(super) enum Found {
@@ -41,30 +43,14 @@ pub(super) enum Found {
 
 impl<'a, S: Store + ?Sized> Records<'a, S> {
     /// Those of a part.
-    pub(super) fn all(store: &'a S, part: Part) -> Self {
+    pub(super) fn all(store: &'a S, part: Part, held_max: usize, told: Told) -> Self {
         let next = Some(Find { limit: Some(PAGE), ..Find::default() });
-        Self {
-            store,
-            part,
-            held: BTreeMap::new(),
-            next,
-            is_whole: true,
-            unreadable: BTreeSet::new(),
-            tells: part == Part::ALL,
-        }
+        Self { store, part, held: BTreeMap::new(), next, is_whole: true, held_max, told }
     }
 
     /// Those that are asked for.
-    pub(super) fn some(store: &'a S, part: Part) -> Self {
-        Self {
-            store,
-            part,
-            held: BTreeMap::new(),
-            next: None,
-            is_whole: false,
-            unreadable: BTreeSet::new(),
-            tells: part == Part::ALL,
-        }
+    pub(super) fn some(store: &'a S, part: Part, told: Told) -> Self {
+        Self { store, part, held: BTreeMap::new(), next: None, is_whole: false, held_max: 0, told }
     }
 
     /// Holds less from now on.
@@ -84,8 +70,9 @@ impl<'a, S: Store + ?Sized> Records<'a, S> {
                 Some(Find { after, .. }) if after.is_none_or(|last| id.made_at() >= last.made_at()) => {}
                 _ => return self.look_up(id, verified),
             }
-            if self.held.len() >= HELD_MAX {
+            if self.held.len() >= self.held_max {
                 self.explain_held(verified)?;
+                self.is_whole = false;
             }
             self.read_on(verified)?;
         }
@@ -96,7 +83,7 @@ impl<'a, S: Store + ?Sized> Records<'a, S> {
         match self.store.get(&[*id]) {
             Ok(mut found) => Ok(found.pop().flatten().map_or(Found::Nothing, Found::Record)),
             Err(StoreError::Damaged { place, what }) => {
-                self.tell(Some(*id), place, what, verified);
+                self.tell(place, what, verified);
                 Ok(Found::Unreadable)
             }
             Err(error) => Err(error),
@@ -126,28 +113,31 @@ impl<'a, S: Store + ?Sized> Records<'a, S> {
                     Some(id) => (find.after, find.limit) = (Some(id), Some(PAGE)),
                     None => self.next = None,
                 }
-                self.tell(id, place, what, verified);
+                self.tell(place, what, verified);
             }
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    /// Once, in the first reading, however often it is come upon.
-    fn tell(&mut self, id: Option<RecordId>, place: String, what: String, verified: &mut Verified) {
-        if self.tells && id.is_none_or(|id| self.unreadable.insert(id)) {
-            verified.find(FindingCode::Unreadable, place, what);
+    fn tell(&mut self, place: String, what: String, verified: &mut Verified) {
+        if self.told.contains(&place) {
+            return;
         }
+        if self.told.len() < TOLD_MAX {
+            self.told.insert(place.clone());
+        }
+        verified.find(FindingCode::Unreadable, place, what);
     }
 
     /// Reads what is left, and finds what no event made.
-    pub(super) fn finish(mut self, verified: &mut Verified) -> Result<(), StoreError> {
+    pub(super) fn finish(mut self, verified: &mut Verified) -> Result<Told, StoreError> {
         self.explain_held(verified)?;
         while self.next.is_some() {
             self.read_on(verified)?;
             self.explain_held(verified)?;
         }
-        Ok(())
+        Ok(self.told)
     }
 
     /// Lets go of what is held: each is told of by some event, or is a finding.

@@ -18,7 +18,7 @@ use super::{BackupProblem, FORMAT, Hashing, events, go_on, patches};
 use crate::audit::verify_files;
 use crate::blobs::{Blobs, named_by};
 use crate::error::RunnerError;
-use crate::folders::{sync_folder, sync_folders};
+use crate::folders::{make_on_disk, sync_folder, sync_folders};
 use crate::git::LedgerRepo;
 use crate::site::Site;
 use crate::texts::text_of;
@@ -102,7 +102,7 @@ impl<'a> Unpacking<'a> {
             return Err(not_a_backup(from, "it is not a file").into());
         }
         let folder = site.ledger.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(|source| io_error("make", folder, source))?;
+        make_on_disk(folder, 0o777).map_err(|source| io_error("make", folder, source))?;
         let place = tempfile::Builder::new().prefix(".toll-restore-").tempdir_in(folder);
         let place = place.map_err(|source| io_error("write in", folder, source))?;
         // Its configuration and its lenders are written for this machine; neither is taken from the backup.
