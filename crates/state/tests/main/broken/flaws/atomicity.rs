@@ -64,10 +64,10 @@ pub(super) const FLAWS: &[Flaw] = &[
         name: "a list of records is not of one moment",
         find: |store, find| {
             let ids: Vec<RecordId> = store.below.find(find).unwrap().into_iter().map(|record| record.id).collect();
-            let one_by_one = ids.iter().filter_map(|id| {
+            let one_by_one = ids.iter().zip(0..).filter_map(|(id, place)| {
                 let record = store.below.get(&[*id]).unwrap().remove(0);
                 let newest = store.newest();
-                for _ in (0..1000).take_while(|_| store.newest() == newest) {
+                for _ in (0..1000).take_while(|_| place == 0 && store.newest() == newest) {
                     thread::yield_now();
                 }
                 record
