@@ -150,7 +150,7 @@ fn what_is_done_to_an_archive_is_found() {
         "UPDATE event SET body = replace(body, 'Do a', 'Do x') WHERE name = 'created'",
         "UPDATE record SET body = replace(body, 'Do a', 'Do x') WHERE kind = 'task'",
         "DELETE FROM event WHERE position = (SELECT max(position) FROM event)",
-        "UPDATE event SET hash = replace(hash, 'a', 'b') WHERE position = (SELECT max(position) FROM event)",
+        "UPDATE event SET hash = CASE substr(hash, 1, 1) WHEN 'a' THEN 'b' ELSE 'a' END || substr(hash, 2) WHERE position = (SELECT max(position) FROM event)",
     ];
     for edit in edits {
         fs::write(&path, &whole).unwrap();
