@@ -1,4 +1,5 @@
-//! What it takes to verify a ledger: events a second on one core, and whether memory grows with the ledger.
+//! What it takes to verify a ledger: events a second, and whether memory grows with the ledger. `taskset -c 0` before the command
+//! shows what one core does: a thread reads ahead of the one that folds.
 //!
 //! Measures and prints; asserts no time. The ledger is that of real runs of ten tasks, each of which lands; `reading` is the
 //! reference: the same events and records read from the store, and nothing done with them.
@@ -72,7 +73,7 @@ fn main() {
         let ratio = verify.as_secs_f64() / reading.as_secs_f64();
         println!("{events:>10} {verify:>12.2?} {rate:>12.0} {reading:>12.2?} {ratio:>8.2} {:>9} MiB", memory_mib());
     }
-    println!("median of {rounds}; ratio: verify / reading; one thread");
+    println!("median of {rounds}; ratio: verify / reading, which has one thread");
 }
 
 fn read(store: &SqliteStore) {
