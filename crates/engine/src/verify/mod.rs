@@ -351,11 +351,13 @@ fn stream_name(stream: Stream) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tollhouse_core::Timestamp;
+    use tollhouse_core::{Actor, RunId, Timestamp};
     use tollhouse_state::MemoryStore;
 
     use super::*;
-    use crate::simulator::{Until, drive_smoothly};
+    use crate::command::{At, Command};
+    use crate::engine::Engine;
+    use crate::simulator::{spec, task};
 
     /// However little memory there is, the same is read, folded and found.
     #[test]
@@ -370,14 +372,19 @@ mod tests {
         }
     }
 
-    /// The ids of what one commit makes are in another order than its events, and here nothing was made after it.
+    /// The ids of what one commit makes are in another order than its events. Here they fill several pages, and nothing was made after
+    /// them.
     #[test]
     fn what_was_let_go_of_is_looked_up() {
         let store = MemoryStore::new();
-        drive_smoothly(&store, 40, Until::Events(1), Timestamp::EPOCH);
+        let run = RunId::from_parts(Timestamp::EPOCH, 1);
+        let tasks = (0..700).map(|number| task(&format!("task-{number}"), &[])).collect();
+        let create = Command::CreateRun { run, spec: Box::new(spec(tasks, 8)), started_by: "ada".into(), legacy: None };
+        let mut engine = Engine::open(&store, run).unwrap();
+        engine.execute(&create, &Actor::Engine, At { now: Timestamp::EPOCH, seed: 1 }).unwrap();
         let whole = verify(&store, 0).unwrap();
-        assert!(whole.is_sound() && whole.records > 40, "{whole:?}");
-        for held in [0, 1, 2, 5, 20] {
+        assert!(whole.is_sound() && whole.records > 700, "{whole:?}");
+        for held in [0, 1, 20, 300] {
             let bounds = Bounds { held, ..Bounds::default() };
             assert_eq!(verify_within(&store, 0, (&Absent::default(), bounds)).unwrap(), whole, "{held}");
         }
